@@ -1,0 +1,153 @@
+"""The shapes that the product asks of AWS: Protocols and frozen values, no SDK.
+
+Every port method raises members of `aws.errors.CloudError` only. Lists are iterators that page by themselves.
+Instants are timezone-aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+Platform = Literal["linux", "windows"]
+
+# AWS limits (EC2 and SSM API references); the planner cuts its batches by these.
+TAGGED_RESOURCES_PER_CALL = 1000
+INSTANCES_PER_COMMAND = 50
+STATES_GONE = frozenset({"terminated", "shutting-down"})
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One EC2 instance as DescribeInstances tells it. `platform` is what EC2 knows: windows, else linux."""
+
+    account_id: str
+    region: str
+    instance_id: str
+    state: str  # pending running stopping stopped shutting-down terminated
+    platform: Platform
+    image_id: str = ""
+    instance_type: str = ""
+    availability_zone: str = ""
+    private_ip: str = ""
+    instance_profile_arn: str = ""
+    root_device_type: str = ""  # ebs | instance-store (cannot be stopped)
+    state_reason: str = ""
+    launch_time: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ManagedNode:
+    """What Systems Manager knows of an instance (DescribeInstanceInformation). Absent = no working agent."""
+
+    instance_id: str
+    ping_status: str  # Online ConnectionLost Inactive
+    agent_version: str = ""
+    platform_type: str = ""  # Linux Windows MacOS
+    platform_name: str = ""
+    platform_version: str = ""
+    last_ping_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """One accepted SendCommand. Counts and status are AWS's roll-up: a hint, never the verdict."""
+
+    command_id: str
+    comment: str
+    document_name: str
+    status: str
+    requested_at: datetime | None
+    target_count: int = 0
+    completed_count: int = 0  # invocations in a terminal state
+    error_count: int = 0
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One command on one instance. `output` holds at most 2,500 characters when it comes from a list call."""
+
+    command_id: str
+    instance_id: str
+    status: str  # Pending InProgress Delayed Success Cancelled TimedOut Failed Cancelling
+    status_details: str  # + DeliveryTimedOut ExecutionTimedOut Undeliverable Terminated InvalidPlatform …
+    output: str = ""
+    response_code: int = -1
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in {"Success", "Cancelled", "TimedOut", "Failed"}
+
+
+@dataclass(frozen=True)
+class SendRequest:
+    """Everything one SendCommand carries. `comment` is how a lost answer is found again (≤ 100 characters)."""
+
+    document_name: str
+    document_version: str
+    instance_ids: Sequence[str]  # 1..50, explicit
+    parameters: Mapping[str, Sequence[str]]
+    comment: str
+    delivery_timeout_s: int  # 30..2,592,000
+    output_bucket: str
+    output_prefix: str
+
+
+class Ec2(Protocol):
+    def describe_instances(self) -> Iterator[Instance]: ...
+    def describe(self, instance_ids: Sequence[str]) -> list[Instance]:
+        """Only those that exist; an unknown id is left out, not an error."""
+        ...
+
+    def create_tags(self, instance_ids: Sequence[str], tags: Mapping[str, str]) -> None: ...
+    def delete_tags(self, instance_ids: Sequence[str], keys: Sequence[str]) -> None: ...
+    def start_instances(self, instance_ids: Sequence[str]) -> None: ...
+    def stop_instances(self, instance_ids: Sequence[str]) -> None: ...
+
+
+class Ssm(Protocol):
+    def managed_nodes(self) -> Iterator[ManagedNode]: ...
+    def send_command(self, request: SendRequest) -> Command:
+        """One attempt, no SDK retry: Throttled is safe to repeat, Ambiguous must be looked up first."""
+        ...
+
+    def list_commands(self, *, document_name: str, invoked_after: datetime) -> Iterator[Command]: ...
+    def list_invocations(self, command_id: str) -> Iterator[Invocation]: ...
+    def get_invocation(self, command_id: str, instance_id: str) -> Invocation:
+        """Up to 24,000 characters of output; raises Missing while AWS does not show it yet."""
+        ...
+
+    def cancel_command(self, command_id: str) -> None: ...
+    def publish_document(self, name: str, content: str) -> str:
+        """Make `content` (YAML, schema 2.2) the default version of `name`; same content again changes nothing.
+
+        Returns the document version to name in SendCommand. Raises Refused with AWS's sentence.
+        """
+        ...
+
+
+class ObjectStore(Protocol):
+    def put(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> None: ...
+    def get(self, bucket: str, key: str) -> bytes:
+        """Raises Missing when there is no such object."""
+        ...
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[str]: ...
+
+
+class Identity(Protocol):
+    def account_id(self) -> str:
+        """The account that the credentials really belong to (GetCallerIdentity)."""
+        ...
+
+
+class Cloud(Protocol):
+    """Clients per account and region, behind assumed roles; `objects` uses the portal's own credentials."""
+
+    def ec2(self, account_id: str, region: str) -> Ec2: ...
+    def ssm(self, account_id: str, region: str) -> Ssm: ...
+    def identity(self, account_id: str) -> Identity: ...
+    def objects(self) -> ObjectStore: ...
