@@ -1,0 +1,84 @@
+"""Permission not to patch: who asked, for which assets, from when to when, and who decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django_fsm import ConcurrentTransitionMixin, FSMField
+
+from exceptions.states import ExceptionState
+from portal.access.queries import scope
+from portal.inventory.models import Asset
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from portal.access.models import User
+
+
+class RequestQuerySet(models.QuerySet["ExceptionRequest"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The requester, and everybody who may see one of its assets."""
+        if not user.is_authenticated:
+            return self.none()
+        seen = Asset.objects.filter(scope(user)).values("pk")
+        return self.filter(Q(requested_by=user) | Q(pk__in=Covered.objects.filter(asset__in=seen).values("request")))
+
+
+class ExceptionRequest(ConcurrentTransitionMixin, models.Model):
+    """Leaves assets unpatched in the half-open interval [starts_at, ends_at), made from whole days in `time_zone`."""
+
+    state = FSMField(choices=ExceptionState.choices, default=ExceptionState.DRAFT, protected=True)
+    from_date = models.DateField()
+    to_date = models.DateField()  # the last day that is still excepted
+    time_zone = models.CharField(max_length=64)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    category = models.CharField(max_length=32)  # audit, bid, release, vendor, other
+    reason = models.TextField()
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    assets = models.ManyToManyField(Asset, through="Covered", related_name="exception_requests")
+
+    objects = RequestQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(to_date__gte=F("from_date")), name="exception_days_in_order"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="exception_ends_after_start"),
+        ]
+        indexes = [models.Index(fields=["state", "ends_at"], name="exception_state")]
+
+    def __str__(self) -> str:
+        return f"Exception {self.pk}"
+
+
+class Covered(models.Model):
+    """One asset of one request."""
+
+    request = models.ForeignKey(ExceptionRequest, on_delete=models.CASCADE, related_name="covered")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="covered")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["request", "asset"], name="asset_once_per_request")]
+
+    def __str__(self) -> str:
+        return f"{self.asset} in {self.request}"
+
+
+class Approval(models.Model):
+    """One decision on a request; never deleted."""
+
+    request = models.ForeignKey(ExceptionRequest, on_delete=models.PROTECT, related_name="approvals")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decision = models.CharField(max_length=16)  # approved | rejected | returned | revoked
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.decision} {self.request}"

@@ -1,0 +1,20 @@
+"""Tables of windows, runs and what hosts reported."""
+
+from patching.models.power import PowerHold
+from patching.models.results import AssetPatchState, HostReport, PackageChange
+from patching.models.runs import Dispatch, DispatchTarget, Run, SendingPause, Target
+from patching.models.windows import Enrolment, Window
+
+__all__ = [
+    "AssetPatchState",
+    "Dispatch",
+    "DispatchTarget",
+    "Enrolment",
+    "HostReport",
+    "PackageChange",
+    "PowerHold",
+    "Run",
+    "SendingPause",
+    "Target",
+    "Window",
+]

@@ -1,0 +1,65 @@
+"""What hosts reported, and the current picture per asset that lists sort by."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from patching.models.runs import DispatchTarget, Run, Target
+from portal.inventory.models import Asset
+
+
+class HostReport(models.Model):
+    """One report as the host printed it; the raw text is in the evidence bucket under `evidence_key`."""
+
+    row = models.OneToOneField(DispatchTarget, on_delete=models.CASCADE, related_name="report")
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="reports")
+    phase = models.CharField(max_length=12)
+    status = models.CharField(max_length=32)
+    content = models.JSONField()
+    source = models.CharField(max_length=16)  # s3 | invocation | line: where it was read from
+    evidence_key = models.CharField(max_length=500, blank=True)
+    stored_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.phase} report of {self.target}"
+
+
+class PackageChange(models.Model):
+    """One package that a run changed on one asset."""
+
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="package_changes")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="package_changes")
+    name = models.CharField(max_length=256)
+    arch = models.CharField(max_length=32, blank=True)
+    old = models.CharField(max_length=256, blank=True)
+    new = models.CharField(max_length=256, blank=True)
+    kind = models.CharField(max_length=12)  # upgrade | install | remove | kb
+    security = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["asset", "-id"], name="packagechange_asset")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.old} → {self.new}"
+
+
+class AssetPatchState(models.Model):
+    """The current row per asset: last verdict, kernel, what is still open."""
+
+    asset = models.OneToOneField(Asset, on_delete=models.CASCADE, primary_key=True, related_name="patch_state")
+    last_run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+")
+    last_target = models.ForeignKey(Target, on_delete=models.SET_NULL, null=True, related_name="+")
+    last_state = models.CharField(max_length=16, blank=True)  # TargetState of the last finished target
+    last_verdict = models.CharField(max_length=24, blank=True)
+    last_reason = models.TextField(blank=True)
+    last_run_at = models.DateTimeField(null=True)
+    last_patched_at = models.DateTimeField(null=True)
+    kernel_running = models.CharField(max_length=120, blank=True)
+    kernel_newest = models.CharField(max_length=120, blank=True)
+    kernel_previous = models.CharField(max_length=120, blank=True)
+    available_count = models.PositiveIntegerField(null=True)  # None: never told
+    security_count = models.PositiveIntegerField(null=True)
+    reboot_pending_since = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.asset}: {self.last_verdict or 'never patched'}"

@@ -1,0 +1,142 @@
+"""Runs, dispatches and targets as tables: every move, whose move it is, and how it looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db.models import TextChoices
+
+
+class RunState(TextChoices):
+    PLANNED = "planned", "Planned"
+    WAKING = "waking", "Starting stopped servers"
+    CHECKING = "checking", "Checking"
+    PATCHING = "patching", "Patching"
+    VERIFYING = "verifying", "Verifying"
+    FINISHED = "finished", "Finished"
+    MISSED = "missed", "Missed"
+    HALTING = "halting", "Halting"
+    HALTED = "halted", "Halted"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class DispatchState(TextChoices):
+    CLAIMED = "claimed", "Claimed"
+    SENDING = "sending", "Being sent"
+    SENT = "sent", "Sent"
+    UNKNOWN = "unknown", "Answer lost, looking for it"
+    ADOPTED = "adopted", "Found again"
+    COLLECTED = "collected", "Results stored"
+    GIVEN_UP = "given_up", "Given up"
+
+
+class TargetState(TextChoices):
+    PLANNED = "planned", "Planned"
+    WAKING = "waking", "Starting"
+    CHECKING = "checking", "Being checked"
+    READY = "ready", "Ready"
+    IN_DISPATCH = "in_dispatch", "Patching"
+    REBOOTING = "rebooting", "Rebooting"
+    VERIFYING = "verifying", "Verifying"
+    DONE = "done", "Done"
+    SKIPPED = "skipped", "Left out"
+    BLOCKED = "blocked", "Check failed"
+    LOST = "lost", "Lost"
+    HALTED = "halted", "Halted before it was sent"
+
+
+class HoldState(TextChoices):
+    WANTED = "wanted", "To be started"
+    STARTING = "starting", "Starting"
+    HELD = "held", "Running for the run"
+    RELEASING = "releasing", "To be stopped"
+    RELEASED = "released", "Stopped again"
+    KEPT = "kept", "Left running"
+    FAILED = "failed", "Could not be started"
+
+
+class Phase(TextChoices):
+    PRECHECK = "precheck", "Pre-check"
+    PATCH = "patch", "Patch"
+
+
+class Verdict(StrEnum):
+    PATCHED = "patched"
+    PATCHED_REBOOT_PENDING = "patched_reboot_pending"
+    PARTLY = "partly"
+    NOTHING_TO_DO = "nothing_to_do"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Agreement(StrEnum):
+    AGREES = "agrees"
+    SSM_FAILED_HOST_PATCHED = "ssm_failed_host_patched"
+    SSM_OK_HOST_UNPATCHED = "ssm_ok_host_unpatched"
+    NO_REPORT = "no_report"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Whose move it is, how it looks (good|busy|needs|bad|unknown), and where it may go."""
+
+    owner: str
+    meaning: str
+    moves: tuple[str, ...] = ()
+
+
+R, D, T = RunState, DispatchState, TargetState
+_STOPPABLE = (R.HALTING,)
+
+RUN_STATES: dict[RunState, Facts] = {
+    R.PLANNED: Facts("clock", "unknown", (R.WAKING, R.MISSED, R.CANCELLED, R.HALTING)),
+    R.WAKING: Facts("engine", "busy", (R.CHECKING, R.MISSED, *_STOPPABLE)),
+    R.CHECKING: Facts("engine", "busy", (R.PATCHING, R.VERIFYING, *_STOPPABLE)),
+    R.PATCHING: Facts("engine", "busy", (R.VERIFYING, *_STOPPABLE)),
+    R.VERIFYING: Facts("engine", "busy", (R.FINISHED, *_STOPPABLE)),
+    R.HALTING: Facts("engine", "needs", (R.HALTED,)),
+    R.FINISHED: Facts("nobody", "good"),
+    R.MISSED: Facts("nobody", "bad"),
+    R.HALTED: Facts("nobody", "needs"),
+    R.CANCELLED: Facts("nobody", "unknown"),
+}
+RUN_OVER = frozenset({R.FINISHED, R.MISSED, R.HALTED, R.CANCELLED})
+
+DISPATCH_STATES: dict[DispatchState, Facts] = {
+    D.CLAIMED: Facts("engine", "busy", (D.SENDING, D.GIVEN_UP)),
+    D.SENDING: Facts("engine", "busy", (D.SENT, D.UNKNOWN, D.GIVEN_UP)),
+    D.UNKNOWN: Facts("engine", "needs", (D.ADOPTED, D.SENDING, D.GIVEN_UP)),
+    D.SENT: Facts("engine", "busy", (D.COLLECTED, D.GIVEN_UP)),
+    D.ADOPTED: Facts("engine", "busy", (D.COLLECTED, D.GIVEN_UP)),
+    D.COLLECTED: Facts("nobody", "good"),
+    D.GIVEN_UP: Facts("nobody", "bad"),
+}
+DISPATCH_IN_FLIGHT = frozenset({D.CLAIMED, D.SENDING, D.UNKNOWN, D.SENT, D.ADOPTED})
+
+_BEFORE_SENDING = (T.SKIPPED, T.BLOCKED, T.HALTED)
+TARGET_STATES: dict[TargetState, Facts] = {
+    T.PLANNED: Facts("engine", "unknown", (T.WAKING, T.CHECKING, *_BEFORE_SENDING)),
+    T.WAKING: Facts("engine", "busy", (T.CHECKING, *_BEFORE_SENDING)),
+    T.CHECKING: Facts("engine", "busy", (T.READY, T.PLANNED, T.LOST, *_BEFORE_SENDING)),
+    T.READY: Facts("engine", "unknown", (T.IN_DISPATCH, T.DONE, *_BEFORE_SENDING)),
+    T.IN_DISPATCH: Facts("host", "busy", (T.REBOOTING, T.VERIFYING, T.DONE, T.LOST, T.READY, *_BEFORE_SENDING)),
+    T.REBOOTING: Facts("host", "busy", (T.VERIFYING, T.DONE, T.LOST)),
+    T.VERIFYING: Facts("engine", "busy", (T.DONE, T.LOST)),
+    T.DONE: Facts("nobody", "good"),
+    T.SKIPPED: Facts("nobody", "unknown"),
+    T.BLOCKED: Facts("owner", "needs"),
+    T.LOST: Facts("admin", "bad"),
+    T.HALTED: Facts("admin", "needs"),
+}
+TARGET_OVER = frozenset({T.DONE, T.SKIPPED, T.BLOCKED, T.LOST, T.HALTED})
+IN_FLIGHT = frozenset({T.IN_DISPATCH, T.REBOOTING, T.VERIFYING})
+
+VERDICT_LOOKS: dict[str, tuple[str, str]] = {
+    Verdict.PATCHED: ("Patched", "good"),
+    Verdict.NOTHING_TO_DO: ("Nothing to do", "good"),
+    Verdict.PATCHED_REBOOT_PENDING: ("Reboot pending", "needs"),
+    Verdict.PARTLY: ("Partly patched", "needs"),
+    Verdict.FAILED: ("Failed", "bad"),
+    Verdict.UNKNOWN: ("Unknown", "unknown"),
+}

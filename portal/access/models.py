@@ -1,0 +1,40 @@
+"""People, the roles they hold, and the part of the fleet that each role covers."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from portal.access.states import Dimension, Role
+
+
+class User(AbstractUser):
+    """A person who signs in. What they may see and do comes from their grants alone."""
+
+    time_zone = models.CharField(max_length=64, blank=True)
+
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class Grant(models.Model):
+    """`role` over the assets whose `dimension` equals `value` (everything: value is empty)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="grants")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    dimension = models.CharField(max_length=16, choices=Dimension.choices)
+    value = models.CharField(max_length=256, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "role", "dimension", "value"], name="grant_once"),
+            models.CheckConstraint(
+                condition=models.Q(dimension="everything", value="")
+                | (~models.Q(dimension="everything") & ~models.Q(value="")),
+                name="grant_value_fits_dimension",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} of {self.dimension} {self.value}".rstrip()

@@ -1,0 +1,52 @@
+"""Who covers what: scopes as database conditions, used by every list, page, export and search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from portal.access.models import Grant, User
+from portal.access.states import Dimension, Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+NOTHING = Q(pk__in=[])
+
+
+def scope(user: User | AnonymousUser, *, roles: Iterable[Role] = tuple(Role), prefix: str = "") -> Q:
+    """The condition that holds for assets covered by the user's grants of these roles.
+
+    `prefix` is the path to the asset, e.g. `asset__`. Nobody is covered by no grant: the condition then holds never.
+    """
+    if not user.is_authenticated:
+        return NOTHING
+    grants = Grant.objects.filter(user=user, role__in=list(roles))
+    return scope_of(grants, prefix=prefix)
+
+
+def scope_of(grants: Iterable[Grant], *, prefix: str = "") -> Q:
+    condition = NOTHING
+    for grant in grants:
+        if grant.dimension == Dimension.EVERYTHING:
+            return Q()
+        condition |= Q(**{f"{prefix}{grant.dimension}": grant.value})
+    return condition
+
+
+def covers(grants: Iterable[Grant], asset: object) -> bool:
+    """The same question as `scope_of`, asked of one asset in memory."""
+    return any(
+        grant.dimension == Dimension.EVERYTHING or getattr(asset, grant.dimension) == grant.value
+        for grant in grants
+    )
+
+
+def has_role(user: User | AnonymousUser, *roles: Role) -> bool:
+    return user.is_authenticated and Grant.objects.filter(user=user, role__in=list(roles)).exists()
+
+
+def people_with(role: Role) -> list[User]:
+    return list(User.objects.filter(grants__role=role, is_active=True).distinct().order_by("username"))

@@ -1,0 +1,31 @@
+"""What happened, who did it, and why: rows that nobody can change or remove."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.db import models
+from django.db.models.functions import Now
+
+
+class AuditEvent(models.Model):
+    """One change, written in the transaction of that change. No foreign keys: it outlives what it tells of."""
+
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+    actor = models.CharField(max_length=200)  # the person's name, or "Patch Portal"
+    actor_id = models.BigIntegerField(null=True)
+    kind = models.CharField(max_length=64)  # e.g. run.halted, exception.approved
+    subject_type = models.CharField(max_length=32)  # e.g. run, asset, exception
+    subject_id = models.CharField(max_length=64)
+    run_id = models.BigIntegerField(null=True)  # the run whose log shows this event
+    summary = models.TextField()  # the sentence that people read
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["subject_type", "subject_id", "-id"], name="audit_subject"),
+            models.Index(fields=["run_id", "-id"], name="audit_run", condition=models.Q(run_id__isnull=False)),
+        ]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor}: {self.summary}"

@@ -1,0 +1,88 @@
+"""Reads settings from the environment; a missing or malformed one stops the start with one sentence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+class Environment:
+    """Typed readers of `os.environ`; each names the variable, why it is wrong, and an example."""
+
+    def text(self, name: str, *, default: str) -> str:
+        return os.environ.get(name, default).strip()
+
+    def secret(self, name: str, *, example: str) -> str:
+        value = os.environ.get(name, "")
+        if len(value) < 20:
+            raise ImproperlyConfigured(f"{name} must be set to at least 20 characters: {example}.")
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = os.environ.get(name, str(default)).strip().lower()
+        if value in TRUE | FALSE:
+            return value in TRUE
+        raise ImproperlyConfigured(f"{name} is {value!r}; write true or false.")
+
+    def seconds(self, name: str, *, default: float) -> float:
+        value = os.environ.get(name, str(default))
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0
+        if number <= 0:
+            raise ImproperlyConfigured(f"{name} is {value!r}; write a number of seconds above 0, e.g. {default}.")
+        return number
+
+    def words(self, name: str, *, default: list[str]) -> list[str]:
+        return [word.strip() for word in os.environ.get(name, ",".join(default)).split(",") if word.strip()]
+
+    def path(self, name: str, *, default: Path) -> Path:
+        return Path(os.environ.get(name) or default)
+
+    def url(self, name: str, *, default: str) -> str:
+        value = os.environ.get(name, default).rstrip("/")
+        if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname:
+            raise ImproperlyConfigured(f"{name} is {value!r}; write a web address, e.g. https://patch.example.com.")
+        return value
+
+    def time_zone(self, name: str, *, default: str) -> str:
+        value = os.environ.get(name, default)
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError) as error:
+            raise ImproperlyConfigured(f"{name} is {value!r}; write an IANA zone, e.g. {default}.") from error
+        return value
+
+    def redis(self, name: str) -> str:
+        value = os.environ.get(name, "")
+        if urlsplit(value).scheme not in {"redis", "rediss", "unix", "redis+socket"}:
+            raise ImproperlyConfigured(f"{name} must name a Redis server, e.g. redis://127.0.0.1:6379/0.")
+        return value
+
+    def postgres(self, name: str) -> dict[str, Any]:
+        """Django's DATABASES entry from `postgres://user:password@host:port/name`; `?host=/dir` is a socket."""
+        parts = urlsplit(os.environ.get(name, ""))
+        if parts.scheme not in {"postgres", "postgresql"} or len(parts.path) < 2:
+            raise ImproperlyConfigured(
+                f"{name} must name a PostgreSQL database, e.g. postgres://portal:secret@db.example.com:5432/portal."
+            )
+        query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path[1:]),
+            "USER": unquote(parts.username or query.get("user", "postgres")),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": query.get("host", unquote(parts.hostname or "")),
+            "PORT": str(parts.port or query.get("port", "")),
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {key: query[key] for key in ("sslmode", "sslrootcert") if key in query},
+        }

@@ -1,0 +1,97 @@
+"""AWS accounts and the EC2 instances that we know in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from portal.access.queries import scope
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from portal.access.models import User
+
+
+class Account(models.Model):
+    """An AWS account, the role that the portal assumes in it, and the regions it looks at."""
+
+    account_id = models.CharField(max_length=12, unique=True)
+    name = models.CharField(max_length=100)
+    role_name = models.CharField(max_length=64)
+    external_id = models.CharField(max_length=1224, blank=True)
+    regions = models.JSONField(default=list)
+    active = models.BooleanField(default=True)
+    synced_at = models.DateTimeField(null=True)
+    sync_error = models.TextField(blank=True)  # the last failure, as a sentence; empty after a good sync
+
+    class Meta:
+        ordering = ["account_id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.account_id})"
+
+
+class AssetQuerySet(models.QuerySet["Asset"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(scope(user))
+
+    def present(self) -> Self:
+        return self.filter(gone_at=None)
+
+
+class Asset(models.Model):
+    """One EC2 instance. Vanished ones are kept, with `gone_at` set."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="assets")
+    region = models.CharField(max_length=32)
+    instance_id = models.CharField(max_length=32)
+    name = models.CharField(max_length=256, blank=True)
+    state = models.CharField(max_length=16)  # EC2's word: running, stopped, …
+    platform = models.CharField(max_length=16)  # linux | windows
+    os_name = models.CharField(max_length=200, blank=True)
+    os_version = models.CharField(max_length=100, blank=True)
+    instance_type = models.CharField(max_length=64, blank=True)
+    image_id = models.CharField(max_length=64, blank=True)
+    availability_zone = models.CharField(max_length=64, blank=True)
+    private_ip = models.CharField(max_length=45, blank=True)
+    instance_profile_arn = models.CharField(max_length=300, blank=True)
+    root_device_type = models.CharField(max_length=32, blank=True)
+    launch_time = models.DateTimeField(null=True)
+    tags = models.JSONField(default=dict)
+    owner = models.CharField(max_length=256, blank=True)
+    application = models.CharField(max_length=256, blank=True)
+    environment = models.CharField(max_length=256, blank=True)
+    business_unit = models.CharField(max_length=256, blank=True)
+    cluster = models.CharField(max_length=256, blank=True)
+    ssm_status = models.CharField(max_length=32, blank=True)  # Online, ConnectionLost, Inactive; empty: unknown to SSM
+    agent_version = models.CharField(max_length=64, blank=True)
+    last_ping_at = models.DateTimeField(null=True)
+    results_denied_at = models.DateTimeField(null=True)  # last run whose full report never reached the bucket
+    coverage = models.CharField(max_length=32, blank=True)  # first Coverage reason, by severity; empty: none
+    coverage_reasons = models.JSONField(default=list)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    objects = AssetQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "instance_id"], name="asset_once")]
+        indexes = [
+            models.Index(fields=["name", "id"], name="asset_name"),
+            models.Index(fields=["application", "name", "id"], name="asset_application"),
+            models.Index(fields=["owner", "name", "id"], name="asset_owner"),
+            models.Index(fields=["environment", "name", "id"], name="asset_environment"),
+            models.Index(fields=["coverage", "name", "id"], name="asset_coverage"),
+            GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="asset_name_trgm"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.instance_id
+
+    @property
+    def label(self) -> str:
+        return self.name or self.instance_id

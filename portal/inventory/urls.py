@@ -1,0 +1,8 @@
+"""Addresses of inventory."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+app_name = "inventory"
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,190 @@
+"""The one settings module; everything that differs between machines comes from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from portal.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.secret("SECRET_KEY", example="a long random string, e.g. from `openssl rand -base64 48`")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+PORTAL_URL = env.url("PORTAL_URL", default="http://127.0.0.1:8000")
+CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+DATABASES = {"default": env.postgres("DATABASE_URL")}
+REDIS_URL = env.redis("REDIS_URL")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "django_cotton",
+    "django_htmx",
+    "django_filters",
+    "django_structlog",
+    "pgtrigger",
+    "csp",
+    "portal.access",
+    "portal.audit",
+    "portal.notify",
+    "portal.tags",
+    "portal.inventory",
+    "portal.web",
+    "exceptions",
+    "patching",
+    "reports",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django_cotton.cotton_loader.Loader",
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
+            "builtins": ["django_cotton.templatetags.cotton", "portal.web.templatetags.portal_ui"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.web.context.chrome",
+            ],
+        },
+    }
+]
+COTTON_DIR = "components"
+
+AUTH_USER_MODEL = "access.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "portal.sign_in.adapter.ClosedSignUp"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "account_login"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_URL.startswith("https://")
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+DISPLAY_TIME_ZONE = env.time_zone("DISPLAY_TIME_ZONE", default="Europe/Berlin")
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", default=BASE_DIR / "staticfiles")
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG or env.flag("PLAIN_STATIC", default=False)
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://"),
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
+CELERY_RESULT_BACKEND = None  # results live in rows, never in the broker
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "portal"
+CELERY_BEAT_SCHEDULE = {
+    # The rows carry the work: a tick only looks for rows that are due, so a lost or doubled one is harmless.
+    "advance-runs": {"task": "patching.tasks.advance_runs", "schedule": env.seconds("TICK_SECONDS", default=5)},
+    "plan-runs": {"task": "patching.tasks.plan_runs", "schedule": env.seconds("PLAN_SECONDS", default=60)},
+    "write-tags": {"task": "portal.inventory.tasks.write_tags", "schedule": env.seconds("TICK_SECONDS", default=5)},
+    "sync-inventory": {"task": "portal.inventory.tasks.sync_all", "schedule": env.seconds("SYNC_SECONDS", default=300)},
+    "exception-clock": {"task": "exceptions.tasks.tick", "schedule": env.seconds("PLAN_SECONDS", default=60)},
+}
+
+# AWS: the simulated one stands outside, behind AWS_ENDPOINT_URL, which boto3 reads by itself.
+AWS_PORTAL_REGION = env.text("AWS_REGION", default="eu-central-1")
+AWS_ROLE_NAME = env.text("AWS_ROLE_NAME", default="PatchPortal")
+AWS_EXTERNAL_ID = env.text("AWS_EXTERNAL_ID", default="")
+RESULTS_BUCKET = env.text("RESULTS_BUCKET", default="patch-portal-results")
+TAG_KEYS = {
+    "owner": env.text("TAG_OWNER", default="Owner"),
+    "application": env.text("TAG_APPLICATION", default="Application"),
+    "environment": env.text("TAG_ENVIRONMENT", default="Environment"),
+    "business_unit": env.text("TAG_BUSINESS_UNIT", default="BusinessUnit"),
+    "cluster": env.text("TAG_CLUSTER", default="PatchCluster"),
+    "window": env.text("TAG_WINDOW", default="PatchWindow"),
+    "exception": env.text("TAG_EXCEPTION", default="PatchException"),
+    "patch_now": env.text("TAG_PATCH_NOW", default="ssm-patch-now"),
+    "last_patched": env.text("TAG_LAST_PATCHED", default="LastPatched"),
+    "wake": env.text("TAG_WAKE", default="PatchPortal:Wake"),
+}
+
+# Upper apps are named only as strings here: navigation entries and banners of every page.
+PORTAL_NAV = ["reports.navigation.entries", "patching.navigation.entries", "exceptions.navigation.entries"]
+PORTAL_BANNERS = ["patching.navigation.banners"]

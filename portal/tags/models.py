@@ -1,0 +1,44 @@
+"""The tags that the portal wants on instances: one row per change, carried out by the tag writer."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from portal.tags.states import TagState
+
+
+class TagChange(models.Model):
+    """`key` shall be `value` on one instance (value None: the key shall be gone). At most one row is open a key."""
+
+    account_id = models.CharField(max_length=12)
+    region = models.CharField(max_length=32)
+    instance_id = models.CharField(max_length=32)
+    key = models.CharField(max_length=128)
+    value = models.CharField(max_length=256, null=True)
+    state = models.CharField(max_length=16, choices=TagState.choices, default=TagState.WANTED)
+    reason = models.CharField(max_length=200)  # why the tag is wanted
+    run_id = models.BigIntegerField(null=True)
+    requested_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField()  # next attempt
+    attempts = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account_id", "region", "instance_id", "key"],
+                condition=models.Q(state__in=["wanted", "writing"]),
+                name="one_open_change_per_tag",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="tagchange_due", condition=models.Q(state__in=["wanted", "writing"])),
+            models.Index(fields=["run_id"], name="tagchange_run"),
+            models.Index(fields=["account_id", "instance_id", "key", "-id"], name="tagchange_instance"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance_id} {self.key}={self.value} ({self.state})"

@@ -1,0 +1,18 @@
+"""Every page's address. Upper apps are named as strings only."""
+
+from django.contrib.staticfiles.urls import staticfiles_urlpatterns
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("reports.urls")),
+    path("", include("patching.urls")),
+    path("exceptions/", include("exceptions.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("", include("portal.inventory.urls")),
+    path("", include("portal.web.urls")),
+    *staticfiles_urlpatterns(),
+]
+handler400 = "portal.web.errors.bad_request"
+handler403 = "portal.web.errors.forbidden"
+handler404 = "portal.web.errors.not_found"
+handler500 = "portal.web.errors.server_error"
