@@ -1,0 +1,51 @@
+"""The portal's own processes: web, worker and beat."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from embedded.supervisor import Process, dies_with_parent
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = sys.executable
+
+
+def web(host: str, port: int, environment: Mapping[str, str]) -> Process:
+    """The site; ready when its first page answers without an error of ours."""
+    command = [PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", f"{host}:{port}", "--preload"]
+    command += ["--workers", "2", "--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "5"]
+    # The control socket would be one file shared by every gunicorn of this user.
+    command += ["--no-control-socket"]
+    return _ours("web", command, environment, ready=lambda: answers(host, port))
+
+
+def worker(environment: Mapping[str, str]) -> Process:
+    command = [PYTHON, "-m", "celery", "-A", "portal.celery:app", "worker", "--concurrency", "2"]
+    command += ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    return _ours("worker", command, environment, stop_within_s=20)
+
+
+def beat(state: Path, environment: Mapping[str, str]) -> Process:
+    command = [PYTHON, "-m", "celery", "-A", "portal.celery:app", "beat", "--loglevel", "INFO"]
+    command += ["--schedule", str(state / "beat-schedule"), "--pidfile="]
+    return _ours("beat", command, environment)
+
+
+def answers(host: str, port: int, path: str = "/") -> bool:
+    """True when a GET is answered with anything but a server error."""
+    connection = http.client.HTTPConnection(host, port, timeout=10)
+    try:
+        connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _ours(name: str, command: list[str], environment: Mapping[str, str], **how: object) -> Process:
+    argv = (*dies_with_parent(), *command)
+    return Process(name=name, argv=argv, environment=environment, cwd=ROOT, **how)  # type: ignore[arg-type]
