@@ -1,0 +1,173 @@
+"""Tags and filters that every template has: times, numbers, state pills, icons, charts, pager, month grid.
+
+All of them are plain Python (no sub-templates) where they are used in rows, because a list holds fifty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.conf import settings
+from django.template import Context
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from portal.web import charts, moments
+from portal.web.chrome import Chrome
+from portal.web.month import Month
+from portal.web.paging import Page
+
+register = template.Library()
+
+MEANINGS = ("good", "busy", "needs", "bad", "unknown")
+NOTHING = SafeString('<span class="quiet">–</span>')
+
+
+def icon_svg(name: str) -> SafeString:
+    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
+
+
+def pill_html(label: Any, meaning: str = "unknown", url: str = "") -> SafeString:
+    """Shape, colour and word of a state. Raises ValueError for a meaning that is none of the five."""
+    if meaning not in MEANINGS:
+        raise ValueError(f"{meaning!r} is no meaning; use one of {', '.join(MEANINGS)}.")
+    shape = icon_svg(f"state-{meaning}")
+    if url:
+        return format_html('<a class="pill {}" href="{}">{}{}</a>', meaning, url, shape, label)
+    return format_html('<span class="pill {}">{}{}</span>', meaning, shape, label)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the sprite; it is decoration, so the words beside it must say the same."""
+    return icon_svg(name)
+
+
+@register.simple_tag
+def state_pill(label: Any, meaning: str = "unknown", url: str = "") -> SafeString:
+    return pill_html(label, meaning, url)
+
+
+@register.simple_tag(takes_context=True)
+def when(
+    context: Context, moment: datetime | None, zone: Any = None, style: str = "auto", empty: str = "never"
+) -> SafeString:
+    """The one way to show a time. Styles: auto, full, day, clock, distance; zone: name or ZoneInfo."""
+    if not moment:
+        return format_html('<span class="quiet">{}</span>', empty)
+    return moments.moment_html(moment, zone=_zone(context, zone), now=timezone.now(), style=style)
+
+
+@register.simple_tag(takes_context=True)
+def between(context: Context, start: datetime, end: datetime, zone: Any = None) -> SafeString:
+    """From–to in local time, UTC in the title."""
+    words = moments.interval_words(start, end, zone=_zone(context, zone), now=timezone.now())
+    title = f"{moments.utc_words(start)} – {moments.utc_words(end)}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', start.isoformat(timespec="seconds"), title, words)
+
+
+@register.filter
+def utc(moment: datetime | None) -> str:
+    return moments.utc_words(moment) if moment else ""
+
+
+@register.filter
+def duration(length: timedelta | float | None) -> str:
+    """A timedelta or a count of seconds in words."""
+    if length is None:
+        return ""
+    return moments.duration_words(length if isinstance(length, timedelta) else timedelta(seconds=float(length)))
+
+
+@register.filter
+def number(value: float | None) -> str | SafeString:
+    """1240 → 1,240; nothing → a dash, because nothing is not zero."""
+    return NOTHING if value is None or value == "" else charts.number(value)
+
+
+@register.filter
+def percent(part: float, whole: float) -> str:
+    """`38 %`; a share of nothing is a dash. 100 % is said only when all are there."""
+    if not whole:
+        return "–"
+    share = part / whole * 100
+    return f"{int(share) if 99 < share < 100 else round(share)} %"
+
+
+@register.filter
+def counted(count: int, noun: str) -> str:
+    """`{{ 1|counted:"server" }}` → 1 server; other plurals as "entry,entries"."""
+    one, _, many = noun.partition(",")
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+@register.simple_tag(takes_context=True)
+def sort_header(context: Context, field: str, label: str, css: str = "") -> SafeString:
+    """A column head that sorts: first click ascending, second descending. The address keeps the filters."""
+    query = context["request"].GET.copy()
+    now = query.get("sort", "")
+    query["sort"] = f"-{field}" if now == field else field
+    query.pop("cursor", None)
+    state = {field: "ascending", f"-{field}": "descending"}.get(now, "none")
+    return format_html(
+        '<th scope="col" class="{}" aria-sort="{}"><a class="sort" href="?{}">{}{}</a></th>',
+        css, state, query.urlencode(), label, icon_svg({"ascending": "up", "descending": "down"}.get(state, "sort")),
+    )
+
+
+@register.simple_tag
+def stacked_bar(parts: Iterable[Any], title: str) -> SafeString:
+    return charts.stacked_bar(charts.parts_of(parts), title)
+
+
+@register.simple_tag
+def donut(parts: Iterable[Any], title: str, middle: str = "") -> SafeString:
+    return charts.donut(charts.parts_of(parts), title, middle)
+
+
+@register.simple_tag
+def bar_chart(parts: Iterable[Any], title: str) -> SafeString:
+    return charts.bars(charts.parts_of(parts), title)
+
+
+@register.simple_tag
+def line_chart(points: Sequence[tuple[str, float]], title: str, meaning: str = "accent") -> SafeString:
+    return charts.line(points, title, meaning)
+
+
+@register.simple_tag
+def heat_strip(cells: Iterable[Any], title: str) -> SafeString:
+    return charts.heat_strip(charts.parts_of(cells), title)
+
+
+@register.inclusion_tag("web/_legend.html")
+def legend(parts: Iterable[Any]) -> dict[str, Any]:
+    """The figures of a chart as text: shape, count, word; a link where the part has one."""
+    return {"parts": charts.parts_of(parts)}
+
+
+@register.inclusion_tag("web/_pager.html", takes_context=True)
+def pager(context: Context, page: Page, total: int | None = None, capped: bool = False) -> dict[str, Any]:
+    return {"page": page, "total": total, "capped": capped, "request": context["request"]}
+
+
+@register.inclusion_tag("web/_month.html", takes_context=True)
+def month_grid(context: Context, month: Month, label: str = "") -> dict[str, Any]:
+    return {"month": month, "label": label, "request": context["request"]}
+
+
+@register.filter
+def month_value(day: date) -> str:
+    return f"{day:%Y-%m}"
+
+
+def _zone(context: Context, zone: Any) -> ZoneInfo:
+    if zone:
+        return zone if isinstance(zone, ZoneInfo) else ZoneInfo(str(zone))
+    chrome = context.get("chrome")
+    return chrome.zone if isinstance(chrome, Chrome) else ZoneInfo(settings.DISPLAY_TIME_ZONE)
