@@ -1,0 +1,1 @@
+"""Simulated Linux hosts: a directory per host and package-manager shims on PATH."""

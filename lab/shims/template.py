@@ -1,0 +1,166 @@
+"""Writes the directory of one simulated Linux host, restarts it, and turns its faults on and off.
+
+The state under `<root>/lab/` belongs to the shims in `lab/shims/bin`; everything else looks like a small real system.
+Deterministic: the same host mapping gives the same packages, versions and boot id.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.shims.catalogue import SYSTEMS, System, filler, newer
+
+BIN = Path(__file__).parent / "bin"
+FAULTS = frozenset(
+    "disk_full disk_full_unfixable repo_broken repo_broken_unfixable lock_held update_fails hang".split()
+)
+_FREE_MB = "14336"
+_REPO_FILE = {
+    "apt": "etc/apt/sources.list",
+    "dnf": "etc/yum.repos.d/updates.repo",
+    "zypper": "etc/zypp/repos.d/updates.repo",
+}
+_DIRECTORIES = (
+    "lab lab/faults lab/applied boot run tmp proc proc/sys proc/sys/kernel proc/sys/kernel/random etc etc/apt "
+    "etc/yum.repos.d etc/zypp etc/zypp/repos.d etc/patch-portal etc/patch-portal/approved-repos "
+    "etc/patch-portal/approved-repos/etc var var/lib var/lib/dpkg var/lib/rpm var/cache"
+).split()
+Row = tuple[str, ...]
+
+
+def populate(root: Path, host: Mapping[str, Any]) -> None:
+    """Write a fresh host. Keys: name, instance_id, os; pending, security, kernel_update, faults, held (optional)."""
+    system = SYSTEMS[host["os"]]
+    root.mkdir(parents=True, exist_ok=True)
+    for name in _DIRECTORIES:
+        (root / name).mkdir(exist_ok=True)
+    _write_identity(root, host, system)
+    _write_packages(root, host, system)
+    _write_repository(root, system)
+    for fault in host.get("faults", ()):
+        if fault in FAULTS:
+            set_fault(root, fault, True)
+
+
+def set_fault(root: Path, name: str, on: bool, content: str = "") -> None:
+    """Turn a host fault on or off; `content` may name the package for `update_fails`. Takes effect at once."""
+    if name not in FAULTS:
+        raise ValueError(f"{name!r} is not a fault of a shim host; known: {', '.join(sorted(FAULTS))}")
+    path = root / "lab/faults" / name
+    if on:
+        path.write_text(content)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def reboot(root: Path) -> None:
+    """Restart the host: a new boot id, the newest installed kernel runs, /run is empty."""
+    lab = root / "lab"
+    boots = int((lab / "boots").read_text()) + 1
+    _set_boot(root, boots)
+    (lab / "kernel_running").write_text((lab / "kernel_newest").read_text())
+    shutil.rmtree(root / "run", ignore_errors=True)
+    (root / "run").mkdir(exist_ok=True)
+
+
+def environment(root: Path, *, command_id: str, instance_id: str, region: str) -> dict[str, str]:
+    """What the agent hands to a script on this host, and nothing else."""
+    return {
+        "PATH": f"{BIN}:/usr/bin:/bin",
+        "PATCH_PORTAL_ROOT": str(root),
+        "SSM_COMMAND_ID": command_id,
+        "AWS_SSM_INSTANCE_ID": instance_id,
+        "AWS_SSM_REGION_NAME": region,
+    }
+
+
+def _set_boot(root: Path, boots: int) -> None:
+    name = (root / "lab/name").read_text()
+    (root / "lab/boots").write_text(str(boots))
+    (root / "lab/boot_id").write_text(f"{uuid.uuid5(uuid.NAMESPACE_DNS, f'{name}/{boots}')}\n")
+    started = int(time.time()) - (0 if boots else 30 * 86400)
+    (root / "proc/stat").write_text(f"cpu  1 0 1 1 0 0 0 0 0 0\nbtime {started}\n")
+
+
+def _write_identity(root: Path, host: Mapping[str, Any], system: System) -> None:
+    lab = root / "lab"
+    (root / "etc/os-release").write_text(system.release)
+    (root / "etc/hostname").write_text(f"{host['name']}\n")
+    (lab / "name").write_text(f"{host['name']}/{host.get('instance_id', '')}")
+    (lab / "family").write_text(f"{system.family}\n")
+    (lab / "os").write_text(f"{host['os']}\n")
+    (lab / "df_free_mb").write_text(_FREE_MB)
+    (lab / "agent").write_text("active\n")
+    link = root / "proc/sys/kernel/random/boot_id"
+    link.unlink(missing_ok=True)
+    link.symlink_to("../../../../lab/boot_id")
+    _set_boot(root, 0)
+
+
+def _write_packages(root: Path, host: Mapping[str, Any], system: System) -> None:
+    lab = root / "lab"
+    installed, pending = _plan(host, system)
+    old, _new = system.kernels
+    (root / "boot" / f"vmlinuz-{old[0]}").touch()
+    (lab / "kernel_running").write_text(f"{old[0]}\n")
+    (lab / "kernel_newest").write_text(f"{old[0]}\n")
+    (lab / "packages").write_text(_table(installed))
+    (lab / "pending").write_text(_table(pending))
+    (lab / "held").write_text("".join(f"{name}\n" for name in host.get("held", ())))
+    locks = {"apt": "var/lib/dpkg/lock-frontend", "dnf": "var/lib/rpm/.rpm.lock"}
+    if system.family in locks:
+        (root / locks[system.family]).touch()
+
+
+def _plan(host: Mapping[str, Any], system: System) -> tuple[list[Row], list[Row]]:
+    """Rows of `packages` (status name arch version) and of `pending` (name arch from to security kind release)."""
+    seed = random.Random(f"{host['name']}/{host['os']}")
+    wanted = int(host.get("pending", 0))
+    kernel = _kernel_pending(system) if host.get("kernel_update") and wanted else []
+    names = list(system.packages)
+    names += [filler(i, names[0][1]) for i in range(max(0, wanted - len(names)))]
+    chosen = sorted(seed.sample(names, max(0, wanted - len(kernel))))
+    upgrades = [(name, system.arch, old, newer(old), "upgrade", "-") for name, old in chosen]
+    secure = set(seed.sample(range(len(upgrades)), min(int(host.get("security", 0)), len(upgrades))))
+    pending = [(*r[:4], "1" if i in secure else "0", *r[4:]) for i, r in enumerate(upgrades)] + kernel[:wanted]
+    installed = [("ii", name, system.arch, version) for name, version in names]
+    return installed + _kernel_installed(system), pending
+
+
+def _kernel_installed(system: System) -> list[Row]:
+    release, version = system.kernels[0]
+    rows = [("ii", system.kernel_package.format(release=release), system.arch, version)]
+    return rows + ([("ii", system.kernel_meta, system.arch, version)] if system.kernel_meta else [])
+
+
+def _kernel_pending(system: System) -> list[Row]:
+    (_, before), (release, version) = system.kernels
+    package = system.kernel_package.format(release=release)
+    rows = [(package, system.arch, "-", version, "1", "kernel", release)]
+    meta = (system.kernel_meta, system.arch, before, version, "1", "upgrade", "-")
+    return rows + ([meta] if system.kernel_meta else [])
+
+
+def _write_repository(root: Path, system: System) -> None:
+    path = _REPO_FILE[system.family]
+    text = {
+        "apt": "deb https://mirror.example.internal/os stable main\n",
+        "dnf": "[updates]\nname=updates\nbaseurl=https://mirror.example.internal/os\nenabled=1\ngpgcheck=1\n",
+        "zypper": "[updates]\nname=updates\nbaseurl=https://mirror.example.internal/os\nenabled=1\ntype=rpm-md\n",
+    }[system.family]
+    approved = root / "etc/patch-portal/approved-repos" / path
+    os.makedirs(approved.parent, exist_ok=True)
+    approved.write_text(text)
+    (root / path).write_text(text)
+    (root / "lab/repo_file").write_text(f"{path}\n")
+
+
+def _table(rows: Sequence[Row]) -> str:
+    return "".join("\t".join(row) + "\n" for row in rows)
