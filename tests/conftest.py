@@ -1,0 +1,100 @@
+"""One PostgreSQL and one Valkey for the whole run, and the environment that the settings read.
+
+Folders that need no Django (`WITHOUT_DJANGO`) run without it when they are named alone, so a broken setting or model
+cannot hide what they test.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import RunServers, start
+
+TESTS = Path(__file__).resolve().parent
+WITHOUT_DJANGO = {"aws", "lab", "embedded", "documents", "architecture", "script", "hosts"}
+SERVERS = pytest.StashKey[RunServers]()
+PROCESS = pytest.StashKey["subprocess.Popen[bytes]"]()
+# No test may reach a real account, whatever the shell that started it has set.
+NO_AWS = {
+    "AWS_ACCESS_KEY_ID": "111122223333",
+    "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+UNSET = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWS_REGION", "DEBUG", "PORTAL_URL", "ALLOWED_HOSTS")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the servers in the first process and hands their addresses to Django's settings."""
+    os.environ.update(NO_AWS)
+    for name in UNSET:
+        os.environ.pop(name, None)
+    if not needs_django([str(argument) for argument in config.args]):
+        return
+    servers = _servers(config)
+    config.stash[SERVERS] = servers
+    os.environ.update(servers.environment(), DJANGO_SETTINGS_MODULE="portal.settings")
+    _load_settings(servers)
+
+
+def pytest_configure_node(node: object) -> None:
+    """xdist: tells a worker where the servers are."""
+    servers = node.config.stash.get(SERVERS, None)  # type: ignore[attr-defined]
+    if servers:
+        node.workerinput["servers"] = (str(servers.folder), str(servers.sockets))  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    process = config.stash.get(PROCESS, None)
+    if process and process.stdin:
+        process.stdin.close()
+        process.wait(timeout=30)
+
+
+def needs_django(arguments: list[str]) -> bool:
+    """False when every path named lies in a folder that knows no Django."""
+    return not all(WITHOUT_DJANGO & set(_below_tests(argument)) for argument in arguments)
+
+
+def _below_tests(argument: str) -> tuple[str, ...]:
+    path = Path(argument.partition("::")[0]).resolve()
+    return path.relative_to(TESTS).parts if path.is_relative_to(TESTS) else ()
+
+
+def _servers(config: pytest.Config) -> RunServers:
+    told = getattr(config, "workerinput", {}).get("servers")
+    if told:
+        return RunServers(Path(told[0]), Path(told[1]))
+    servers, config.stash[PROCESS] = start()
+    return servers
+
+
+def _load_settings(servers: RunServers) -> None:
+    """Loads the settings now, so that pytest-django sets Django up with them."""
+    from django.conf import settings
+
+    if settings.DATABASES["default"]["HOST"] != str(servers.sockets):
+        raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: tests bring their own database.")
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> RunServers:
+    """PostgreSQL and Valkey of this run, ready for use."""
+    found = request.config.stash[SERVERS]
+    found.wait()
+    return found
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    servers: RunServers, django_db_modify_db_settings_parallel_suffix: None
+) -> Iterator[None]:
+    """pytest-django asks for this before it creates the test database."""
+    yield
