@@ -1,0 +1,78 @@
+"""How the adapters call AWS: which retry policy, and every failure told as a CloudError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from enum import Enum
+from typing import Any, Protocol
+
+from botocore import xform_name
+from botocore.client import BaseClient
+from botocore.config import Config
+
+import aws
+from aws.translate import CallSite, telling
+
+
+class Retry(Enum):
+    """PATIENT: reads and writes that may be repeated. ONCE: a repeat could do the thing twice."""
+
+    PATIENT = 5
+    ONCE = 1
+
+    @property
+    def config(self) -> Config:
+        """Botocore settings, explicit so that no environment variable can add an attempt. Seconds."""
+        return Config(
+            retries={"mode": "standard", "total_max_attempts": self.value},
+            connect_timeout=5,
+            read_timeout=20,
+            max_pool_connections=20,
+            user_agent_extra=f"patch-portal/{aws.__version__}",
+        )
+
+
+class ClientFor(Protocol):
+    """Gives the (cached) client of one service in one account and region. Raises AccessRefused."""
+
+    def __call__(self, retry: Retry) -> BaseClient: ...
+
+
+class Calls:
+    """The calls of one service in one account and region, by AWS's own operation names."""
+
+    def __init__(self, account_id: str, region: str, client_for: ClientFor) -> None:
+        self.account_id = account_id
+        self.region = region
+        self._client_for = client_for
+
+    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        """A read, or a write that may be repeated: up to five attempts."""
+        return self._send(Retry.PATIENT, operation, params)
+
+    def call_once(self, operation: str, **params: Any) -> dict[str, Any]:
+        """Exactly one HTTP request: after Ambiguous the caller must look before it repeats."""
+        return self._send(Retry.ONCE, operation, params)
+
+    def pages(self, operation: str, page_size: int, **params: Any) -> Iterator[dict[str, Any]]:
+        """Every page of a list, fetched when asked for. `page_size` is AWS's maximum for it."""
+        with self.telling(operation):
+            paginator = self._client_for(Retry.PATIENT).get_paginator(xform_name(operation))
+            pages = iter(paginator.paginate(**params, PaginationConfig={"PageSize": page_size}))
+        while True:
+            with self.telling(operation):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    def telling(self, operation: str) -> AbstractContextManager[None]:
+        """Turn SDK failures inside the block into CloudErrors that name this call."""
+        return telling(CallSite(operation, self.account_id, self.region))
+
+    def _send(self, retry: Retry, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        with self.telling(operation):
+            method = getattr(self._client_for(retry), xform_name(operation))
+            answer: dict[str, Any] = method(**params)
+            return answer

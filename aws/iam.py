@@ -1,0 +1,115 @@
+"""The IAM actions that the adapters declare, and the least-privilege policies made of them.
+
+`python -m aws.iam` prints the policies; docs/iam-policy.json keeps that output.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+ADAPTERS = ("aws.ec2.Ec2Adapter", "aws.ssm.SsmAdapter", "aws.s3.S3Adapter", "aws.sts.StsAdapter")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def iam(*actions: str) -> Callable[[Method], Method]:
+    """Declare the IAM actions that an adapter method needs, e.g. `@iam("ec2:CreateTags")`."""
+
+    def mark(method: Method) -> Method:
+        method.iam_actions = actions  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One policy statement: these actions on these resources, by the role in each account or the portal's."""
+
+    sid: str
+    role: str  # managed | portal
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Names:
+    """What an installation may name differently; the policy is limited to these."""
+
+    role: str = "PatchPortal"
+    bucket: str = "patch-portal-results"
+    document_prefix: str = "PatchPortal-"
+
+
+def grants(names: Names) -> tuple[Grant, ...]:
+    """Who may do what where. EC2's and SSM's list calls know no narrower resource than `*`."""
+    documents = f"arn:*:ssm:*:*:document/{names.document_prefix}*"
+    instances = "arn:*:ec2:*:*:instance/*"
+    bucket = f"arn:*:s3:::{names.bucket}"
+    return (
+        Grant("ReadInstances", "managed", ("ec2:DescribeInstances",), ("*",)),
+        Grant("WriteInstanceTags", "managed", ("ec2:CreateTags", "ec2:DeleteTags"), (instances,)),
+        Grant("PowerInstances", "managed", ("ec2:StartInstances", "ec2:StopInstances"), (instances,)),
+        Grant("ReadCommands", "managed", _READ_COMMANDS, ("*",)),
+        Grant("SendPortalDocuments", "managed", ("ssm:SendCommand",), (documents, instances)),
+        Grant("CancelCommands", "managed", ("ssm:CancelCommand",), ("*",)),
+        Grant("ReadPortalDocuments", "managed", ("ssm:DescribeDocument", "ssm:GetDocument"), (documents,)),
+        Grant("WritePortalDocuments", "managed", _WRITE_DOCUMENTS, (documents,)),
+        Grant("ReadOwnIdentity", "managed", ("sts:GetCallerIdentity",), ("*",)),
+        Grant("EnterAccounts", "portal", ("sts:AssumeRole",), (f"arn:*:iam::*:role/{names.role}",)),
+        Grant("ListResults", "portal", ("s3:ListBucket",), (bucket,)),
+        Grant("ReadResults", "portal", ("s3:GetObject",), (f"{bucket}/*",)),
+        Grant("WriteResults", "portal", ("s3:PutObject",), (f"{bucket}/*",)),
+    )
+
+
+_READ_COMMANDS = (
+    "ssm:DescribeInstanceInformation",
+    "ssm:GetCommandInvocation",
+    "ssm:ListCommandInvocations",
+    "ssm:ListCommands",
+)
+_WRITE_DOCUMENTS = ("ssm:CreateDocument", "ssm:UpdateDocument", "ssm:UpdateDocumentDefaultVersion")
+
+
+def adapter_methods() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Every public method of every adapter, as ("Ec2Adapter.create_tags", function)."""
+    for path in ADAPTERS:
+        module, _, name = path.rpartition(".")
+        adapter = getattr(importlib.import_module(module), name)
+        for method, function in vars(adapter).items():
+            if callable(function) and not method.startswith("_"):
+                yield f"{name}.{method}", function
+
+
+def actions() -> tuple[str, ...]:
+    """All IAM actions that the portal uses, sorted; entering the accounts is the session's own need."""
+    declared = {action for _, method in adapter_methods() for action in getattr(method, "iam_actions", ())}
+    return tuple(sorted(declared | {"sts:AssumeRole"}))
+
+
+def policy(names: Names | None = None) -> dict[str, Any]:
+    """Two IAM policy documents: the role in each managed account, and the portal's own role.
+
+    Raises ValueError when an adapter declares an action that no grant covers, or a grant nobody uses.
+    """
+    rows = grants(names or Names())
+    granted = {action for row in rows for action in row.actions}
+    if uneven := granted ^ set(actions()):
+        raise ValueError(f"Declared and granted IAM actions differ: {', '.join(sorted(uneven))}")
+    return {"managed_account_role": _document(rows, "managed"), "portal_role": _document(rows, "portal")}
+
+
+def _document(rows: tuple[Grant, ...], role: str) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [_statement(row) for row in rows if row.role == role]}
+
+
+def _statement(row: Grant) -> dict[str, Any]:
+    return {"Sid": row.sid, "Effect": "Allow", "Action": list(row.actions), "Resource": list(row.resources)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(policy(), indent=2))
