@@ -85,9 +85,9 @@ def duration(length: timedelta | float | None) -> str:
 
 
 @register.filter
-def number(value: float | None) -> str | SafeString:
-    """1240 → 1,240; nothing → a dash, because nothing is not zero."""
-    return NOTHING if value is None or value == "" else charts.number(value)
+def number(value: float | str | None) -> str | SafeString:
+    """1240 → 1,240; nothing → a dash, because nothing is not zero. Components hand numbers over as text."""
+    return NOTHING if value is None or value == "" else charts.number(float(value))
 
 
 @register.filter
