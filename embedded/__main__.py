@@ -16,11 +16,15 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     options = arguments()
     stop_on_signals()
-    environment = {key: os.environ[key] for key in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY") if os.environ.get(key)}
+    environment = {
+        key: os.environ[key] for key in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY") if os.environ.get(key)
+    }
     environment |= {key: os.environ[key] for key in ("ALLOWED_HOSTS", "PORTAL_URL") if os.environ.get(key)}
     try:
         with Stack(state=options.state, port=options.port, environment=environment) as stack:
-            print(f"Patch Portal: {stack.url} (stop with Ctrl-C; logs in {stack.supervisor.logs})", flush=True)
+            print(
+                f"Patch Portal: {stack.url} (stop with Ctrl-C; logs in {stack.supervisor.logs})", flush=True
+            )
             stack.wait()
     except EmbeddedError as error:
         print(f"Patch Portal did not start. {error}", file=sys.stderr)

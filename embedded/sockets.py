@@ -31,4 +31,8 @@ def remove_socket_folder(folder: Path) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    return folder.is_dir() and not folder.is_symlink() and (os.getuid() == 0 or folder.stat().st_uid == os.getuid())
+    return (
+        folder.is_dir()
+        and not folder.is_symlink()
+        and (os.getuid() == 0 or folder.stat().st_uid == os.getuid())
+    )

@@ -178,7 +178,9 @@ def refuse_taken_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise EmbeddedError(f"Port {port} cannot be used ({error.strerror}); choose another with --port.") from error
+            raise EmbeddedError(
+                f"Port {port} cannot be used ({error.strerror}); choose another with --port."
+            ) from error
 
 
 def _only_one(state: Path) -> IO[str]:

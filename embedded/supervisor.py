@@ -14,9 +14,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from embedded.errors import EmbeddedError
 
@@ -121,13 +122,15 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the supervisor only, which stops them in order
-                **_as_user(process.user),
+                user=process.user,
+                group="nogroup" if process.user else None,
+                extra_groups=[] if process.user else None,
             )
         self._tell(f"+{child.pid} {3.0 if process.stop_signal == signal.SIGINT else 0.0}")
         return child
 
     @contextlib.contextmanager
-    def _open_log(self, name: str):  # type: ignore[no-untyped-def]
+    def _open_log(self, name: str) -> Iterator[IO[bytes]]:
         path = self.log_of(name)
         if path.exists() and path.stat().st_size > LOG_KEEPS_BYTES:
             path.replace(path.with_suffix(".log.1"))
@@ -138,9 +141,13 @@ class Supervisor:
         process, deadline = running.process, time.monotonic() + running.process.ready_within_s
         while not process.ready():
             if running.child.poll() is not None and running.again_at is None:
-                raise EmbeddedError(f"{process.name} ended with code {running.child.returncode}.{self._tail(process)}")
+                raise EmbeddedError(
+                    f"{process.name} ended with code {running.child.returncode}.{self._tail(process)}"
+                )
             if time.monotonic() > deadline:
-                raise EmbeddedError(f"{process.name} was not ready in {process.ready_within_s:g} s.{self._tail(process)}")
+                raise EmbeddedError(
+                    f"{process.name} was not ready in {process.ready_within_s:g} s.{self._tail(process)}"
+                )
             time.sleep(0.02)
 
     def _tail(self, process: Process) -> str:
@@ -206,7 +213,3 @@ class Supervisor:
             with contextlib.suppress(BrokenPipeError):  # the watch starts a new one and tells it all again
                 self._guardian.stdin.write(line + "\n")
                 self._guardian.stdin.flush()
-
-
-def _as_user(user: str | None) -> dict[str, object]:
-    return {"user": user, "group": "nogroup", "extra_groups": []} if user else {}

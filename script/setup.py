@@ -20,7 +20,11 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "patch-portal-setup.json"
 UV_LOCK = ROOT / "script" / "uv.txt"
 # Each lock holds all of those before it.
-LOCKS = {"serve": "requirements-embedded.txt", "demo": "requirements-lab.txt", "test": "requirements-test.txt"}
+LOCKS = {
+    "serve": "requirements-embedded.txt",
+    "demo": "requirements-lab.txt",
+    "test": "requirements-test.txt",
+}
 PURPOSES = list(LOCKS)
 PYTHONS = ("/usr/bin/python3", "python3", "python3.14", "python3.13", "python3.12", "python3.11")
 # What pip calls it → what uv calls it, and how uv separates several.
@@ -101,16 +105,22 @@ def put_away_the_old_one() -> None:
     try:
         VENV.rename(old)  # works also when its files belong to somebody else
     except OSError as error:
-        raise SetupError(f"{VENV} belongs to another user and cannot be replaced; use a checkout of your own.") from error
+        raise SetupError(
+            f"{VENV} belongs to another user and cannot be replaced; use a checkout of your own."
+        ) from error
     shutil.rmtree(old, ignore_errors=True)
 
 
 def a_python() -> str:
     """The Python that venvs are made from. As root the one of the machine first: others can use it, too."""
     wanted = [os.environ["PYTHON"]] if os.environ.get("PYTHON") else list(PYTHONS)
-    usable = [name for name in wanted if succeeds([name, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"])]
+    usable = [
+        name for name in wanted if succeeds([name, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"])
+    ]
     if not usable:
-        raise SetupError("Python 3.11 or newer is needed: install it, or name it with PYTHON=/path/to/python3.")
+        raise SetupError(
+            "Python 3.11 or newer is needed: install it, or name it with PYTHON=/path/to/python3."
+        )
     complete = [name for name in usable if has_ensurepip(name)]
     return complete[0] if complete else completed_by_apt(usable[0])
 
@@ -182,7 +192,9 @@ def succeeds(command: list[str], *, environment: dict[str, str] | None = None, s
     """True when the program exists and ends well. `show` lets its errors through to the terminal."""
     quiet = None if show else subprocess.DEVNULL
     try:
-        return subprocess.run(command, env=environment, stdout=quiet, stderr=quiet, check=False).returncode == 0
+        return (
+            subprocess.run(command, env=environment, stdout=quiet, stderr=quiet, check=False).returncode == 0
+        )
     except OSError:
         return False
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from tests.servers import RunServers, start
 TESTS = Path(__file__).resolve().parent
 WITHOUT_DJANGO = {"aws", "lab", "embedded", "documents", "architecture", "script", "hosts"}
 SERVERS = pytest.StashKey[RunServers]()
-PROCESS = pytest.StashKey["subprocess.Popen[bytes]"]()
+PROCESS = pytest.StashKey[subprocess.Popen[bytes]]()
 # No test may reach a real account, whatever the shell that started it has set.
 NO_AWS = {
     "AWS_ACCESS_KEY_ID": "111122223333",
@@ -28,7 +27,15 @@ NO_AWS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
-UNSET = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWS_REGION", "DEBUG", "PORTAL_URL", "ALLOWED_HOSTS")
+UNSET = (
+    "AWS_PROFILE",
+    "AWS_ENDPOINT_URL",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "DEBUG",
+    "PORTAL_URL",
+    "ALLOWED_HOSTS",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -95,6 +102,5 @@ def servers(request: pytest.FixtureRequest) -> RunServers:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     servers: RunServers, django_db_modify_db_settings_parallel_suffix: None
-) -> Iterator[None]:
-    """pytest-django asks for this before it creates the test database."""
-    yield
+) -> None:
+    """pytest-django asks for this before it creates the test database; the servers are ready then."""

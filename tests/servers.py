@@ -48,7 +48,9 @@ class RunServers:
             if (self.folder / "failed").exists():
                 raise RuntimeError((self.folder / "failed").read_text())
             if time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL and Valkey did not start in {START_WITHIN_S:g} s: {self.folder}")
+                raise RuntimeError(
+                    f"PostgreSQL and Valkey did not start in {START_WITHIN_S:g} s: {self.folder}"
+                )
             time.sleep(0.01)
 
 
