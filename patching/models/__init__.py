@@ -1,5 +1,6 @@
 """Tables of windows, runs and what hosts reported."""
 
+from patching.models.documents import PublishedDocument
 from patching.models.power import PowerHold
 from patching.models.results import AssetPatchState, HostReport, PackageChange
 from patching.models.runs import Dispatch, DispatchTarget, Run, SendingPause, Target
@@ -13,6 +14,7 @@ __all__ = [
     "HostReport",
     "PackageChange",
     "PowerHold",
+    "PublishedDocument",
     "Run",
     "SendingPause",
     "Target",

@@ -1,0 +1,155 @@
+"""Collects results: ListCommands first, ListCommandInvocations where a count moved, one S3 object per host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Min
+
+from aws.errors import Missing
+from aws.ports import Cloud, Command, Invocation
+from patching.documents.report import ReportUnreadable, parse_report, validate
+from patching.engine.send import LOOK_BACK, output_prefix
+from patching.models import Dispatch, DispatchTarget, Run
+from patching.operations import dispatches, results
+from patching.operations.results import Outcome
+from patching.states import DispatchState
+from portal.evidence import store as evidence
+from portal.inventory.operations import clear_results_denied, mark_results_denied
+
+Clock = Callable[[], datetime]
+NEVER_RAN = {"Undeliverable", "DeliveryTimedOut", "Terminated", "Cancelled", "InvalidPlatform", "AccessDenied"}
+
+
+def sweep(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+    """One look at every command in flight; each place alone, so one broken account never hides another's results."""
+    open_rows = run.dispatches.filter(state__in=[DispatchState.SENT, DispatchState.ADOPTED])
+    places = open_rows.values("account_id", "region", "document_name").annotate(since=Min("claimed_at")).order_by()
+    for place in places:
+        since = place.pop("since") - LOOK_BACK
+        commands = _commands(cloud, since, **place)
+        for dispatch in open_rows.filter(**place).select_related("run"):
+            _look(dispatch, commands, cloud=cloud, clock=clock)
+    Run.objects.filter(pk=run.pk).update(swept_at=clock())
+
+
+def _commands(cloud: Cloud, since: datetime, account_id: str, region: str, document_name: str) -> list[Command]:
+    return list(cloud.ssm(account_id, region).list_commands(document_name=document_name, invoked_after=since))
+
+
+def _look(dispatch: Dispatch, commands: list[Command], *, cloud: Cloud, clock: Clock) -> None:
+    ours = [command for command in commands if command.comment == dispatch.comment]
+    completed = sum(command.completed_count for command in ours)
+    if completed != dispatch.completed_seen:
+        seen = _collect(dispatch, [c.command_id for c in ours] or dispatch.command_ids, cloud=cloud, clock=clock)
+        # A list that shows fewer than the count says is not consistent yet: it is read again.
+        done = completed if seen >= completed else -1
+        ids = [command.command_id for command in ours] or dispatch.command_ids
+        Dispatch.objects.filter(pk=dispatch.pk).update(completed_seen=done, command_ids=ids)
+    _finish(dispatch, clock())
+
+
+def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock: Clock) -> int:
+    """Stores every terminal invocation that is not stored yet; returns how many terminal ones AWS showed."""
+    waiting = {row.target.instance_id: row for row in dispatch.rows.filter(collected_at=None).select_related("target")}
+    terminal = 0
+    for command_id in command_ids:
+        for invocation in cloud.ssm(dispatch.account_id, dispatch.region).list_invocations(command_id):
+            terminal += invocation.terminal
+            row = waiting.get(invocation.instance_id)
+            if invocation.terminal and row is not None:
+                _store(dispatch, row, invocation, cloud=cloud, now=clock())
+    return terminal
+
+
+def _store(dispatch: Dispatch, row: DispatchTarget, invocation: Invocation, *, cloud: Cloud, now: datetime) -> None:
+    text, source = _output(dispatch, invocation, cloud=cloud)
+    report, missing = read(text, dispatch, invocation)
+    key = _keep(dispatch, invocation, text, cloud=cloud) if report is not None else ""
+    outcome = Outcome(invocation.status, invocation.status_details, report, source, key, missing)
+    results.store(row, outcome, now=now)
+    if report is not None:
+        note = mark_results_denied if source != "s3" else clear_results_denied
+        note(asset_ids=[row.target.asset_id], now=now)
+
+
+def _output(dispatch: Dispatch, invocation: Invocation, *, cloud: Cloud) -> tuple[str, str]:
+    """The whole output from S3; where the host could not write it there, what SSM itself keeps."""
+    found = evidence.read_output(
+        cloud.objects(),
+        bucket=settings.RESULTS_BUCKET,
+        prefix=output_prefix(dispatch),
+        command_id=invocation.command_id,
+        instance_id=invocation.instance_id,
+    )
+    if found is not None:
+        return found, "s3"
+    try:
+        full = cloud.ssm(dispatch.account_id, dispatch.region).get_invocation(
+            invocation.command_id, invocation.instance_id
+        )
+    except Missing:
+        return invocation.output, "line"
+    return full.output, "invocation"
+
+
+def read(text: str, dispatch: Dispatch, invocation: Invocation) -> tuple[dict | None, str]:  # type: ignore[type-arg]
+    """(report, why there is none). A report of another dispatch or instance is no report of this one."""
+    try:
+        report = parse_report(text)
+        validate(report)
+    except ReportUnreadable as error:
+        return None, no_report_sentence(invocation, str(error))
+    if report["dispatch"] != str(dispatch.pk) or report["instance_id"] != invocation.instance_id:
+        return None, "The output holds the report of another command or another instance."
+    return report, ""
+
+
+def no_report_sentence(invocation: Invocation, why: str) -> str:
+    if invocation.status_details in NEVER_RAN:
+        return f"Systems Manager says {invocation.status_details}; whether the host ran it is not known."
+    return f"Systems Manager says {invocation.status_details}, but: {why}"
+
+
+def _keep(dispatch: Dispatch, invocation: Invocation, text: str, *, cloud: Cloud) -> str:
+    key = evidence.report_key(
+        run_id=dispatch.run_id,
+        starts_at=dispatch.run.starts_at,
+        account_id=dispatch.account_id,
+        phase=dispatch.phase,
+        instance_id=invocation.instance_id,
+        dispatch_id=str(dispatch.pk),
+    )
+    evidence.store_report(cloud.objects(), key=key, raw=text.encode())
+    return key
+
+
+def _finish(dispatch: Dispatch, now: datetime) -> None:
+    if not dispatch.rows.filter(collected_at=None).exists():
+        dispatches.close(dispatch, DispatchState.COLLECTED, now=now)
+    elif now > overdue_at(dispatch):
+        _write_off(dispatch, now)
+
+
+def overdue_at(dispatch: Dispatch) -> datetime:
+    """After this nothing more can come: delivery and execution time-outs and the reboot are over."""
+    policy = dispatch.run.run_policy
+    wait = policy.delivery_timeout_s + policy.execution_timeout_s + policy.reboot_grace_s
+    return (dispatch.sent_at or dispatch.claimed_at) + timedelta(seconds=wait)
+
+
+def _write_off(dispatch: Dispatch, now: datetime) -> None:
+    why = "Systems Manager gave no final answer in the time that delivery, execution and reboot may take."
+    for row in dispatch.rows.filter(collected_at=None):
+        results.store(row, Outcome(row.status or "Unknown", row.status_details, None, missing=why), now=now)
+    dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=why)
+
+
+def write_off_all(run: Run, *, now: datetime) -> None:
+    """The end bound: whatever AWS never answered is closed with a reason."""
+    for dispatch in run.dispatches.filter(state__in=[DispatchState.SENT, DispatchState.ADOPTED]):
+        _write_off(dispatch, now)
+
+

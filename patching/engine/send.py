@@ -1,0 +1,159 @@
+"""Sending exactly once: AWS is called after the commit, from the row, and every answer has a next step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from aws.errors import Ambiguous, CloudError, Missing, Refused, Throttled
+from aws.ports import Cloud, SendRequest
+from patching.models import Dispatch, Run, Target
+from patching.operations import dispatches, targets
+from patching.states import DispatchState, Phase, TargetState
+
+Clock = Callable[[], datetime]
+LOOK_BACK = timedelta(seconds=60)  # AWS's clock and ours may differ a little
+MAX_REFUSALS = 3
+
+
+def send(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
+    """One SendCommand for a dispatch in `sending`; a caller that is too late does nothing."""
+    if not dispatches.count_try(dispatch, now=clock()):
+        return
+    ssm = cloud.ssm(dispatch.account_id, dispatch.region)
+    try:
+        command = ssm.send_command(request(dispatch))
+    except Throttled as error:
+        dispatches.mark_unsent(dispatch, reason=f"AWS is throttling us: {error}")
+    except Ambiguous as error:
+        dispatches.mark_unknown(dispatch, now=clock(), reason=f"the answer was lost: {error}")
+    except CloudError as error:
+        refused(dispatch, error, cloud=cloud, now=clock())
+    else:
+        dispatches.mark_sent(dispatch, [command.command_id], now=clock())
+
+
+def request(dispatch: Dispatch) -> SendRequest:
+    policy = dispatch.run.run_policy
+    return SendRequest(
+        document_name=dispatch.document_name,
+        document_version=dispatch.document_version,
+        instance_ids=tuple(dispatch.instance_ids),
+        parameters=parameters(dispatch),
+        comment=dispatch.comment,
+        delivery_timeout_s=max(30, policy.delivery_timeout_s),
+        output_bucket=settings.RESULTS_BUCKET,
+        output_prefix=output_prefix(dispatch),
+    )
+
+
+def output_prefix(dispatch: Dispatch) -> str:
+    return f"output/run={dispatch.run_id}/dispatch={dispatch.pk}"
+
+
+def parameters(dispatch: Dispatch) -> dict[str, list[str]]:
+    policy, run = dispatch.run.run_policy, dispatch.run
+    early = dispatch.phase == Phase.PRECHECK and (dispatch.claimed_at < run.starts_at or run.check_only)
+    values = {
+        "DispatchId": str(dispatch.pk),
+        "DocumentHash": dispatch.document_hash,
+        "Fixes": "early" if early and policy.fixes == "all" else policy.fixes,
+        "MinFreeMb": str(policy.min_free_mb),
+        "LockWaitSeconds": str(policy.lock_wait_s),
+        "DeadlineSeconds": str(policy.deadline_s),
+    }
+    if dispatch.phase == Phase.PATCH:
+        values |= {"Mode": policy.mode, "RebootPolicy": policy.reboot}
+    return {name: [value] for name, value in values.items()}
+
+
+def refused(dispatch: Dispatch, error: CloudError, *, cloud: Cloud, now: datetime) -> None:
+    """AWS said no to the whole batch: the hosts that caused it are blocked, the others go into a new one."""
+    guilty = _guilty(dispatch, error, cloud=cloud)
+    rows = list(Target.objects.filter(dispatched__dispatch=dispatch))
+    blocked = [row for row in rows if row.instance_id in guilty or row.attempt >= MAX_REFUSALS]
+    others = [row.pk for row in rows if row not in blocked]
+    dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=f"AWS refused it: {error}")
+    for row in blocked:
+        reason = guilty.get(row.instance_id) or f"AWS refused the command: {error}"
+        targets.move([row.pk], TargetState.BLOCKED, now=now, code="refused", reason=reason)
+    back = TargetState.READY if dispatch.phase == Phase.PATCH else TargetState.PLANNED
+    targets.try_again(others, back, now=now, reason="Another server of its batch was refused by AWS.")
+
+
+def _guilty(dispatch: Dispatch, error: CloudError, *, cloud: Cloud) -> dict[str, str]:
+    """instance id → sentence, for the hosts that Systems Manager does not know as online."""
+    if isinstance(error, Missing) and error.ids:
+        return dict.fromkeys(error.ids, f"Systems Manager does not know this instance: {error}")
+    if not isinstance(error, Refused):
+        return {}
+    try:
+        known = {node.instance_id for node in cloud.ssm(dispatch.account_id, dispatch.region).managed_nodes()}
+    except CloudError:
+        return {}
+    absent = [item for item in dispatch.instance_ids if item not in known]
+    return dict.fromkeys(absent, "Systems Manager no longer knows this instance: stopped, or its agent is gone.")
+
+
+def recover(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+    """Brings dispatches on that a crash, a time-out or throttling left half-way."""
+    for dispatch in run.dispatches.filter(state=DispatchState.SENDING, send_before__lte=clock()):
+        if dispatch.tries == 0:
+            dispatches.mark_unsent(dispatch, reason="no worker called AWS in time")
+        else:
+            dispatches.mark_unknown(dispatch, now=clock(), reason="the worker stopped while it waited for AWS")
+    look_for(run.dispatches.filter(state=DispatchState.UNKNOWN), cloud=cloud, clock=clock)
+    for dispatch in run.dispatches.filter(state=DispatchState.CLAIMED):
+        resend(dispatch, cloud=cloud, clock=clock)
+
+
+def look_for(unknown: Iterable[Dispatch], *, cloud: Cloud, clock: Clock) -> None:
+    """Adopts what AWS accepted; what it does not show after the settle time is sent again."""
+    for dispatch in unknown:
+        found = find(dispatch, cloud=cloud)
+        if found:
+            dispatches.mark_sent(dispatch, found, now=clock(), adopted=True)
+        elif settled(dispatch, clock()):
+            resend(dispatch, cloud=cloud, clock=clock)
+
+
+def settled(dispatch: Dispatch, now: datetime) -> bool:
+    since = dispatch.unknown_since or dispatch.claimed_at
+    return now >= since + timedelta(seconds=dispatch.run.run_policy.settle_s)
+
+
+def find(dispatch: Dispatch, *, cloud: Cloud) -> list[str]:
+    """Ids of every command that bears this dispatch's comment."""
+    ssm = cloud.ssm(dispatch.account_id, dispatch.region)
+    after = dispatch.run.created_at - LOOK_BACK
+    commands = ssm.list_commands(document_name=dispatch.document_name, invoked_after=after)
+    return [command.command_id for command in commands if command.comment == dispatch.comment]
+
+
+def resend(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
+    fresh, why_not = dispatches.reclaim(dispatch, now=clock())
+    if not why_not:
+        send(fresh, cloud=cloud, clock=clock)
+    elif fresh.state in {DispatchState.CLAIMED, DispatchState.UNKNOWN} and _final(fresh, clock()):
+        give_up(fresh, why_not, now=clock())
+
+
+def _final(dispatch: Dispatch, now: datetime) -> bool:
+    """A pause may end; a cutoff, a halt or an empty batch does not."""
+    run = Run.objects.get(pk=dispatch.run_id)
+    return now >= run.cutoff_at or run.state in dispatches.CLOSED_TO_SENDING or not dispatch.instance_ids
+
+
+def give_up(dispatch: Dispatch, why: str, *, now: datetime) -> None:
+    """Never proven to have been sent: the hosts say so, and are not called unpatched when AWS may have taken it."""
+    doubtful = dispatch.state == DispatchState.UNKNOWN
+    dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=why)
+    ids = list(dispatch.rows.values_list("target_id", flat=True))
+    dispatch.rows.filter(collected_at=None).update(no_report_reason=why, collected_at=now)
+    if doubtful and dispatch.phase == Phase.PATCH:
+        reason = f"AWS never said whether it took the command, and it does not show it. {why}"
+        targets.move(ids, TargetState.LOST, now=now, code="answer_lost", reason=reason)
+    else:
+        targets.move(ids, TargetState.SKIPPED, now=now, code="not_sent", reason=f"It was not sent. {why}")

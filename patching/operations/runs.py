@@ -1,0 +1,197 @@
+"""Runs are planned, started, halted and cancelled here; each write locks the run first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from patching.models import Run, Target, Window
+from patching.operations import targets
+from patching.planner import Plan
+from patching.queries.candidates import enrolled, late, plan_for
+from patching.states import RUN_OVER, RUN_STATES, RunState, TargetState
+from portal.access.models import User
+from portal.access.rules import Conflict, Denied, Invalid, check_role
+from portal.access.states import Role
+from portal.audit.operations import Entry, record
+from portal.inventory.models import Asset
+
+log = structlog.get_logger(__name__)
+BEFORE_SENDING = (
+    TargetState.PLANNED, TargetState.WAKING, TargetState.CHECKING, TargetState.READY,
+)  # fmt: skip
+
+
+def plan_due(*, now: datetime) -> list[Run]:
+    """Makes the runs of every active window that start within its planning horizon. Idempotent."""
+    made = []
+    for window in Window.objects.filter(active=True):
+        try:
+            made += _plan_window(window, now)
+        except Exception:  # one broken window never stops the others (invariant I12); the log keeps the trace
+            log.exception("window_not_planned", window=window.slug)
+    return made
+
+
+def _plan_window(window: Window, now: datetime) -> list[Run]:
+    open_since = now - timedelta(minutes=window.duration_minutes - window.cutoff_minutes)
+    horizon = now + timedelta(seconds=window.run_policy.plan_ahead_s)
+    made = []
+    for starts_at in window.recurrence.after(max(open_since, window.created_at)):
+        if starts_at > horizon:
+            return made
+        run = plan_occurrence(window, starts_at, now=now)
+        made += [run] if run else []
+    return made
+
+
+@transaction.atomic
+def plan_occurrence(window: Window, starts_at: datetime, *, now: datetime) -> Run | None:
+    """The run of one occurrence, or None when it exists already (also when another beat was faster)."""
+    ends_at = starts_at + timedelta(minutes=window.duration_minutes)
+    run, created = Run.objects.get_or_create(
+        window=window,
+        starts_at=starts_at,
+        defaults={
+            "name": window.name,
+            "time_zone": window.time_zone,
+            "cutoff_at": ends_at - timedelta(minutes=window.cutoff_minutes),
+            "ends_at": ends_at,
+            "policy": window.run_policy.to_json(),
+            "created_at": now,
+            "next_look_at": now,
+        },
+    )
+    if not created:
+        return None
+    replan(run, now=now)
+    record(Entry("run.planned", "run", str(run.pk), f"Planned {run.name}", run_id=run.pk), by=None)
+    return run
+
+
+def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) -> Plan:
+    """Makes the targets anew while the run is still planned. Called inside a transaction that holds the run."""
+    if assets is None:
+        assets = enrolled(run.window) if run.window else [t.asset for t in run.targets.select_related("asset__account")]
+    assets = {asset.pk: asset for asset in assets}
+    late_ids = late(run.window, run.starts_at) if run.window else set()
+    plan = plan_for(assets.values(), run.starts_at, run.ends_at, late_ids)
+    run.targets.all().delete()
+    rows = [_target(run, assets[item.asset_id], now) for item in plan.included]
+    for left in plan.left_out:
+        row = _target(run, assets[left.candidate.asset_id], now)
+        row.state, row.reason_code, row.reason = TargetState.SKIPPED, left.code, left.sentence
+        row.cleaned_at = now
+        rows.append(row)
+    Target.objects.bulk_create(rows)
+    return plan
+
+
+def _target(run: Run, asset: Asset, now: datetime) -> Target:
+    return Target(
+        run=run,
+        asset=asset,
+        account_id=asset.account.account_id,
+        region=asset.region,
+        instance_id=asset.instance_id,
+        platform=asset.platform,
+        cluster=asset.cluster,
+        since=now,
+        os_label=f"{asset.os_name} {asset.os_version}".strip(),
+    )
+
+
+def start_now(
+    *,
+    window: Window,
+    by: User,
+    now: datetime,
+    check_only: bool = False,
+    assets: Iterable[Asset] | None = None,
+) -> Run:
+    """An ad-hoc run that starts at once, with the window's duration, cutoff and policy. Admins only."""
+    check_role(by, Role.ADMIN)
+    chosen = list(assets if assets is not None else enrolled(window))
+    if not chosen:
+        raise Invalid(f"No server is enrolled in {window.name}, so there is nothing to run.", field="window")
+    ends_at = now + timedelta(minutes=window.duration_minutes)
+    with transaction.atomic():
+        run = Run.objects.create(
+            name=f"{window.name}, {'pre-check only' if check_only else 'started by hand'}",
+            time_zone=window.time_zone,
+            starts_at=now,
+            cutoff_at=ends_at - timedelta(minutes=window.cutoff_minutes),
+            ends_at=ends_at,
+            check_only=check_only,
+            policy=window.run_policy.to_json(),
+            created_at=now,
+            created_by=by,
+            next_look_at=now,
+        )
+        replan(run, now=now, assets=chosen)
+        kind = "pre-check" if check_only else "run"
+        record(
+            Entry("run.planned", "run", str(run.pk), f"Started a {kind} by hand: {run.name}", run_id=run.pk), by=by
+        )
+    return run
+
+
+def halt(*, run: Run, by: User | None, reason: str, now: datetime) -> Run:
+    """Nothing more is sent; what is in flight is still collected and cleaned up. `by=None`: too many errors."""
+    if by is not None:
+        check_role(by, Role.ADMIN)
+    reason = _reason(reason)
+    with transaction.atomic():
+        locked = lock(run)
+        if locked.state in RUN_OVER or locked.state == RunState.HALTING:
+            raise Conflict(f"This run is {RunState(locked.state).label.lower()} already; there is nothing to halt.")
+        enter(locked, RunState.HALTING, now=now, reason=reason, by=by, summary=f"Halted: {reason}")
+        waiting = locked.targets.filter(state__in=BEFORE_SENDING).values_list("pk", flat=True)
+        targets.move(waiting, TargetState.HALTED, now=now, code="halted", reason=f"The run was halted: {reason}", by=by)
+    return locked
+
+
+def cancel(*, run: Run, by: User, reason: str, now: datetime) -> Run:
+    """Takes back a run that has not begun."""
+    check_role(by, Role.ADMIN)
+    reason = _reason(reason)
+    with transaction.atomic():
+        locked = lock(run)
+        if locked.state != RunState.PLANNED:
+            raise Conflict("The run has begun; halt it instead.")
+        enter(locked, RunState.CANCELLED, now=now, reason=reason, by=by, summary=f"Cancelled: {reason}")
+        waiting = locked.targets.filter(state=TargetState.PLANNED).values_list("pk", flat=True)
+        targets.move(waiting, TargetState.SKIPPED, now=now, code="cancelled", reason="The run was cancelled.", by=by)
+        locked.targets.update(cleaned_at=now)
+    return locked
+
+
+def _reason(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise Invalid("Write a reason: people who wait for this run will read it.", field="reason")
+    if len(text) > 500:
+        raise Invalid(f"The reason has {len(text)} characters; 500 are enough.", field="reason")
+    return text
+
+
+def lock(run: Run) -> Run:
+    """The row, locked until the end of the transaction."""
+    return Run.objects.select_for_update().get(pk=run.pk)
+
+
+def enter(run: Run, to: RunState, *, now: datetime, summary: str, reason: str = "", by: User | None = None) -> None:
+    """One move of a locked run, with its audit event. Raises Denied where the table has no such move."""
+    if to not in RUN_STATES[RunState(run.state)].moves:
+        raise Denied(f"A run that is {RunState(run.state).label.lower()} cannot become {to.label.lower()}.")
+    begun = {"started_at": now} if to == RunState.WAKING else {}
+    over = {"finished_at": now} if to in RUN_OVER else {}
+    why = {"reason": reason} if reason else {}
+    Run.objects.filter(pk=run.pk).update(state=to, next_look_at=now, **begun, **over, **why)
+    record(
+        Entry(f"run.{to.value}", "run", str(run.pk), summary, run_id=run.pk, detail={"from": run.state}), by=by
+    )
+    run.refresh_from_db()

@@ -1,0 +1,48 @@
+"""Targets move in sets: one compare-and-swap update plus the audit rows of the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from patching.models import Target
+from patching.states import TARGET_STATES, TargetState
+from portal.access.models import User
+from portal.audit.operations import Entry, record_all
+
+
+def sources(to: TargetState) -> list[str]:
+    return [state for state, facts in TARGET_STATES.items() if to in facts.moves]
+
+
+@transaction.atomic
+def move(
+    ids: Iterable[int], to: TargetState, *, now: datetime, code: str = "", reason: str = "", by: User | None = None
+) -> list[int]:
+    """Moves those that may go there and returns their ids; the others were moved by somebody else and stay."""
+    rows = list(
+        Target.objects.select_for_update(of=("self",))
+        .filter(pk__in=list(ids), state__in=sources(to))
+        .select_related("asset")
+        .order_by("pk")
+    )
+    moved = [row.pk for row in rows]
+    Target.objects.filter(pk__in=moved).update(state=to, reason_code=code, reason=reason, since=now)
+    record_all((_entry(row, to, code, reason) for row in rows), by=by)
+    return moved
+
+
+def _entry(row: Target, to: TargetState, code: str, reason: str) -> Entry:
+    summary = f"{row.asset.label}: {to.label.lower()}" + (f". {reason}" if reason else "")
+    detail = {"from": row.state, "to": to.value, "code": code}
+    return Entry(f"target.{to.value}", "asset", str(row.asset_id), summary, run_id=row.run_id, detail=detail)
+
+
+def try_again(ids: Iterable[int], to: TargetState, *, now: datetime, reason: str) -> None:
+    """Back in the queue as a new attempt: AWS refused the last command for certain, so nothing ran."""
+    with transaction.atomic():
+        moved = move(ids, to, now=now, code="sent_again", reason=reason)
+        Target.objects.filter(pk__in=moved).update(attempt=F("attempt") + 1)

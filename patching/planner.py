@@ -1,0 +1,127 @@
+"""Pure planning: who is patched in a run, who is not, and the sentence that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Protocol, TypeVar
+
+AUTO_SCALING_TAG = "aws:autoscaling:groupName"
+
+COVERAGE_SENTENCES = {
+    "no_instance_profile": "It has no instance profile, so Systems Manager cannot reach it.",
+    "no_agent": "No working SSM agent has ever reported from it.",
+    "offline": "Its SSM agent has lost the connection.",
+    "unknown_platform": "Its operating system is not one that the portal can patch.",
+}
+
+
+class Exempt(Protocol):
+    """Why a host must not be patched in the interval of the run."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the planner knows of one enrolled asset."""
+
+    asset_id: int
+    account_id: str
+    region: str
+    instance_id: str
+    platform: str
+    state: str
+    coverage_reasons: tuple[str, ...] = ()
+    root_device_type: str = "ebs"
+    auto_scaling_group: str = ""
+    gone: bool = False
+    enrolled_late: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        return self.state in {"stopped", "stopping"}
+
+
+@dataclass(frozen=True)
+class Left:
+    """A host that is left out, with a code for filters and a sentence for people."""
+
+    candidate: Candidate
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    included: tuple[Candidate, ...]
+    left_out: tuple[Left, ...]
+
+
+def plan(candidates: Iterable[Candidate], exempt: Mapping[int, Exempt]) -> Plan:
+    """Every candidate appears exactly once: included, or left out with its first reason."""
+    included, left_out = [], []
+    for candidate in candidates:
+        reason = reason_against(candidate, exempt.get(candidate.asset_id))
+        if reason is None:
+            included.append(candidate)
+        else:
+            left_out.append(Left(candidate, *reason))
+    return Plan(tuple(included), tuple(left_out))
+
+
+def reason_against(candidate: Candidate, exempt: Exempt | None) -> tuple[str, str] | None:
+    """(code, sentence) of the first reason not to patch this host; None if it may be patched."""
+    if candidate.gone or candidate.state in {"terminated", "shutting-down"}:
+        return "gone", "The instance no longer exists."
+    if exempt is not None:
+        return exempt.code, exempt.sentence
+    if candidate.enrolled_late:
+        return "enrolled_late", "It was enrolled after this run had started; the next run takes it."
+    if candidate.auto_scaling_group:
+        group = candidate.auto_scaling_group
+        return "auto_scaling", f"It belongs to the Auto Scaling group {group}, which is renewed by image instead."
+    return _unreachable(candidate)
+
+
+def _unreachable(candidate: Candidate) -> tuple[str, str] | None:
+    if candidate.stopped and candidate.root_device_type == "instance-store":
+        return "cannot_start", "It is stopped and its root volume cannot be started again."
+    for code, sentence in COVERAGE_SENTENCES.items():
+        if code in candidate.coverage_reasons:
+            return code, sentence
+    return None
+
+
+Item = TypeVar("Item")
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Consecutive lists of at most `size`."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def by_place(candidates: Sequence[Item]) -> Iterator[tuple[tuple[str, str, str], list[Item]]]:
+    """Groups of one account, region and platform, in a stable order: one command never crosses them."""
+
+    def place(item: Item) -> tuple[str, str, str]:
+        return (item.account_id, item.region, item.platform)  # type: ignore[attr-defined]
+
+    for key, group in groupby(sorted(candidates, key=place), key=place):
+        yield key, list(group)
+
+
+def one_per_cluster(candidates: Iterable[Item], busy: set[str]) -> list[Item]:
+    """Leaves out all but the first member of each cluster, and every member of a cluster that is busy already."""
+    taken, chosen = set(busy), []
+    for candidate in candidates:
+        cluster = candidate.cluster  # type: ignore[attr-defined]
+        if cluster and cluster in taken:
+            continue
+        taken.add(cluster)
+        chosen.append(candidate)
+    return chosen

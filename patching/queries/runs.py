@@ -1,0 +1,117 @@
+"""Reads about runs: the plan before, the progress during, the sentence at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Count, QuerySet
+
+from patching.models import Run, Target, Window
+from patching.queries.candidates import enrolled, late, plan_for
+from patching.states import IN_FLIGHT, RUN_OVER, TargetState, Verdict
+from portal.inventory.models import Asset
+
+GOOD = {Verdict.PATCHED, Verdict.NOTHING_TO_DO}
+NEEDS = {Verdict.PATCHED_REBOOT_PENDING, Verdict.PARTLY}
+
+
+@dataclass(frozen=True)
+class PlannedHost:
+    asset: Asset
+    wave: int
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    asset: Asset
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who would be patched if the run began at `starts_at`, and who not, each with its sentence."""
+
+    starts_at: datetime
+    ends_at: datetime
+    included: list[PlannedHost]
+    left_out: list[LeftOut]
+
+
+def plan_of(window: Window, starts_at: datetime, assets: Iterable[Asset] | None = None) -> Plan:
+    ends_at = starts_at + timedelta(minutes=window.duration_minutes)
+    chosen = {asset.pk: asset for asset in (enrolled(window) if assets is None else assets)}
+    made = plan_for(chosen.values(), starts_at, ends_at, late(window, starts_at))
+    included = [PlannedHost(chosen[c.asset_id], 1, c.stopped) for c in made.included]
+    left_out = [LeftOut(chosen[left.candidate.asset_id], left.code, left.sentence) for left in made.left_out]
+    return Plan(starts_at, ends_at, included, left_out)
+
+
+@dataclass
+class Progress:
+    """Counts of one run's targets. The five meanings add up to `total`."""
+
+    total: int = 0
+    good: int = 0
+    busy: int = 0
+    needs: int = 0
+    bad: int = 0
+    unknown: int = 0
+    skipped: int = 0  # part of `unknown`
+    waiting: int = 0  # part of `unknown`
+    states: dict[str, int] = field(default_factory=dict)
+    verdicts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def over(self) -> int:
+        return self.total - self.busy - self.waiting
+
+    @property
+    def percent(self) -> int:
+        return self.over * 100 // self.total if self.total else 100
+
+    @property
+    def planned(self) -> int:
+        return self.total - self.skipped
+
+
+def progress(run: Run, targets: QuerySet[Target] | None = None) -> Progress:
+    """One grouped query; pass `targets` narrowed by visible_to for anybody who does not see the whole run."""
+    rows = (run.targets if targets is None else targets).order_by().values("state", "verdict").annotate(n=Count("pk"))
+    counts = Progress()
+    for row in rows:
+        _add(counts, row["state"], row["verdict"], row["n"])
+    return counts
+
+
+def _add(counts: Progress, state: str, verdict: str, n: int) -> None:
+    counts.total += n
+    counts.states[state] = counts.states.get(state, 0) + n
+    if verdict:
+        counts.verdicts[verdict] = counts.verdicts.get(verdict, 0) + n
+    meaning = meaning_of(state, verdict)
+    setattr(counts, meaning, getattr(counts, meaning) + n)
+    if state == TargetState.SKIPPED:
+        counts.skipped += n
+    elif meaning == "unknown" and state in {TargetState.PLANNED, TargetState.READY}:
+        counts.waiting += n
+
+
+def meaning_of(state: str, verdict: str) -> str:
+    """good | busy | needs | bad | unknown for one target."""
+    if state == TargetState.DONE:
+        if verdict in GOOD or not verdict:
+            return "good"
+        return "needs" if verdict in NEEDS else "bad"
+    if state in {TargetState.BLOCKED, TargetState.HALTED}:
+        return "needs"
+    if state == TargetState.LOST:
+        return "bad"
+    return "busy" if state in IN_FLIGHT | {TargetState.WAKING, TargetState.CHECKING} else "unknown"
+
+
+def active() -> QuerySet[Run]:
+    return Run.objects.exclude(state__in=RUN_OVER).order_by("starts_at")

@@ -1,0 +1,55 @@
+"""Beat's ticks: look for rows that are due and carry each one step. Doubled, late or lost ticks change nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from celery import shared_task
+
+from patching.engine.advance import advance
+from patching.engine.lease import database_now, due, give_back, take
+from patching.models import Run
+from patching.operations.runs import plan_due
+from patching.states import RunState
+from portal.inventory.cloud import cloud
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="patching.tasks.plan_runs")
+def plan_runs() -> None:
+    plan_due(now=database_now())
+
+
+@shared_task(name="patching.tasks.advance_runs")
+def advance_runs() -> None:
+    """Visits every due run; a broken one is logged and tried again, and never keeps the others waiting (I12)."""
+    for run_id in due(database_now()):
+        try:
+            advance_one(run_id)
+        except Exception:  # the next look starts from the rows again
+            log.exception("run_not_advanced", run=run_id)
+
+
+def advance_one(run_id: int) -> bool:
+    """Takes the lease, looks once, gives the lease back. False when another worker holds it."""
+    token = take(run_id, database_now())
+    if token is None:
+        return False
+    run = Run.objects.get(pk=run_id)
+    try:
+        advance(run, cloud=cloud(), clock=database_now)
+    finally:
+        run.refresh_from_db()
+        give_back(run_id, token, next_look(run, database_now()))
+    return True
+
+
+def next_look(run: Run, now: datetime) -> datetime:
+    """A planned run sleeps until its lead time; an active one is looked at every sweep."""
+    policy = run.run_policy
+    if run.state == RunState.PLANNED:
+        wake_at = run.starts_at - timedelta(seconds=policy.lead_s)
+        return max(now + timedelta(seconds=1), min(wake_at, now + timedelta(seconds=60)))
+    return now + timedelta(seconds=min(policy.sweep_s, 5))
