@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from embedded.errors import EmbeddedError
 from embedded.supervisor import Process, dies_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,15 +36,18 @@ def beat(state: Path, environment: Mapping[str, str]) -> Process:
 
 
 def answers(host: str, port: int, path: str = "/") -> bool:
-    """True when a GET is answered with anything but a server error."""
+    """True once a GET is answered. Raises EmbeddedError when the answer is a server error: waiting mends none."""
     connection = http.client.HTTPConnection(host, port, timeout=10)
     try:
-        connection.request("GET", path, headers={"Host": f"{host}:{port}"})
-        return connection.getresponse().status < 500
+        connection.request("GET", path)
+        status = connection.getresponse().status
     except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
+    if status >= 500:
+        raise EmbeddedError(f"http://{host}:{port}{path} answers with the error {status}.")
+    return True
 
 
 def _ours(name: str, command: list[str], environment: Mapping[str, str], **how: object) -> Process:

@@ -139,21 +139,23 @@ class Supervisor:
 
     def _wait_until_ready(self, running: _Running) -> None:
         process, deadline = running.process, time.monotonic() + running.process.ready_within_s
-        while not process.ready():
-            if running.child.poll() is not None and running.again_at is None:
-                raise EmbeddedError(
-                    f"{process.name} ended with code {running.child.returncode}.{self._tail(process)}"
-                )
+        while not self._ask(process):
+            if running.child.poll() is not None:
+                raise self._failure(process, f"{process.name} ended with code {running.child.returncode}.")
             if time.monotonic() > deadline:
-                raise EmbeddedError(
-                    f"{process.name} was not ready in {process.ready_within_s:g} s.{self._tail(process)}"
-                )
+                raise self._failure(process, f"{process.name} was not ready in {process.ready_within_s:g} s.")
             time.sleep(0.02)
 
-    def _tail(self, process: Process) -> str:
+    def _ask(self, process: Process) -> bool:
+        try:
+            return process.ready()
+        except EmbeddedError as error:
+            raise self._failure(process, str(error)) from None
+
+    def _failure(self, process: Process, sentence: str) -> EmbeddedError:
         path = self.log_of(process.name)
-        lines = path.read_text(errors="replace").splitlines()[-15:] if path.exists() else []
-        return f" The end of {path}:\n" + "\n".join(f"    {line}" for line in lines)
+        lines = path.read_text(errors="replace").splitlines()[-15:]
+        return EmbeddedError(f"{sentence} The end of {path}:\n" + "\n".join(f"    {line}" for line in lines))
 
     def _watch(self) -> None:
         while self._watching.wait(0) and not self._stopped.wait(WATCH_EVERY_S):
