@@ -92,3 +92,16 @@ UNCERTAIN = frozenset(
         "Unavailable",
     }
 )
+# These keys will never work again; new ones from AssumeRole may.
+STALE_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "RequestExpired",
+        "UnrecognizedClientException",
+    }
+)

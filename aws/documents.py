@@ -16,7 +16,7 @@ LOOK_EVERY_S = 0.5
 
 
 def publish(calls: Calls, name: str, content: str) -> str:
-    """The version of `name` with this content, made default. Raises Refused, Ambiguous (not ready in time)."""
+    """The version of `name` with this content, made default. Raises Refused or Ambiguous (not ready)."""
     version = _default_if_same(calls, name, content)
     if version:
         return version
@@ -28,7 +28,7 @@ def publish(calls: Calls, name: str, content: str) -> str:
 
 def _default_if_same(calls: Calls, name: str, content: str) -> str:
     try:
-        default = _read(calls, name, "$DEFAULT")
+        default = _read(calls, name)
     except Missing:
         return ""
     ready = default.get("Status") not in NOT_READY
@@ -75,10 +75,10 @@ def _update(calls: Calls, name: str, content: str) -> str:
 
 def _version_with(calls: Calls, name: str, content: str) -> str:
     """AWS says that a version holds this content, not which one: look from the newest down."""
-    latest = _read(calls, name, "$LATEST")
+    latest = _read(calls, name, DocumentVersion="$LATEST")
     for number in range(int(latest["DocumentVersion"]), 0, -1):
         try:
-            held = _read(calls, name, str(number))
+            held = _read(calls, name, DocumentVersion=str(number))
         except Missing:  # someone deleted this version
             continue
         if _same(held, content):
@@ -90,8 +90,8 @@ def _version_with(calls: Calls, name: str, content: str) -> str:
     )
 
 
-def _read(calls: Calls, name: str, version: str) -> dict[str, Any]:
-    return calls.call("GetDocument", Name=name, DocumentVersion=version, DocumentFormat="YAML")
+def _read(calls: Calls, name: str, **version: str) -> dict[str, Any]:
+    return calls.call("GetDocument", Name=name, DocumentFormat="YAML", **version)
 
 
 def _same(document: dict[str, Any], content: str) -> bool:

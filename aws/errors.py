@@ -26,7 +26,7 @@ class Refused(CloudError):
 
 
 class AccessRefused(Refused):
-    """The credentials or the role do not allow the call: unknown role, wrong external id, revoked, expired."""
+    """Credentials or role do not allow the call: unknown role, wrong external id, revoked, expired."""
 
 
 class Missing(Refused):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -112,4 +113,4 @@ def _statement(row: Grant) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(policy(), indent=2))
+    sys.stdout.write(json.dumps(policy(), indent=2) + "\n")

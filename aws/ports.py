@@ -84,7 +84,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class SendRequest:
-    """Everything one SendCommand carries. `comment` is how a lost answer is found again (≤ 100 characters)."""
+    """All that one SendCommand carries. `comment` is how a lost answer is found again (≤ 100 characters)."""
 
     document_name: str
     document_version: str
@@ -122,7 +122,7 @@ class Ssm(Protocol):
 
     def cancel_command(self, command_id: str) -> None: ...
     def publish_document(self, name: str, content: str) -> str:
-        """Make `content` (YAML, schema 2.2) the default version of `name`; same content again changes nothing.
+        """Make `content` (YAML, schema 2.2) the default version of `name`; same content changes nothing.
 
         Returns the document version to name in SendCommand. Raises Refused with AWS's sentence.
         """

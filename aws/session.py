@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botocore.client import BaseClient
-from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
+from botocore.credentials import CredentialResolver
 from botocore.session import Session
 
+from aws import codes
 from aws.calls import Calls, Retry
+from aws.credentials import AssumedRole
 from aws.ec2 import Ec2Adapter
 from aws.errors import AccessRefused
 from aws.s3 import S3Adapter
@@ -116,10 +118,8 @@ class AwsCloud:
         session = Session()
         # Reading the service descriptions costs most of a new client; all accounts share one reader.
         session.register_component("data_loader", self._portal_session.get_component("data_loader"))
-        session._credentials = DeferredRefreshableCredentials(
-            create_assume_role_refresher(self._own_client("sts", Retry.PATIENT), self._role(access)),
-            "assume-role",
-        )
+        role = AssumedRole(self._own_client("sts", Retry.PATIENT), self._role(access))
+        session.register_component("credential_provider", CredentialResolver([role]))
         return session
 
     def _role(self, access: AccountAccess) -> dict[str, str]:
@@ -136,7 +136,7 @@ class AwsCloud:
             self._own_account = StsAdapter(calls).account_id()
         if self._own_account != account_id:
             raise AccessRefused(
-                f"Account {account_id} has no role name, and the portal's own account is {self._own_account}.",
+                f"Account {account_id} has no role name, and the portal's own is {self._own_account}.",
                 code="NoRole",
             )
         return self._portal_session
@@ -156,10 +156,18 @@ class AwsCloud:
             client = session.create_client(
                 service, region_name=region, endpoint_url=self._endpoint_url, config=retry.config
             )
+        client.meta.events.register("after-call", functools.partial(self._forget_if_stale, account_id))
         if self._limiter is not None:
             before = functools.partial(_acquire, self._limiter, account_id, region)
             client.meta.events.register("before-call", before)
         return client
+
+    def _forget_if_stale(self, account_id: str, *, parsed: Mapping[str, Any], **_: Any) -> None:
+        """A role that was removed and made again must not wait an hour for its old keys to end."""
+        if parsed.get("Error", {}).get("Code") in codes.STALE_CREDENTIALS:
+            with self._lock:
+                self._sessions.pop(account_id, None)
+                self._forget_clients(account_id)
 
     def _forget_clients(self, account_id: str) -> None:
         for key in [key for key in self._clients if key[0] == account_id]:

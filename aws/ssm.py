@@ -119,7 +119,7 @@ def command_of(raw: Mapping[str, Any]) -> Command:
 
 
 def listed_invocation(raw: Mapping[str, Any]) -> Invocation:
-    """An entry of ListCommandInvocations with Details: the outputs of its steps, the last step's exit code."""
+    """An entry of ListCommandInvocations with Details: outputs of all steps, exit code of the last."""
     steps = raw.get("CommandPlugins", ())
     return Invocation(
         command_id=raw["CommandId"],
