@@ -107,9 +107,17 @@ def wake(run: Run, *, cloud: Cloud, clock: Clock) -> None:
 def check(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """Pre-checks for every target that waits for one."""
     waiting = _undispatched(run, T.CHECKING, Phase.PRECHECK)
+    if clock() < run.starts_at:
+        first = _first_attempts(run)
+        waiting = [pk for pk in waiting if pk in first]
     if waiting:
         publish.publish(run, cloud=cloud, now=clock())
         _send(run, Phase.PRECHECK, waiting, cloud=cloud, clock=clock)
+
+
+def _first_attempts(run: Run) -> set[int]:
+    """Whoever failed the early check waits for the start, when every fix is allowed."""
+    return set(run.targets.filter(attempt=1).values_list("pk", flat=True))
 
 
 def _undispatched(run: Run, state: TargetState, phase: Phase) -> list[int]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
 from patching.operations import targets
@@ -73,7 +74,17 @@ def _after_check(target: Target, outcome: Outcome, now: datetime) -> None:
         targets.move([target.pk], TargetState.READY, now=now)
         return
     code, reason = _why_blocked(report, failed)
+    if _checked_again_at_start(target, now):
+        later = f"{reason} It is checked again at the start, when every fix is allowed."
+        Target.objects.filter(pk=target.pk).update(attempt=F("attempt") + 1, reason=later, reason_code=code)
+        return
     targets.move([target.pk], TargetState.BLOCKED, now=now, code=code, reason=reason)
+
+
+def _checked_again_at_start(target: Target, now: datetime) -> bool:
+    """Before the start only harmless fixes are allowed; what they could not mend gets one more check with all."""
+    run = target.run
+    return now < run.starts_at and not run.check_only and target.attempt == 1 and run.run_policy.fixes == "all"
 
 
 def _why_blocked(report: dict[str, Any], failed: list[dict[str, Any]]) -> tuple[str, str]:

@@ -1,0 +1,87 @@
+"""Command line of `script/demo`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from embedded import EmbeddedError, LabOptions, Stack
+
+SCENARIO = Path(__file__).resolve().parent.parent / "scenarios" / "demo.yaml"
+STATE = Path(".state")
+# Short steps for a fleet whose hosts answer in seconds; the product reads them as any site would.
+PACE = {"TICK_SECONDS": "1", "PLAN_SECONDS": "2", "SYNC_SECONDS": "20"}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="script/demo", description="Patches a simulated fleet in front of you.")
+    parser.add_argument("--once", action="store_true", help="end after the report; exit 1 if an expectation failed")
+    parser.add_argument("--hosts", type=int, metavar="N", help="a fleet of about N servers instead of the usual one")
+    parser.add_argument("--port", type=int, default=8000, help="port of the site (0: any free one)")
+    parser.add_argument("--keep", action="store_true", help="keep the data in .state/ for the next start")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    state = STATE if options.keep or not options.once else Path(tempfile.mkdtemp(prefix="patch-portal-"))
+    scenario = scaled(options.hosts, state)
+    try:
+        return run(options, state, scenario)
+    except EmbeddedError as error:
+        print(f"script/demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        (STATE / "demo.json").unlink(missing_ok=True)
+        if state != STATE:
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def run(options: argparse.Namespace, state: Path, scenario: Path) -> int:
+    lab = LabOptions(scenario=scenario, time_scale=6.0)
+    fleet = yaml.safe_load(scenario.read_text())
+    environment = PACE | {
+        "AWS_ACCESS_KEY_ID": fleet["portal_account"],
+        "AWS_SECRET_ACCESS_KEY": "of-the-simulated-account",
+        "AWS_REGION": "eu-central-1",
+        "AWS_EXTERNAL_ID": fleet["accounts"][0]["external_id"],
+    }
+    with Stack(state=state, port=options.port, environment=environment, lab=lab) as stack:
+        os.environ.update(stack.environment_of_children(), DJANGO_SETTINGS_MODULE="portal.settings")
+        from lab.demo import show
+
+        return show.demo(stack, fleet, once=options.once, tell=lambda facts: write_facts(facts))
+
+
+def scaled(hosts: int | None, state: Path) -> Path:
+    """The usual scenario, or one whose groups grow or shrink to about `hosts` servers."""
+    if not hosts:
+        return SCENARIO
+    fleet = yaml.safe_load(SCENARIO.read_text())
+    usual = sum(group.get("count", 1) for group in fleet["hosts"])
+    for group in fleet["hosts"]:
+        if group["name"]:
+            group["count"] = max(1, round(group.get("count", 1) * hosts / usual))
+    state.mkdir(parents=True, exist_ok=True)
+    path = state / "scenario.yaml"
+    path.write_text(yaml.safe_dump(fleet, allow_unicode=True))
+    return path
+
+
+def write_facts(facts: dict) -> None:  # type: ignore[type-arg]
+    """`.state/demo.json` tells other programs where everything is."""
+    STATE.mkdir(exist_ok=True)
+    (STATE / "demo.json").write_text(json.dumps(facts, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
