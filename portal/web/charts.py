@@ -62,7 +62,9 @@ def stacked_bar(parts: Sequence[Part], title: str) -> SafeString:
     shown = [part for part in parts if part.value]
     left, pieces = 0.0, []
     for part, width in zip(shown, widths([part.value for part in shown]), strict=True):
-        pieces.append((part.meaning, f"{left:.1f}", f"{max(width - 2, 1):.1f}", part.label, number(part.value)))
+        pieces.append(
+            (part.meaning, f"{left:.1f}", f"{max(width - 2, 1):.1f}", part.label, number(part.value))
+        )
         left += width
     bars = format_html_join(
         "", '<rect class="fill-{}" x="{}" y="0" width="{}" height="12"><title>{}: {}</title></rect>', pieces
@@ -84,7 +86,9 @@ def donut(parts: Sequence[Part], title: str, middle: str = "") -> SafeString:
         '<circle class="line-{}" cx="50" cy="50" r="40" stroke-dasharray="{}" stroke-dashoffset="{}"/>',
         pieces,
     )
-    ring = format_html('<circle class="track" cx="50" cy="50" r="{}"/><g transform="rotate(-90 50 50)">{}</g>', radius, arcs)
+    ring = format_html(
+        '<circle class="track" cx="50" cy="50" r="{}"/><g transform="rotate(-90 50 50)">{}</g>', radius, arcs
+    )
     figure = format_html('<text x="50" y="51" class="figure">{}</text>', middle) if middle else ""
     return _svg("donut", "0 0 100 100", f"{title}: {words_of(parts)}", format_html("{}{}", ring, figure))
 
@@ -92,23 +96,23 @@ def donut(parts: Sequence[Part], title: str, middle: str = "") -> SafeString:
 def bars(parts: Sequence[Part], title: str) -> SafeString:
     """Upright columns, one per part, each with its figure on top."""
     top = max((part.value for part in parts), default=0) or 1
-    step = 40.0
-    pieces = []
-    for index, part in enumerate(parts):
-        height = part.value / top * 92
-        centre = index * step + step / 2
-        pieces.append(
-            (part.meaning, f"{index * step + 6:.1f}", f"{112 - height:.1f}", step - 12, f"{height:.1f}")
-            + (part.label, number(part.value), f"{centre:.1f}", f"{106 - height:.1f}", number(part.value))
-            + (f"{centre:.1f}", part.label)
-        )
-    body = format_html_join(
-        "",
-        '<rect class="fill-{}" x="{}" y="{}" width="{}" height="{}" rx="2"><title>{}: {}</title></rect>'
-        '<text class="figure" x="{}" y="{}">{}</text><text class="tick" x="{}" y="128">{}</text>',
-        pieces,
+    step = 40
+    columns = [_column(part, index * step, step, part.value / top * 92) for index, part in enumerate(parts)]
+    body = format_html_join("", "{}", ((column,) for column in columns))
+    return _svg("bars", f"0 0 {max(len(parts), 1) * step} 134", f"{title}: {words_of(parts)}", body)
+
+
+def _column(part: Part, left: int, step: int, height: float) -> SafeString:
+    middle, figure = left + step / 2, number(part.value)
+    bar = format_html(
+        '<rect class="fill-{}" x="{}" y="{}" width="{}" height="{}" rx="2"><title>{}: {}</title></rect>',
+        *(part.meaning, left + 6, f"{112 - height:.1f}", step - 12, f"{height:.1f}", part.label, figure),
     )
-    return _svg("bars", f"0 0 {max(len(parts), 1) * step:.0f} 134", f"{title}: {words_of(parts)}", body)
+    words = format_html(
+        '<text class="figure" x="{}" y="{}">{}</text><text class="tick" x="{}" y="128">{}</text>',
+        *(middle, f"{106 - height:.1f}", figure, middle, part.label),
+    )
+    return bar + words
 
 
 def line(points: Sequence[tuple[str, float]], title: str, meaning: str = "accent") -> SafeString:
@@ -122,7 +126,10 @@ def line(points: Sequence[tuple[str, float]], title: str, meaning: str = "accent
     (first, low), (last, high) = points[0], points[-1]
     body = format_html(
         '<polygon class="area-{}" points="0,100 {} 400,100"/><polyline class="line-{}" points="{}"/>',
-        meaning, path, meaning, path,
+        meaning,
+        path,
+        meaning,
+        path,
     )
     label = f"{title}: from {number(low)} ({first}) to {number(high)} ({last})"
     return _svg("trend", "0 0 400 100", label, body, stretch=True)
@@ -144,5 +151,9 @@ def heat_strip(cells: Sequence[Part], title: str) -> SafeString:
 def _svg(name: str, box: str, label: str, body: SafeString, *, stretch: bool = False) -> SafeString:
     return format_html(
         '<svg class="chart {}" viewBox="{}" role="img" aria-label="{}"{}>{}</svg>',
-        name, box, label, SafeString(' preserveAspectRatio="none"' if stretch else ""), body,
+        name,
+        box,
+        label,
+        SafeString(' preserveAspectRatio="none"' if stretch else ""),
+        body,
     )

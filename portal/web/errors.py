@@ -11,7 +11,9 @@ from portal.web.bundles import stylesheet_url
 WRONG_ADDRESS = "There is no page at this address. It may have moved, or it may not be yours to see."
 NOT_ALLOWED = "You may not see or do this. A patch admin can give you the role for it."
 NOT_UNDERSTOOD = "The request could not be understood."
-FORM_EXPIRED = "This form was open for too long or came from another site. Go back, reload the page and send it again."
+FORM_EXPIRED = (
+    "This form was open for too long or came from another site. Go back, reload the page and send it again."
+)
 OUR_FAULT = "Something broke on our side. Nothing was changed by this page; try again in a minute."
 
 

@@ -46,4 +46,6 @@ class SignInFromFragments:
         return answer
 
     def _goes_to_sign_in(self, answer: HttpResponse) -> bool:
-        return answer.status_code == 302 and answer.get("Location", "").startswith(resolve_url(settings.LOGIN_URL))
+        return answer.status_code == 302 and answer.get("Location", "").startswith(
+            resolve_url(settings.LOGIN_URL)
+        )

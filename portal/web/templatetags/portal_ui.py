@@ -68,7 +68,9 @@ def between(context: Context, start: datetime, end: datetime, zone: Any = None) 
     """From–to in local time, UTC in the title."""
     words = moments.interval_words(start, end, zone=_zone(context, zone), now=timezone.now())
     title = f"{moments.utc_words(start)} – {moments.utc_words(end)}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', start.isoformat(timespec="seconds"), title, words)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', start.isoformat(timespec="seconds"), title, words
+    )
 
 
 @register.filter
@@ -81,7 +83,9 @@ def duration(length: timedelta | float | None) -> str:
     """A timedelta or a count of seconds in words."""
     if length is None:
         return ""
-    return moments.duration_words(length if isinstance(length, timedelta) else timedelta(seconds=float(length)))
+    return moments.duration_words(
+        length if isinstance(length, timedelta) else timedelta(seconds=float(length))
+    )
 
 
 @register.filter
@@ -116,7 +120,11 @@ def sort_header(context: Context, field: str, label: str, css: str = "") -> Safe
     state = {field: "ascending", f"-{field}": "descending"}.get(now, "none")
     return format_html(
         '<th scope="col" class="{}" aria-sort="{}"><a class="sort" href="?{}">{}{}</a></th>',
-        css, state, query.urlencode(), label, icon_svg({"ascending": "up", "descending": "down"}.get(state, "sort")),
+        css,
+        state,
+        query.urlencode(),
+        label,
+        icon_svg({"ascending": "up", "descending": "down"}.get(state, "sort")),
     )
 
 
