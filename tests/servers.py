@@ -59,6 +59,7 @@ def start() -> tuple[RunServers, subprocess.Popen[bytes]]:
     memory = Path("/dev/shm")
     place = str(memory) if os.access(memory, os.W_OK) else None
     servers = RunServers(Path(tempfile.mkdtemp(prefix="patch-portal-test-", dir=place)), new_socket_folder())
+    (servers.folder / "static").mkdir()  # the middleware that serves it warns where there is none
     command = [sys.executable, "-m", "tests.servers", str(servers.folder), str(servers.sockets)]
     return servers, subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
 
