@@ -1,0 +1,1 @@
+"""What runs on hosts, and how its output is read."""

@@ -1,0 +1,126 @@
+"""Builds the SSM documents: one script per phase and platform, wrapped as a schema 2.2 Command document."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+Phase = Literal["precheck", "patch"]
+Platform = Literal["linux", "windows"]
+
+HERE = Path(__file__).parent
+PARTS = ("head", "system", "packages", "checks", "snapshot", "report", "guard")
+# AWS counts the runtime parameters into the limit of 64 KB: leave them room.
+CONTENT_LIMIT_BYTES = 62_000
+# The script's own deadline (DeadlineSeconds) must stay well below: the agent's kill leaves no report.
+TIMEOUT_SECONDS = {"precheck": 3_600, "patch": 28_800}
+
+# Values are pasted into the script as text, so each pattern admits only characters without meaning to a shell.
+PARAMETERS: dict[str, dict[str, str]] = {
+    "DispatchId": {
+        "type": "String",
+        "description": "The dispatch this command belongs to; the host runs it at most once.",
+        "allowedPattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    },
+    "Mode": {
+        "type": "String",
+        "description": "All updates, or security updates only.",
+        "default": "all",
+        "allowedPattern": "^(all|security)$",
+    },
+    "RebootPolicy": {
+        "type": "String",
+        "description": "Whether the host may be restarted. The pre-check never restarts it.",
+        "default": "if-needed",
+        "allowedPattern": "^(if-needed|never)$",
+    },
+    "Fixes": {
+        "type": "String",
+        "description": "Repairs allowed: none; early (package caches, agent); all (also packages and repositories).",
+        "default": "none",
+        "allowedPattern": "^(none|early|all)$",
+    },
+    "MinFreeMb": {
+        "type": "String",
+        "description": "Free megabytes needed on the root and /var file systems.",
+        "default": "1024",
+        "allowedPattern": "^[0-9]{1,7}$",
+    },
+    "LockWaitSeconds": {
+        "type": "String",
+        "description": "How long to wait for other package work to end.",
+        "default": "120",
+        "allowedPattern": "^[0-9]{1,5}$",
+    },
+    "DeadlineSeconds": {
+        "type": "String",
+        "description": "The script stops its own work after this time, and still reports.",
+        "default": "3000",
+        "allowedPattern": "^[0-9]{1,5}$",
+    },
+    "DocumentHash": {
+        "type": "String",
+        "description": "Hash of this document as the portal knows it; comes back in the report.",
+        "default": "",
+        "allowedPattern": "^[0-9a-f]{0,64}$",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Document:
+    """One SSM document: its name, its YAML text and the SHA-256 of that text in hex."""
+
+    name: str
+    content_yaml: str
+    sha256: str
+
+
+@cache
+def document(phase: Phase, platform: Platform) -> Document:
+    """The document of a phase for a platform. Raises ValueError when it outgrows AWS's limit."""
+    name = f"PatchPortal-{phase.title()}-{platform.title()}"
+    text = yaml.dump(_body(phase, platform), Dumper=_Literal, sort_keys=False, width=200)
+    size = len(text.encode())
+    if size > CONTENT_LIMIT_BYTES:
+        raise ValueError(f"{name} has {size} bytes; {CONTENT_LIMIT_BYTES} fit with its parameters into AWS's limit")
+    return Document(name, text, hashlib.sha256(text.encode()).hexdigest())
+
+
+def script(phase: Phase, platform: Platform) -> str:
+    """The script of a phase as it stands in the document, before parameters are pasted in."""
+    if platform == "windows":
+        return "\n".join((HERE / name).read_text() for name in ("parts/windows.ps1", f"{phase}.ps1"))
+    return "\n".join([*((HERE / f"parts/{part}.sh").read_text() for part in PARTS), (HERE / f"{phase}.sh").read_text()])
+
+
+def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
+    action = "aws:runShellScript" if platform == "linux" else "aws:runPowerShellScript"
+    return {
+        "schemaVersion": "2.2",
+        "description": f"Patch Portal: {phase} of {platform.title()} hosts; prints one host report.",
+        "parameters": PARAMETERS,
+        "mainSteps": [
+            {
+                "action": action,
+                "name": phase,
+                "precondition": {"StringEquals": ["platformType", platform.title()]},
+                "inputs": {
+                    "timeoutSeconds": str(TIMEOUT_SECONDS[phase]),
+                    "runCommand": script(phase, platform).splitlines(),
+                },
+            }
+        ],
+    }
+
+
+class _Literal(yaml.SafeDumper):
+    """Plain YAML without anchors: SSM does not promise to follow them."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

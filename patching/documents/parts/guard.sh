@@ -1,0 +1,44 @@
+# ---- the guard: one dispatch runs at most once here, however often it is delivered ----
+# ${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches/<dispatch>/ holds owner (a link whose text is the SSM
+# command id: made in one step or not at all), stage, boot facts and the lists before, and at last the result.
+
+STATE="${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches/$DISPATCH"
+
+# claim: sets CLAIM to new, resume or other.
+claim() {
+    mkdir -p "${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches" || { echo "cannot write under /var/lib"; exit 71; }
+    mkdir "$STATE" 2>/dev/null || [ -d "$STATE" ] || { echo "cannot make the dispatch directory"; exit 71; }
+    if ln -s "$COMMAND_ID" "$STATE/owner" 2>/dev/null; then
+        CLAIM=new
+    elif [ "$(readlink "$STATE/owner")" = "$COMMAND_ID" ]; then
+        CLAIM=resume
+    else
+        CLAIM=other
+    fi
+}
+
+remember() { printf '%s\n' "$2" >"$STATE/$1.new" && mv "$STATE/$1.new" "$STATE/$1"; }
+recall() { if [ -s "$STATE/$1" ]; then cat "$STATE/$1"; else echo "${2:-}"; fi; }
+
+save_lists() {
+    for list in facts checks before.kernels before.installed before.held before.broken before.duplicates \
+        before.available reasons.first; do
+        [ ! -e "$W/$list" ] || cp "$W/$list" "$STATE/$list" 2>>"$LOG"
+    done
+}
+
+restore_lists() {
+    for list in "$STATE"/facts "$STATE"/checks "$STATE"/before.* "$STATE"/reasons.first; do
+        [ ! -e "$list" ] || cp "$list" "$W/${list##*/}"
+    done
+}
+
+show_stored() {
+    if [ -s "$STATE/result" ]; then
+        cat "$STATE/result"
+    else
+        fail_with duplicate_delivery "Command $(readlink "$STATE/owner") is already working on this dispatch."
+        : >"$W/reasons"
+        render duplicate_running
+    fi
+}

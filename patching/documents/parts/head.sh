@@ -1,0 +1,60 @@
+#!/bin/sh
+# Patch Portal: checks or patches this host and prints one report. POSIX sh; runs under dash, bash and busybox.
+# shellcheck disable=SC2034,SC2317,SC2329  # parts serve both phases; checks and fixes are called by name
+# Every path starts with ${PATCH_PORTAL_ROOT}: empty on a real host, a directory when an image root is patched.
+set -u
+umask 022
+
+DISPATCH='{{ DispatchId }}'
+MODE='{{ Mode }}'
+REBOOT_POLICY='{{ RebootPolicy }}'
+FIXES='{{ Fixes }}'
+MIN_FREE_MB='{{ MinFreeMb }}'
+LOCK_WAIT='{{ LockWaitSeconds }}'
+DEADLINE='{{ DeadlineSeconds }}'
+DOCUMENT_HASH='{{ DocumentHash }}'
+
+PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}
+COMMAND_ID=${SSM_COMMAND_ID:-by-hand}
+INSTANCE_ID=${AWS_SSM_INSTANCE_ID:-}
+MAX_REBOOTS=2
+TAB=$(printf '\t')
+
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
+export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 ZYPP_LOCK_TIMEOUT="$LOCK_WAIT"
+
+STARTED=$(date +%s)
+ERROR_CODE='' ERROR_DETAIL=''
+BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true
+
+# The work directory is in memory where /run is: a full disk must not cost us the report.
+mkdir -p "${PATCH_PORTAL_ROOT}/run"
+W=$(mktemp -d "${PATCH_PORTAL_ROOT}/run/patch-portal.XXXXXX") || exit 70
+LOG=$W/log
+: >"$LOG"
+: >"$W/facts"
+: >"$W/checks"
+trap 'rm -rf "$W"' EXIT
+
+fact() { printf '%s\t%s\n' "$1" "$2" >>"$W/facts"; }
+lines() { if [ -s "$1" ]; then wc -l <"$1" | tr -d ' '; else echo 0; fi; }
+now() { date +%s; }
+seconds_left() { echo $((STARTED + DEADLINE - $(now))); }
+
+# Runs a package tool quietly: output to the log, no terminal, never past our own deadline (the agent's
+# time-out kills without a signal that a script could catch, so no report would come out).
+quietly() {
+    left=$(seconds_left)
+    [ "$left" -gt 0 ] || return 124
+    timeout -k 20 "$left" "$@" >>"$LOG" 2>&1 </dev/null
+}
+
+last_words() {
+    awk '/^E:|^Err|[Ee]rror|ailed|locked|annot/ { hit = $0 } NF { last = $0 } END { print hit == "" ? last : hit }' "$LOG"
+}
+
+fail_with() {
+    [ -z "$ERROR_CODE" ] || return 0
+    ERROR_CODE=$1
+    ERROR_DETAIL=$2
+}

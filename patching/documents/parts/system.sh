@@ -1,0 +1,97 @@
+# ---- what this host is: system, kernels, boot ----
+
+read_system() {
+    OS_ID='' OS_VERSION='' OS_NAME='' OS_LIKE=''
+    [ -r "${PATCH_PORTAL_ROOT}/etc/os-release" ] || return 0
+    while IFS='=' read -r key value; do
+        value=${value#[\"\']}
+        value=${value%[\"\']}
+        case $key in
+            ID) OS_ID=$value ;;
+            VERSION_ID) OS_VERSION=$value ;;
+            PRETTY_NAME) OS_NAME=$value ;;
+            ID_LIKE) OS_LIKE=$value ;;
+        esac
+    done <"${PATCH_PORTAL_ROOT}/etc/os-release"
+}
+
+choose_family() {
+    case " $OS_ID $OS_LIKE " in
+        *" debian "* | *" ubuntu "*) FAMILY=apt ;;
+        *" sles "* | *suse*) FAMILY=zypper ;;
+        *" amzn "* | *" rhel "* | *" fedora "* | *" centos "* | *" ol "* | *" rocky "*) FAMILY=dnf ;;
+        *) FAMILY='' ;;
+    esac
+    TOOL=$FAMILY
+    [ "$FAMILY" != apt ] || TOOL=apt-get
+    [ "$FAMILY" != dnf ] || command -v dnf >/dev/null 2>&1 || TOOL=yum
+}
+
+boot_id() { cat "${PATCH_PORTAL_ROOT}/proc/sys/kernel/random/boot_id" 2>/dev/null; }
+
+uptime_seconds() {
+    booted=$(awk '$1 == "btime" { print $2 }' "${PATCH_PORTAL_ROOT}/proc/stat" 2>/dev/null)
+    [ -z "$booted" ] || echo $(($(now) - booted))
+}
+
+kernels_installed() {
+    for image in "${PATCH_PORTAL_ROOT}"/boot/vmlinuz-* "${PATCH_PORTAL_ROOT}"/boot/[iI]mage-*; do
+        name=${image##*/}
+        case $name in
+            *rescue* | *.old | *'*' | *[!A-Za-z0-9.+~_-]*) continue ;;
+        esac
+        echo "${name#*mage-}" | awk '{ sub(/^vmlinuz-/, ""); print }'
+    done
+}
+
+# Kernels are compared within one flavour only: cloud with cloud, rt with rt.
+flavour() {
+    case $FAMILY in
+        dnf) echo "${1##*.}" ;;
+        *) rest=${1#*-}; echo "${rest#*-}" ;;
+    esac
+}
+
+# newest FILE: the newest name in a list of kernels of the running flavour, by the package tool's own order.
+newest() {
+    want=$(flavour "$RUNNING")
+    best=''
+    while IFS= read -r kernel; do
+        [ "$(flavour "$kernel")" = "$want" ] || continue
+        if [ -z "$best" ] || version_gt "$kernel" "$best"; then best=$kernel; fi
+    done <"$1"
+    echo "$best"
+}
+
+version_gt() {
+    case $FAMILY in
+        apt) dpkg --compare-versions "$1" gt "$2" ;;
+        *) [ "$(rpm --eval "%{lua: print(rpm.vercmp('$1', '$2'))}")" = 1 ] ;;
+    esac
+}
+
+# One reason a line, from the closed list of the schema.
+reboot_reasons() {
+    [ -z "$NEWEST" ] || ! version_gt "$NEWEST" "$RUNNING" || echo kernel
+    case $FAMILY in
+        apt) [ ! -e "${PATCH_PORTAL_ROOT}/run/reboot-required" ] || echo reboot_required_file ;;
+        dnf)
+            if command -v needs-restarting >/dev/null 2>&1; then
+                needs-restarting -r >>"$LOG" 2>&1 </dev/null
+                [ $? -ne 1 ] || echo needs_restarting
+            fi
+            ;;
+        zypper)
+            zypper --non-interactive needs-rebooting >>"$LOG" 2>&1 </dev/null
+            [ $? -ne 102 ] || echo package_manager_asked
+            ;;
+    esac
+}
+
+services_waiting() {
+    case $FAMILY in
+        apt) ! command -v needrestart >/dev/null 2>&1 || NEEDRESTART_SUSPEND='' needrestart -b -r l | sed -n 's/^NEEDRESTART-SVC: //p' ;;
+        dnf) ! command -v needs-restarting >/dev/null 2>&1 || needs-restarting -s ;;
+        zypper) zypper --non-interactive ps -sss ;;
+    esac 2>>"$LOG" </dev/null | awk 'NF == 1 { print $1 "\twants_restart" }'
+}

@@ -1,0 +1,157 @@
+# ---- patch: once per dispatch; goes on after its own reboot; the lists before and after decide ----
+PHASE=patch
+
+finish() {
+    services_waiting >"$W/services"
+    publish "$1"
+}
+
+# The stored result answers a second delivery of the same dispatch; a full disk must not stop the printed one.
+publish() {
+    render "$1" >"$W/result"
+    { cp "$W/result" "$STATE/result.new" && mv "$STATE/result.new" "$STATE/result"; cp "$LOG" "$STATE/log"; } 2>/dev/null
+    cat "$W/result"
+    exit 0
+}
+
+on_signal() {
+    trap '' HUP INT TERM
+    fail_with interrupted "The run was stopped by a signal."
+    : >"$W/reasons"
+    publish failed
+}
+
+begin() {
+    remember started "$STARTED"
+    remember stage checking
+    examine_all
+    [ -z "$FAMILY" ] || [ -z "${RUNNING:-}" ] || snapshot before
+    save_lists
+    [ "$BLOCKED" = false ] || finish blocked
+    if [ "$known" = false ]; then
+        fail_with repository_unreachable "The list of updates cannot be read: $(last_words)"
+        finish blocked
+    fi
+    install
+}
+
+install() {
+    remember stage installing
+    pm_install
+    code=$?
+    case $code in
+        0) ;;
+        124 | 137) fail_with deadline_exceeded "Stopped after $DEADLINE s: $(last_words)" ;;
+        *) fail_with install_failed "The package tool ended with code $code: $(last_words)" ;;
+    esac
+    conclude
+}
+
+wanted_left() {
+    if [ "$MODE" = security ]; then
+        awk -F'\t' '$5 == 1' "$W/after.available"
+    else
+        cat "$W/after.available"
+    fi >"$W/left"
+    lines "$W/left"
+}
+
+# Whatever the package tool said: packages left half done, or still wanting an update, are not "patched".
+name_what_is_left() {
+    if [ -s "$W/after.broken" ] || [ -s "$W/after.duplicates" ]; then
+        fail_with packages_left_broken "Left half installed: $(cat "$W/after.broken" "$W/after.duplicates" | tr '\n' ' ')"
+    elif [ "$AFTER_KNOWN" = false ]; then
+        fail_with repository_unreachable "What is still open cannot be read: $(last_words)"
+    elif [ "$(wanted_left)" -gt 0 ]; then
+        fail_with updates_left "Still wanting an update: $(cut -f1 "$W/left" | tr '\n' ' ' | cut -c1-300)"
+    fi
+}
+
+conclude() {
+    snapshot after
+    changes
+    reboot_reasons >"$W/reasons"
+    [ ! -s "$W/reasons" ] || may_reboot || explain_no_reboot
+    name_what_is_left
+    finish "$(final_status)"
+}
+
+# Reboots when it can; does not return then. Never into a half installed system, never past the deadline.
+may_reboot() {
+    [ "$REBOOT_POLICY" = if-needed ] || return 1
+    [ ! -s "$W/after.broken" ] || return 1
+    [ "$REBOOTS" -lt "$MAX_REBOOTS" ] || return 1
+    [ "$(seconds_left)" -gt 0 ] || return 1
+    [ -s "$W/reasons.first" ] || cp "$W/reasons" "$W/reasons.first"
+    save_lists
+    remember error "$ERROR_CODE$TAB$ERROR_DETAIL"
+    remember boot_id "$(boot_id)"
+    remember reboots $((REBOOTS + 1)) && remember stage rebooting || return 1
+    echo "Patch Portal: restarting ($((REBOOTS + 1)) of at most $MAX_REBOOTS)."
+    exit 194
+}
+
+explain_no_reboot() {
+    [ "$REBOOT_POLICY" = if-needed ] || return 0
+    if [ "$REBOOTS" -ge "$MAX_REBOOTS" ]; then
+        if [ "$REBOOTED" = true ]; then
+            fail_with kernel_not_running "Restarted $REBOOTS times, and a reboot is still asked for: $(tr '\n' ' ' <"$W/reasons")"
+        else
+            fail_with reboot_did_not_happen "A restart was asked for $REBOOTS times and did not happen."
+        fi
+    elif [ "$(seconds_left)" -le 0 ]; then
+        fail_with deadline_exceeded "No time was left for the reboot."
+    fi
+}
+
+final_status() {
+    changed=$(lines "$W/changes")
+    case $ERROR_CODE in
+        '' | kernel_not_running | reboot_did_not_happen)
+            if [ -s "$W/reasons" ]; then
+                echo reboot_pending
+            elif [ "$changed" -eq 0 ] && [ "$REBOOTED" = false ]; then
+                echo nothing_to_do
+            else
+                echo patched
+            fi
+            ;;
+        *) if [ "$changed" -gt 0 ]; then echo partial; else echo failed; fi ;;
+    esac
+}
+
+resume() {
+    [ ! -s "$STATE/result" ] || { cat "$STATE/result"; exit 0; }
+    STARTED=$(recall started "$STARTED")
+    REBOOTS=$(recall reboots 0)
+    case $(recall stage checking) in
+        installing) restore_lists; carry_on ;;
+        rebooting) restore_lists; after_reboot ;;
+        *) begin ;;
+    esac
+}
+
+# The agent or the host died in the middle of an install: repair, then go on with the same lists before.
+carry_on() {
+    [ "$FAMILY" != apt ] || quietly dpkg --configure -a
+    install
+}
+
+after_reboot() {
+    [ "$(boot_id)" = "$(recall boot_id)" ] || REBOOTED=true
+    IFS=$TAB read -r ERROR_CODE ERROR_DETAIL <"$STATE/error"
+    pm_refresh || REPOS_OK=false
+    conclude
+}
+
+REBOOTED=false
+known=false
+claim
+read_system
+choose_family
+case $CLAIM in
+    new) trap on_signal HUP INT TERM; begin ;;
+    resume) trap on_signal HUP INT TERM; resume ;;
+    other) show_stored ;;
+esac
+exit 0

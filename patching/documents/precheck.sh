@@ -1,0 +1,33 @@
+# ---- pre-check: looks, repairs only what FIXES allows, changes nothing else ----
+PHASE=precheck
+
+on_signal() {
+    fail_with interrupted "The check was stopped by a signal."
+    render failed
+    exit 0
+}
+trap on_signal HUP INT TERM
+
+precheck_status() {
+    if [ "$BLOCKED" = true ]; then
+        echo blocked
+    elif [ "$REPOS_OK" = true ] && [ "$KNOWN" != true ]; then
+        echo blocked
+    elif [ ! -s "$W/before.available" ] && [ ! -s "$W/reasons" ]; then
+        echo nothing_to_do
+    else
+        echo ready
+    fi
+}
+
+KNOWN=false
+read_system
+choose_family
+examine_all
+if [ -n "$FAMILY" ] && [ -n "${RUNNING:-}" ]; then
+    snapshot before
+    KNOWN=$known
+    [ "$KNOWN" = true ] || fail_with repository_unreachable "The list of updates cannot be read: $(last_words)"
+fi
+render "$(precheck_status)"
+exit 0
