@@ -91,11 +91,8 @@ class Supervisor:
         with self._lock:
             while self._batches:
                 self._stop_batch(self._batches.pop())
-            self._tell("done")
             self._stopped.set()
-            if self._guardian:
-                self._guardian.wait()
-                self._guardian = None
+            self._dismiss_guardian("done\n")
 
     def wait(self) -> None:
         """Returns when this is stopped from elsewhere; a signal interrupts it."""
@@ -198,6 +195,7 @@ class Supervisor:
             running.child.wait()
 
     def _start_guardian(self) -> None:
+        self._dismiss_guardian("")
         self._guardian = subprocess.Popen(
             [sys.executable, "-I", "-S", str(GUARDIAN)],
             stdin=subprocess.PIPE,
@@ -209,6 +207,12 @@ class Supervisor:
         )
         for running in self._all():
             self._tell(f"+{running.child.pid} {running.process.stop_within_s}")
+
+    def _dismiss_guardian(self, last_words: str) -> None:
+        if self._guardian:
+            with contextlib.suppress(BrokenPipeError):
+                self._guardian.communicate(last_words)
+            self._guardian = None
 
     def _tell(self, line: str) -> None:
         if self._guardian and self._guardian.stdin:
