@@ -1,0 +1,36 @@
+"""The evidence bucket: where host reports are kept as printed, and where SSM puts the output of commands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from aws.errors import Missing
+from aws.ports import ObjectStore
+
+
+def report_key(
+    *, run_id: int, starts_at: datetime, account_id: str, phase: str, instance_id: str, dispatch_id: str
+) -> str:
+    """Partitioned by date and account, as Athena and DuckDB read it."""
+    day = starts_at.astimezone(UTC).date().isoformat()
+    return f"reports/date={day}/account={account_id}/run={run_id}/phase={phase}/{instance_id}-{dispatch_id}.txt"
+
+
+def store_report(objects: ObjectStore, *, key: str, raw: bytes) -> None:
+    """The only writer of raw results. Raises CloudError."""
+    objects.put(settings.RESULTS_BUCKET, key, raw, content_type="text/plain; charset=utf-8")
+
+
+def read_output(
+    objects: ObjectStore, *, bucket: str, prefix: str, command_id: str, instance_id: str
+) -> str | None:
+    """The whole stdout that the agent stored, or None when it stored none. Foreign bytes are replaced, not trusted."""
+    for key in objects.keys(bucket, f"{prefix}/{command_id}/{instance_id}/"):
+        if key.endswith("/stdout"):
+            try:
+                return objects.get(bucket, key).decode("utf-8", "replace")
+            except Missing:
+                return None
+    return None
