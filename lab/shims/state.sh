@@ -57,9 +57,9 @@ victim() {
     [ -n "$VICTIM" ] || VICTIM=$(awk -F'\t' '$6 == "upgrade" { print $1; exit }' "$LAB/pending")
 }
 
+# Call `victim` first (a pipe would lose what it sets).
 # install_pending SECURITY_ONLY HOW_IT_BREAKS: moves pending rows into packages; prints the names it moved.
 install_pending() {
-    victim
     : >"$LAB/kernels_added"
     awk -F'\t' -v security="$1" -v victim="$VICTIM" -v how="$2" -v lab="$LAB" -f "${0%/*}/../install.awk" \
         "$LAB/held" "$LAB/pending" "$LAB/packages" || return 1

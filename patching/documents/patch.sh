@@ -1,5 +1,5 @@
 # ---- patch: once per dispatch; goes on after its own reboot; the lists before and after decide ----
-PHASE=patch
+PHASE='patch'
 
 finish() {
     services_waiting >"$W/services"
@@ -14,9 +14,12 @@ publish() {
     exit 0
 }
 
+# What the package tool had done by then is still looked at and told.
 on_signal() {
     trap '' HUP INT TERM
     fail_with interrupted "The run was stopped by a signal."
+    REBOOT_POLICY=never
+    [ "$INSTALLING" = false ] || conclude
     : >"$W/reasons"
     publish failed
 }
@@ -37,6 +40,7 @@ begin() {
 
 install() {
     remember stage installing
+    INSTALLING=true
     pm_install
     code=$?
     case $code in
@@ -59,7 +63,9 @@ wanted_left() {
 # Whatever the package tool said: packages left half done, or still wanting an update, are not "patched".
 name_what_is_left() {
     if [ -s "$W/after.broken" ] || [ -s "$W/after.duplicates" ]; then
-        fail_with packages_left_broken "Left half installed: $(cat "$W/after.broken" "$W/after.duplicates" | tr '\n' ' ')"
+        detail="Left half installed: $(cat "$W/after.broken" "$W/after.duplicates" | tr '\n' ' ' | cut -c1-200). $ERROR_DETAIL"
+        [ "$ERROR_CODE" != install_failed ] || ERROR_CODE=''
+        fail_with packages_left_broken "$detail"
     elif [ "$AFTER_KNOWN" = false ]; then
         fail_with repository_unreachable "What is still open cannot be read: $(last_words)"
     elif [ "$(wanted_left)" -gt 0 ]; then
@@ -145,6 +151,7 @@ after_reboot() {
 }
 
 REBOOTED=false
+INSTALLING=false
 known=false
 claim
 read_system

@@ -79,7 +79,7 @@ dnf_available() {
         FILENAME ~ /installed$/ { old[$1 "\t" $2] = $3; next }
         {
             key = $1 "\t" $2
-            print key "\t" (key in old && $1 !~ /^kernel/ ? old[key] : "-") "\t" $3 "\t" (key in secure ? 1 : 0)
+            print key "\t" (key in old && $1 !~ /^kernel[0-9.]*(-(core|modules|devel|rt).*)?$/ ? old[key] : "-") "\t" $3 "\t" (key in secure ? 1 : 0)
         }' "$W/security" "$1" "$W/all"
 }
 

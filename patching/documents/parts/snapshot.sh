@@ -25,7 +25,12 @@ snapshot_facts() {
     fact "$1.boot_id" "$(boot_id)"
     fact "$1.uptime_s" "$(uptime_seconds)"
     fact "$1.installed" "$(lines "$S.installed")"
-    [ "$known" = true ] || return 0
+    if [ "$known" = false ]; then
+        # empty = unknown; it also replaces what was known before a restart
+        fact "$1.upgradable" ''
+        fact "$1.security" ''
+        return 0
+    fi
     fact "$1.upgradable" "$(lines "$S.available")"
     fact "$1.security" "$(awk -F'\t' '$5 == 1' "$S.available" | wc -l | tr -d ' ')"
 }

@@ -40,7 +40,8 @@ kernels_installed() {
         case $name in
             *rescue* | *.old | *'*' | *[!A-Za-z0-9.+~_-]*) continue ;;
         esac
-        echo "${name#*mage-}" | awk '{ sub(/^vmlinuz-/, ""); print }'
+        name=${name#vmlinuz-}
+        echo "${name#[iI]mage-}"
     done
 }
 
