@@ -1,12 +1,11 @@
 """Writes the directory of one simulated Linux host, restarts it, and turns its faults on and off.
 
-The state under `<root>/lab/` belongs to the shims in `lab/shims/bin`; everything else looks like a small real system.
+The state under `<root>/lab/` belongs to the shims in `lab/shims/bin`; the rest looks like a small real system.
 Deterministic: the same host mapping gives the same packages, versions and boot id.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import time
@@ -19,7 +18,15 @@ from lab.shims.catalogue import SYSTEMS, System, filler, newer
 
 BIN = Path(__file__).parent / "bin"
 FAULTS = frozenset(
-    "disk_full disk_full_unfixable repo_broken repo_broken_unfixable lock_held update_fails hang".split()
+    {
+        "disk_full",
+        "disk_full_unfixable",
+        "repo_broken",
+        "repo_broken_unfixable",
+        "lock_held",
+        "update_fails",
+        "hang",
+    }
 )
 _FREE_MB = "14336"
 _REPO_FILE = {
@@ -28,15 +35,16 @@ _REPO_FILE = {
     "zypper": "etc/zypp/repos.d/updates.repo",
 }
 _DIRECTORIES = (
-    "lab lab/faults lab/applied boot run tmp proc proc/sys proc/sys/kernel proc/sys/kernel/random etc etc/apt "
-    "etc/yum.repos.d etc/zypp etc/zypp/repos.d etc/patch-portal etc/patch-portal/approved-repos "
-    "etc/patch-portal/approved-repos/etc var var/lib var/lib/dpkg var/lib/rpm var/cache"
-).split()
+    *("lab", "lab/faults", "lab/applied", "boot", "run", "tmp", "etc", "etc/apt", "etc/yum.repos.d"),
+    *("etc/zypp", "etc/zypp/repos.d", "etc/patch-portal", "etc/patch-portal/approved-repos"),
+    *("proc", "proc/sys", "proc/sys/kernel", "proc/sys/kernel/random"),
+    *("var", "var/lib", "var/lib/dpkg", "var/lib/rpm", "var/cache"),
+)
 Row = tuple[str, ...]
 
 
 def populate(root: Path, host: Mapping[str, Any]) -> None:
-    """Write a fresh host. Keys: name, instance_id, os; pending, security, kernel_update, faults, held (optional)."""
+    """Write a fresh host. Keys: name, instance_id, os; optional: pending, security, kernel_update, faults, held."""
     system = SYSTEMS[host["os"]]
     root.mkdir(parents=True, exist_ok=True)
     for name in _DIRECTORIES:
@@ -50,7 +58,7 @@ def populate(root: Path, host: Mapping[str, Any]) -> None:
 
 
 def set_fault(root: Path, name: str, on: bool, content: str = "") -> None:
-    """Turn a host fault on or off; `content` may name the package for `update_fails`. Takes effect at once."""
+    """Turn a host fault on or off at once; `content` may name the package for `update_fails`."""
     if name not in FAULTS:
         raise ValueError(f"{name!r} is not a fault of a shim host; known: {', '.join(sorted(FAULTS))}")
     path = root / "lab/faults" / name
@@ -91,7 +99,7 @@ def _set_boot(root: Path, boots: int) -> None:
 
 def _write_identity(root: Path, host: Mapping[str, Any], system: System) -> None:
     lab = root / "lab"
-    (root / "etc/os-release").write_text(system.release)
+    (root / "etc/os-release").write_text(system.os_release)
     (root / "etc/hostname").write_text(f"{host['name']}\n")
     (lab / "name").write_text(f"{host['name']}/{host.get('instance_id', '')}")
     (lab / "family").write_text(f"{system.family}\n")
@@ -107,10 +115,10 @@ def _write_identity(root: Path, host: Mapping[str, Any], system: System) -> None
 def _write_packages(root: Path, host: Mapping[str, Any], system: System) -> None:
     lab = root / "lab"
     installed, pending = _plan(host, system)
-    old, _new = system.kernels
-    (root / "boot" / f"vmlinuz-{old[0]}").touch()
-    (lab / "kernel_running").write_text(f"{old[0]}\n")
-    (lab / "kernel_newest").write_text(f"{old[0]}\n")
+    running = system.kernels[0].release
+    (root / "boot" / f"vmlinuz-{running}").touch()
+    (lab / "kernel_running").write_text(f"{running}\n")
+    (lab / "kernel_newest").write_text(f"{running}\n")
     (lab / "packages").write_text(_table(installed))
     (lab / "pending").write_text(_table(pending))
     (lab / "held").write_text("".join(f"{name}\n" for name in host.get("held", ())))
@@ -120,31 +128,33 @@ def _write_packages(root: Path, host: Mapping[str, Any], system: System) -> None
 
 
 def _plan(host: Mapping[str, Any], system: System) -> tuple[list[Row], list[Row]]:
-    """Rows of `packages` (status name arch version) and of `pending` (name arch from to security kind release)."""
+    """Rows of `packages` (status name arch version), of `pending` (name arch from to security kind release)."""
     seed = random.Random(f"{host['name']}/{host['os']}")
     wanted = int(host.get("pending", 0))
-    kernel = _kernel_pending(system) if host.get("kernel_update") and wanted else []
+    kernel = _kernel_pending(system)[:wanted] if host.get("kernel_update") else []
     names = list(system.packages)
     names += [filler(i, names[0][1]) for i in range(max(0, wanted - len(names)))]
-    chosen = sorted(seed.sample(names, max(0, wanted - len(kernel))))
-    upgrades = [(name, system.arch, old, newer(old), "upgrade", "-") for name, old in chosen]
-    secure = set(seed.sample(range(len(upgrades)), min(int(host.get("security", 0)), len(upgrades))))
-    pending = [(*r[:4], "1" if i in secure else "0", *r[4:]) for i, r in enumerate(upgrades)] + kernel[:wanted]
+    chosen = sorted(seed.sample(names, wanted - len(kernel)))
+    secure = set(seed.sample(range(len(chosen)), min(int(host.get("security", 0)), len(chosen))))
+    pending = [
+        (name, system.arch, old, newer(old), "1" if i in secure else "0", "upgrade", "-")
+        for i, (name, old) in enumerate(chosen)
+    ]
     installed = [("ii", name, system.arch, version) for name, version in names]
-    return installed + _kernel_installed(system), pending
+    return installed + _kernel_installed(system), pending + kernel
 
 
 def _kernel_installed(system: System) -> list[Row]:
-    release, version = system.kernels[0]
-    rows = [("ii", system.kernel_package.format(release=release), system.arch, version)]
-    return rows + ([("ii", system.kernel_meta, system.arch, version)] if system.kernel_meta else [])
+    kernel = system.kernels[0]
+    rows = [("ii", system.kernel_package.format(release=kernel.release), system.arch, kernel.version)]
+    return rows + ([("ii", system.kernel_meta, system.arch, kernel.version)] if system.kernel_meta else [])
 
 
 def _kernel_pending(system: System) -> list[Row]:
-    (_, before), (release, version) = system.kernels
-    package = system.kernel_package.format(release=release)
-    rows = [(package, system.arch, "-", version, "1", "kernel", release)]
-    meta = (system.kernel_meta, system.arch, before, version, "1", "upgrade", "-")
+    before, kernel = system.kernels
+    package = system.kernel_package.format(release=kernel.release)
+    rows = [(package, system.arch, "-", kernel.version, "1", "kernel", kernel.release)]
+    meta = (system.kernel_meta, system.arch, before.version, kernel.version, "1", "upgrade", "-")
     return rows + ([meta] if system.kernel_meta else [])
 
 
@@ -156,7 +166,7 @@ def _write_repository(root: Path, system: System) -> None:
         "zypper": "[updates]\nname=updates\nbaseurl=https://mirror.example.internal/os\nenabled=1\ntype=rpm-md\n",
     }[system.family]
     approved = root / "etc/patch-portal/approved-repos" / path
-    os.makedirs(approved.parent, exist_ok=True)
+    approved.parent.mkdir(parents=True, exist_ok=True)
     approved.write_text(text)
     (root / path).write_text(text)
     (root / "lab/repo_file").write_text(f"{path}\n")

@@ -20,7 +20,7 @@ CONTENT_LIMIT_BYTES = 62_000
 # The script's own deadline (DeadlineSeconds) must stay well below: the agent's kill leaves no report.
 TIMEOUT_SECONDS = {"precheck": 3_600, "patch": 28_800}
 
-# Values are pasted into the script as text, so each pattern admits only characters without meaning to a shell.
+# Values are pasted into the script as text: each pattern admits only characters without meaning to a shell.
 PARAMETERS: dict[str, dict[str, str]] = {
     "DispatchId": {
         "type": "String",
@@ -41,7 +41,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     },
     "Fixes": {
         "type": "String",
-        "description": "Repairs allowed: none; early (package caches, agent); all (also packages and repositories).",
+        "description": "Repairs allowed: none; early (package caches, agent); all (packages, repositories too).",
         "default": "none",
         "allowedPattern": "^(none|early|all)$",
     },
@@ -88,15 +88,17 @@ def document(phase: Phase, platform: Platform) -> Document:
     text = yaml.dump(_body(phase, platform), Dumper=_Literal, sort_keys=False, width=200)
     size = len(text.encode())
     if size > CONTENT_LIMIT_BYTES:
-        raise ValueError(f"{name} has {size} bytes; {CONTENT_LIMIT_BYTES} fit with its parameters into AWS's limit")
+        raise ValueError(f"{name} has {size} bytes; only {CONTENT_LIMIT_BYTES} fit beside its parameters")
     return Document(name, text, hashlib.sha256(text.encode()).hexdigest())
 
 
 def script(phase: Phase, platform: Platform) -> str:
     """The script of a phase as it stands in the document, before parameters are pasted in."""
     if platform == "windows":
-        return "\n".join((HERE / name).read_text() for name in ("parts/windows.ps1", f"{phase}.ps1"))
-    return "\n".join([*((HERE / f"parts/{part}.sh").read_text() for part in PARTS), (HERE / f"{phase}.sh").read_text()])
+        names = ["parts/windows.ps1", f"{phase}.ps1"]
+    else:
+        names = [*(f"parts/{part}.sh" for part in PARTS), f"{phase}.sh"]
+    return "\n".join((HERE / name).read_text() for name in names)
 
 
 def _body(phase: Phase, platform: Platform) -> dict[str, Any]:

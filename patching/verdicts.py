@@ -1,0 +1,214 @@
+"""What is true of a host after a run: judged from what the host reported, with SSM's word beside it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from patching.documents.report import ResultLine
+from patching.states import Agreement, Verdict
+
+Report = Mapping[str, Any]
+
+_GOOD = frozenset({Verdict.PATCHED, Verdict.PATCHED_REBOOT_PENDING, Verdict.NOTHING_TO_DO})
+_SSM_BAD = frozenset({"Failed", "TimedOut", "Cancelled", "Undeliverable", "Terminated"})
+_BAD_STATUS = frozenset({"failed", "partial", "blocked"})
+# Errors that leave the packages right and only the restart open.
+_REBOOT_ERRORS = frozenset({"kernel_not_running", "reboot_did_not_happen"})
+_NEVER_RAN = {
+    "AccessDenied": "AWS refused the command for lack of rights, so nothing ran.",
+    "InvalidPlatform": "AWS found no step for this platform in the document, so nothing ran.",
+}
+_NO_REPORT = {
+    "Undeliverable": "SSM could not deliver the command; it may have run all the same.",
+    "DeliveryTimedOut": "SSM got no answer in time; the command may have run all the same.",
+    "ExecutionTimedOut": "SSM stopped the script at its time limit, before it could report.",
+    "Cancelled": "The command was cancelled; what had run by then is not known.",
+    "Terminated": "SSM ended the command; what had run by then is not known.",
+    "Success": "SSM says Success, but no report arrived.",
+    "Failed": "SSM says Failed, and no report arrived.",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of one target. Reports are valid by the schema; `line` counts where `patch` is missing."""
+
+    before: Report | None = None  # the pre-check's report
+    patch: Report | None = None
+    line: ResultLine | None = None
+    ssm_status: str = ""
+    ssm_status_details: str = ""
+    mode: str = "all"  # all | security: which updates had to go in
+
+
+@dataclass(frozen=True)
+class Judgement:
+    verdict: Verdict
+    agreement: Agreement
+    reason: str  # a sentence for a person
+
+
+@dataclass(frozen=True)
+class _Host:
+    """The host's own facts, from the report or from its result line."""
+
+    status: str
+    error: str
+    detail: str
+    changed: int
+    left: int | None  # None: the host could not tell
+    broken: int
+    reboot_open: str  # why a restart is still open, or ""
+    rebooted: bool
+    kernel: str
+    looked_after: bool
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """The verdict on one target. The host decides; SSM's status only says whether both agree."""
+    host = _host(evidence)
+    if host is None:
+        return Judgement(_without_report(evidence), Agreement.NO_REPORT, _why_no_report(evidence))
+    if host.status == "duplicate_running":
+        reason = host.detail or "Another command is working on this dispatch."
+        return Judgement(Verdict.UNKNOWN, Agreement.NO_REPORT, reason)
+    verdict = _verdict(host)
+    return Judgement(verdict, _agreement(verdict, evidence), _reason(verdict, host))
+
+
+def _host(evidence: Evidence) -> _Host | None:
+    if evidence.patch is not None:
+        return _from_report(evidence.patch, evidence.mode)
+    if evidence.line is not None and evidence.line.phase == "patch":
+        return _from_line(evidence.line, evidence.mode)
+    return None
+
+
+def _from_report(report: Report, mode: str) -> _Host:
+    after, error = report["after"], report["error"] or {"code": "", "detail": ""}
+    packages = after["packages"] if after else {"upgradable": None, "security": None}
+    return _Host(
+        status=report["status"],
+        error=error["code"],
+        detail=error["detail"],
+        changed=_length(report, "changes"),
+        left=packages["security" if mode == "security" else "upgradable"],
+        broken=_side_length(report, "broken") + _side_length(report, "duplicates"),
+        reboot_open=_reboot_open(report),
+        rebooted=_boot_changed(report),
+        kernel=after["kernel"]["running"] if after else "",
+        looked_after=after is not None,
+    )
+
+
+def _from_line(line: ResultLine, mode: str) -> _Host:
+    return _Host(
+        status=line.status,
+        error=line.error,
+        detail=f"The host reported {line.error}." if line.error else "",
+        changed=line.changed,
+        left=line.security if mode == "security" else line.upgradable,
+        broken=line.broken,
+        reboot_open="It still asks for a restart." if line.reboot_needed else "",
+        rebooted=line.reboot_done,
+        kernel=line.kernel_running,
+        looked_after=line.status not in ("blocked",),
+    )
+
+
+def _length(report: Report, key: str) -> int:
+    """The true length of a list that may have been cut."""
+    return int(report["truncated"].get(key, len(report[key])))
+
+
+def _side_length(report: Report, key: str) -> int:
+    if report["after"] is None:
+        return 0
+    return int(report["truncated"].get(f"after.{key}", len(report["after"][key])))
+
+
+def _boot_changed(report: Report) -> bool:
+    before, after = report["before"], report["after"]
+    return bool(before and after and before["boot_id"] and before["boot_id"] != after["boot_id"])
+
+
+def _reboot_open(report: Report) -> str:
+    """Why a restart is still open. The boot id and the kernel outweigh the host's own word."""
+    after = report["after"]
+    if after is None:
+        return ""
+    kernel = after["kernel"]
+    newest, running = kernel["newest_installed"], kernel["running"]
+    if newest and running != newest and running in kernel["installed"]:
+        return f"Kernel {newest} is installed, but {running} still runs."
+    if report["reboot"]["needed"]:
+        return "It still asks for a restart."
+    if report["reboot"]["done"] and not _boot_changed(report):
+        return "It says that it restarted, but its boot id is the same."
+    return ""
+
+
+def _verdict(host: _Host) -> Verdict:
+    if _something_wrong(host):
+        return Verdict.PARTLY if host.changed else Verdict.FAILED
+    if host.reboot_open:
+        return Verdict.PATCHED_REBOOT_PENDING
+    return Verdict.PATCHED if host.changed or host.rebooted else Verdict.NOTHING_TO_DO
+
+
+def _something_wrong(host: _Host) -> bool:
+    """Unknown is wrong too: a host that cannot tell what is left is not proven patched."""
+    error = host.error and host.error not in _REBOOT_ERRORS
+    return bool(error or host.broken or host.left or host.left is None or host.status in _BAD_STATUS)
+
+
+def _agreement(verdict: Verdict, evidence: Evidence) -> Agreement:
+    if evidence.ssm_status == "Success" and verdict not in _GOOD:
+        return Agreement.SSM_OK_HOST_UNPATCHED
+    if evidence.ssm_status in _SSM_BAD and verdict in _GOOD:
+        return Agreement.SSM_FAILED_HOST_PATCHED
+    return Agreement.AGREES
+
+
+def _reason(verdict: Verdict, host: _Host) -> str:
+    updates = "1 package changed" if host.changed == 1 else f"{host.changed} packages changed"
+    if verdict is Verdict.NOTHING_TO_DO:
+        return "No update was open and no restart was due."
+    if verdict is Verdict.PATCHED:
+        return f"{updates}, none is left{_kernel_note(host)}."
+    if verdict is Verdict.PATCHED_REBOOT_PENDING:
+        return f"{updates}, none is left. {host.reboot_open} {host.detail}".strip()
+    start = f"{updates}, but " if host.changed else "Nothing changed: "
+    return start + _what_is_wrong(host)
+
+
+def _kernel_note(host: _Host) -> str:
+    return f"; restarted, kernel {host.kernel} runs" if host.rebooted and host.kernel else ""
+
+
+def _what_is_wrong(host: _Host) -> str:
+    if host.detail:
+        return host.detail
+    if host.broken:
+        return f"{host.broken} packages are left half installed."
+    if host.left:
+        return f"{host.left} updates are still open."
+    if host.left is None and host.looked_after:
+        return "the host could not tell what is still open."
+    return f"the host says {host.status}."
+
+
+def _without_report(evidence: Evidence) -> Verdict:
+    return Verdict.FAILED if evidence.ssm_status_details in _NEVER_RAN else Verdict.UNKNOWN
+
+
+def _why_no_report(evidence: Evidence) -> str:
+    details, status = evidence.ssm_status_details, evidence.ssm_status
+    told = _NEVER_RAN | _NO_REPORT
+    says = f"No report arrived (SSM says {details or status or 'nothing'})."
+    text = told.get(details) or told.get(status) or says
+    before = evidence.before["before"] if evidence.before else None
+    opened = before["packages"]["upgradable"] if before else None
+    return text if opened is None else f"{text} The pre-check had seen {opened} open updates."
