@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import boto3
 import pytest
 
@@ -40,7 +42,7 @@ def test_instances_are_read_through_the_role(moto_cloud: AwsCloud, fleet: list[s
     found = list(moto_cloud.ec2(OTHER_ACCOUNT, REGION).describe_instances())
     assert {one.instance_id for one in found} == set(fleet)
     assert {(one.account_id, one.region, one.state) for one in found} == {(OTHER_ACCOUNT, REGION, "running")}
-    assert all(one.launch_time and one.launch_time.utcoffset().total_seconds() == 0 for one in found)
+    assert all(one.launch_time and one.launch_time.tzinfo is UTC for one in found)
 
 
 def test_unknown_ids_are_left_out(moto_cloud: AwsCloud, fleet: list[str]) -> None:
