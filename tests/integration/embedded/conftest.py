@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from embedded.sockets import remove_socket_folder
+
 ROOT = Path(__file__).resolve().parents[3]
 TREE = Path(__file__).with_name("tree.py")
 
@@ -27,6 +29,7 @@ class Tree:
     mark: str = field(default_factory=lambda: f"PATCH_PORTAL_TEST_TREE={uuid.uuid4().hex}")
     pids: dict[str, int] = field(default_factory=dict)
     supervisor: subprocess.Popen[str] | None = None
+    sockets: str = ""
     seen: dict[int, str] = field(default_factory=dict)
 
     def start(self, kind: str) -> None:
@@ -36,6 +39,7 @@ class Tree:
         self.supervisor = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         assert self.supervisor.stdout
         self.pids = json.loads(self.supervisor.stdout.readline())
+        self.sockets = str(self.pids.pop("sockets"))
         self.seen = descendants(self.supervisor.pid)
 
     def end(self, number: signal.Signals) -> None:
@@ -110,3 +114,4 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
     yield made
     for pid in made.alive():
         os.kill(pid, signal.SIGKILL)
+    remove_socket_folder(Path(made.sockets))

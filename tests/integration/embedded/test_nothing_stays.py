@@ -36,7 +36,7 @@ def test_an_interrupted_supervisor_shuts_the_servers_down_cleanly(tree: Tree) ->
 
     assert tree.alive() == {}
     assert "database system is shut down" in (tree.folder / "logs" / "postgres.log").read_text()
-    assert not Path(str(tree.pids["sockets"])).exists()
+    assert not Path(tree.sockets).exists()
 
 
 def test_killing_guardian_and_supervisor_leaves_no_process(tree: Tree) -> None:
