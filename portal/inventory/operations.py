@@ -136,7 +136,7 @@ def refresh(*, instances: Iterable[Instance], now: datetime) -> None:
         row = Asset.objects.filter(account__account_id=item.account_id, instance_id=item.instance_id)
         gone = {"gone_at": now} if item.state in STATES_GONE else {}
         tags = {_clean(key): _clean(value) for key, value in item.tags.items()}
-        row.update(state=item.state, tags=tags, launch_time=item.launch_time, **gone)
+        row.update(state=item.state, tags=tags, launch_time=item.launch_time, last_seen_at=now, **gone)
 
 
 def mark_results_denied(*, asset_ids: Iterable[int], now: datetime) -> None:

@@ -1,0 +1,119 @@
+"""Who is exempt when, and what waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from exceptions.models import Covered, ExceptionRequest
+from exceptions.states import IN_FORCE, ExceptionState
+from exceptions.tag_value import parse
+from portal.access.models import Grant, User
+from portal.access.queries import covers
+from portal.access.states import Role
+from portal.inventory.models import Asset
+from portal.tags.models import TagChange
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Why an asset must not be patched: a code for filters, a sentence for people."""
+
+    code: str
+    sentence: str
+    request_id: int | None = None
+
+
+def exclusions(assets: Iterable[Asset], starts_at: datetime, ends_at: datetime) -> dict[int, Exclusion]:
+    """asset pk → why it is excluded in [starts_at, ends_at). Foreign tags exclude as well (fail closed)."""
+    assets = list(assets)
+    found = _foreign(assets, starts_at, ends_at)
+    overlap = Covered.objects.filter(
+        asset__in=[asset.pk for asset in assets],
+        request__state__in=IN_FORCE,
+        request__starts_at__lt=ends_at,
+        request__ends_at__gt=starts_at,
+    ).select_related("request")
+    for row in overlap.order_by("-request__ends_at"):
+        last = f"{row.request.to_date:%-d %B %Y}"
+        sentence = f"It is excepted until {last} (exception {row.request_id})."
+        found[row.asset_id] = Exclusion("excepted", sentence, row.request_id)
+    return found
+
+
+def _foreign(assets: list[Asset], starts_at: datetime, ends_at: datetime) -> dict[int, Exclusion]:
+    key = settings.TAG_KEYS["exception"]
+    tagged = [asset for asset in assets if key in asset.tags]
+    wishes = _wishes(key, tagged)
+    found = {}
+    for asset in tagged:
+        value = asset.tags[key]
+        if _ours(value, asset, wishes.get(asset.instance_id, [])):
+            continue
+        interval = parse(value)
+        if interval.overlaps(starts_at, ends_at):
+            found[asset.pk] = Exclusion("foreign_exception", _foreign_sentence(key, value, interval.readable))
+    return found
+
+
+def _wishes(key: str, tagged: list[Asset]) -> dict[str, list[TagChange]]:
+    """instance id → our wishes for the tag, the oldest first."""
+    rows = TagChange.objects.filter(key=key, instance_id__in=[asset.instance_id for asset in tagged])
+    wishes: dict[str, list[TagChange]] = {}
+    for row in rows.order_by("pk"):
+        wishes.setdefault(row.instance_id, []).append(row)
+    return wishes
+
+
+def _ours(value: str, asset: Asset, wishes: list[TagChange]) -> bool:
+    """What we wrote says nothing beyond the requests; also while its removal is on its way or not yet read back."""
+    if not wishes:
+        return False
+    last = wishes[-1]
+    if last.value == value:
+        return True
+    stale = last.finished_at is None or last.finished_at >= asset.last_seen_at
+    return stale and any(row.value == value for row in wishes)
+
+
+def _foreign_sentence(key: str, value: str, readable: bool) -> str:
+    if readable:
+        return f"Its tag {key}={value} was set outside the portal and excepts it."
+    return f"Its tag {key}={value[:60]!r} was set outside the portal and cannot be read, so it is left alone."
+
+
+def current_for(assets: Iterable[Asset], now: datetime) -> dict[int, ExceptionRequest]:
+    """asset pk → the request in force, or the next one, for lists."""
+    rows = Covered.objects.filter(
+        asset__in=[asset.pk for asset in assets], request__state__in=IN_FORCE, request__ends_at__gt=now
+    )
+    found: dict[int, ExceptionRequest] = {}
+    for row in rows.select_related("request").order_by("request__starts_at"):
+        found.setdefault(row.asset_id, row.request)
+    return found
+
+
+def approvers_of(assets: Iterable[Asset], *, without: User) -> list[User]:
+    """People who cover every asset as approver, and are not the requester."""
+    assets = list(assets)
+    grants: dict[User, list[Grant]] = {}
+    rows = Grant.objects.filter(role=Role.APPROVER, user__is_active=True).exclude(user=without)
+    for grant in rows.select_related("user").order_by("user__username"):
+        grants.setdefault(grant.user, []).append(grant)
+    return [user for user, held in grants.items() if all(covers(held, asset) for asset in assets)]
+
+
+def waiting_for(user: User) -> QuerySet[ExceptionRequest]:
+    """Submitted requests that this approver may decide; the oldest first."""
+    grants = list(Grant.objects.filter(user=user, role=Role.APPROVER))
+    if not grants:
+        return ExceptionRequest.objects.none()
+    rows = ExceptionRequest.objects.filter(state=ExceptionState.SUBMITTED).exclude(requested_by=user)
+    decidable = [
+        row.pk for row in rows.prefetch_related("assets") if all(covers(grants, asset) for asset in row.assets.all())
+    ]
+    return ExceptionRequest.objects.filter(pk__in=decidable).order_by("submitted_at", "pk")

@@ -1,0 +1,125 @@
+"""What a request must be, and who may decide it; each refusal is the sentence that the person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from exceptions.models import ExceptionRequest
+from exceptions.queries import approvers_of
+from exceptions.states import STATES, ExceptionState
+from portal.access.models import Grant, User
+from portal.access.queries import covers, people_with
+from portal.access.rules import Conflict, Denied, Invalid, check_role
+from portal.access.states import Role
+from portal.calendar.recurrence import whole_days
+from portal.inventory.models import Asset
+
+LONGEST_DAYS = 366
+CATEGORIES = {
+    "audit": "Audit",
+    "bid": "Bid or tender",
+    "release": "Release or migration",
+    "vendor": "Vendor support",
+    "other": "Other",
+}
+MAX_REASON = 2000
+
+
+def check_days(first: date, last: date, zone: str, now: datetime) -> tuple[datetime, datetime]:
+    """The half-open UTC interval of the days. Raises Invalid naming the field and the way out."""
+    _check_zone(zone)
+    if last < first:
+        raise Invalid(f"The last day, {last:%-d %B %Y}, is before the first, {first:%-d %B %Y}. Swap them.", field="to_date")
+    if (last - first).days + 1 > LONGEST_DAYS:
+        raise Invalid(f"An exception lasts {LONGEST_DAYS} days at most. End it earlier and extend it later.", field="to_date")
+    try:
+        starts_at, ends_at = whole_days(first, last, zone)
+    except OverflowError as error:
+        raise Invalid(f"{last:%Y-%m-%d} is outside the calendar. Choose a nearer day.", field="to_date") from error
+    if ends_at <= now:
+        raise Invalid(f"The last day, {last:%-d %B %Y}, is over already. Choose today or a later day.", field="to_date")
+    return starts_at, ends_at
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError) as error:
+        raise Invalid(f"{zone[:60]!r} is no time zone. Choose one like Europe/Berlin.", field="time_zone") from error
+
+
+def check_words(category: str, reason: str) -> str:
+    if category not in CATEGORIES:
+        raise Invalid(f"{category[:40]!r} is no kind of reason. Choose one of the list.", field="category")
+    reason = reason.strip()
+    if len(reason) < 10:
+        raise Invalid("Write why, in a sentence: the approver decides by it.", field="reason")
+    return check_length(reason)
+
+
+def check_length(reason: str) -> str:
+    if len(reason) > MAX_REASON:
+        raise Invalid(f"The reason has {len(reason)} characters; {MAX_REASON} are enough.", field="reason")
+    if "\x00" in reason:
+        raise Invalid("The reason holds a character that cannot be stored (NUL). Remove it.", field="reason")
+    return reason
+
+
+def check_assets(assets: Sequence[Asset], by: User) -> None:
+    """Somebody else's asset is refused in the same words as one that does not exist."""
+    if not assets:
+        raise Invalid("Choose at least one server.", field="assets")
+    grants = list(Grant.objects.filter(user=by, role__in=[Role.OWNER, Role.ADMIN]))
+    if not all(covers(grants, asset) for asset in assets):
+        raise Denied("One of the chosen servers is not yours, or does not exist. Choose from your own list.")
+    gone = [asset.label for asset in assets if asset.gone_at]
+    if gone:
+        raise Invalid(f"{', '.join(gone[:5])} no longer exists. Leave it out.", field="assets")
+
+
+def check_approvable(assets: Sequence[Asset], by: User) -> list[User]:
+    """The people who could decide it. Nobody: the request is refused, naming whom to ask."""
+    approvers = approvers_of(assets, without=by)
+    if not approvers:
+        admins = ", ".join(user.display_name for user in people_with(Role.ADMIN)) or "a patch admin"
+        raise Denied(
+            "Nobody but you could approve this: no business leader covers every chosen server. "
+            f"Ask {admins} to name one, or split the request by application."
+        )
+    return approvers
+
+
+def check_decide(request: ExceptionRequest, by: User) -> None:
+    """Raises unless this person may decide this request now."""
+    check_role(by, Role.APPROVER)
+    if request.requested_by_id == by.pk:
+        raise Denied("You cannot decide your own request. Another approver must.")
+    grants = list(Grant.objects.filter(user=by, role=Role.APPROVER))
+    if not all(covers(grants, asset) for asset in request.assets.all()):
+        raise Denied("You do not answer for every server of this request, so you cannot decide it.")
+
+
+def check_move(request: ExceptionRequest, to: ExceptionState) -> None:
+    """Somebody was faster, or the state never had that way."""
+    if to not in STATES[ExceptionState(request.state)].moves:
+        last = request.approvals.order_by("-pk").select_related("by").first()
+        who = f" by {last.by.display_name}" if last else ""
+        raise Conflict(f"This request is {request.get_state_display().lower()} already{who}. Reload to see it as it is.")
+
+
+def check_revoke(request: ExceptionRequest, by: User) -> None:
+    """The requester, its approvers and admins may end it early."""
+    if request.requested_by_id == by.pk or by.grants.filter(role=Role.ADMIN).exists():
+        return
+    check_decide(request, by)
+
+
+def allows(check, *args) -> str:  # type: ignore[no-untyped-def]
+    """The refusal's sentence, or '' when the check passes: for buttons and their reasons."""
+    try:
+        check(*args)
+    except Denied as refusal:
+        return str(refusal)
+    return ""
