@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 PLACES = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-INSTALL = ("apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium", "fonts-dejavu-core")
+# Two workers may want it at the same time: the second waits for the first.
+APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300")
+INSTALL = (*APT, "install", "-y", "-q", "--no-install-recommends", "chromium", "fonts-dejavu-core")
 # Without these it keeps asking the network for updates of its own.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
 
@@ -44,7 +46,7 @@ def _installed() -> Path | None:
 def _installed_by_apt() -> Path:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     words = ""
-    for command in (INSTALL, ("apt-get", "update", "-q"), INSTALL):
+    for command in (INSTALL, (*APT, "update", "-q"), INSTALL):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         words = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else words
         if found := _installed():
