@@ -136,25 +136,27 @@ def _plan(host: Mapping[str, Any], system: System) -> tuple[list[Row], list[Row]
     names += [filler(i, names[0][1]) for i in range(max(0, wanted - len(names)))]
     chosen = sorted(seed.sample(names, wanted - len(kernel)))
     secure = set(seed.sample(range(len(chosen)), min(int(host.get("security", 0)), len(chosen))))
-    pending = [
+    pending: list[Row] = [
         (name, system.arch, old, newer(old), "1" if i in secure else "0", "upgrade", "-")
         for i, (name, old) in enumerate(chosen)
     ]
-    installed = [("ii", name, system.arch, version) for name, version in names]
+    installed: list[Row] = [("ii", name, system.arch, version) for name, version in names]
     return installed + _kernel_installed(system), pending + kernel
 
 
 def _kernel_installed(system: System) -> list[Row]:
     kernel = system.kernels[0]
-    rows = [("ii", system.kernel_package.format(release=kernel.release), system.arch, kernel.version)]
+    rows: list[Row] = [
+        ("ii", system.kernel_package.format(release=kernel.release), system.arch, kernel.version)
+    ]
     return rows + ([("ii", system.kernel_meta, system.arch, kernel.version)] if system.kernel_meta else [])
 
 
 def _kernel_pending(system: System) -> list[Row]:
     before, kernel = system.kernels
     package = system.kernel_package.format(release=kernel.release)
-    rows = [(package, system.arch, "-", kernel.version, "1", "kernel", kernel.release)]
-    meta = (system.kernel_meta, system.arch, before.version, kernel.version, "1", "upgrade", "-")
+    rows: list[Row] = [(package, system.arch, "-", kernel.version, "1", "kernel", kernel.release)]
+    meta: Row = (system.kernel_meta, system.arch, before.version, kernel.version, "1", "upgrade", "-")
     return rows + ([meta] if system.kernel_meta else [])
 
 

@@ -101,7 +101,7 @@ def _blocks(stdout: str) -> Iterator[tuple[str, str]]:
 
 
 def _one_report(dispatch: str, body: str) -> dict[str, Any]:
-    report = _loads(body, BLOCK_LIMIT)
+    report: dict[str, Any] = _loads(body, BLOCK_LIMIT)
     validate(report)
     if report["dispatch"] != dispatch:
         raise ReportUnreadable("The host's report names two different dispatches.")

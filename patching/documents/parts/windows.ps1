@@ -1,0 +1,212 @@
+# Patch Portal: checks or patches this Windows host through the Windows Update Agent and prints one report.
+# For Windows PowerShell 5.1. It has only been parsed, never executed, where it was written: try it on one host first.
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+
+$DispatchId = '{{ DispatchId }}'
+$Mode = '{{ Mode }}'
+$RebootPolicy = '{{ RebootPolicy }}'
+$Fixes = '{{ Fixes }}'
+$MinFreeMb = [int]'{{ MinFreeMb }}'
+$LockWaitSeconds = [int]'{{ LockWaitSeconds }}'
+$DeadlineSeconds = [int]'{{ DeadlineSeconds }}'
+$DocumentHash = '{{ DocumentHash }}'
+
+$MaxReboots = 2
+$CommandId = if ($env:SSM_COMMAND_ID) { $env:SSM_COMMAND_ID } else { 'by-hand' }
+$InstanceId = if ($env:AWS_SSM_INSTANCE_ID) { $env:AWS_SSM_INSTANCE_ID } else { '' }
+$Started = [DateTime]::UtcNow
+$Checks = New-Object System.Collections.ArrayList
+$Problem = $null
+$Blocked = $false
+$Reboots = 0
+
+function Get-CleanText([string]$Text, [int]$Most = 300) {
+    $clean = $Text -replace '[^ -~]', '?'
+    if ($clean.Length -gt $Most) { $clean = $clean.Substring(0, $Most) }
+    return $clean
+}
+
+function Set-Problem([string]$Code, [string]$Detail) {
+    if (-not $script:Problem) {
+        $script:Problem = [ordered]@{ code = $Code; detail = (Get-CleanText $Detail 600) }
+    }
+}
+
+function Get-SecondsLeft { return $DeadlineSeconds - ([DateTime]::UtcNow - $Started).TotalSeconds }
+
+function Get-System { return Get-CimInstance -ClassName Win32_OperatingSystem }
+
+function Get-BootId { return (Get-System).LastBootUpTime.ToUniversalTime().ToString('o') }
+
+function Get-Build {
+    $key = Get-ItemProperty -Path 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion'
+    return '{0}.{1}.{2}.{3}' -f $key.CurrentMajorVersionNumber, $key.CurrentMinorVersionNumber, $key.CurrentBuildNumber, $key.UBR
+}
+
+function Get-RebootReasons {
+    $base = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion'
+    $reasons = @()
+    if (Test-Path "$base\WindowsUpdate\Auto Update\RebootRequired") { $reasons += 'windows_update' }
+    if (Test-Path "$base\Component Based Servicing\RebootPending") { $reasons += 'component_servicing' }
+    return , $reasons
+}
+
+function Test-Security($Update) {
+    foreach ($category in $Update.Categories) {
+        if ($category.Name -eq 'Security Updates') { return $true }
+    }
+    return [bool]$Update.MsrcSeverity
+}
+
+function Find-Updates {
+    $session = New-Object -ComObject 'Microsoft.Update.Session'
+    $session.ClientApplicationID = 'Patch Portal'
+    $found = $session.CreateUpdateSearcher().Search("IsInstalled=0 and IsHidden=0 and Type='Software'")
+    return [pscustomobject]@{ Session = $session; Updates = $found.Updates }
+}
+
+function Get-UpdateName($Update) {
+    foreach ($number in $Update.KBArticleIDs) { return "KB$number" }
+    return Get-CleanText $Update.Title
+}
+
+function Get-Available($Found) {
+    $list = @()
+    foreach ($update in $Found.Updates) {
+        $list += [ordered]@{
+            name = Get-UpdateName $update; arch = ''; from = ''
+            to = Get-CleanText $update.Title; security = [bool](Test-Security $update)
+        }
+    }
+    return , $list
+}
+
+# One side of the report. $Found is $null when the update service did not answer: unknown, not zero.
+function Get-Side($Found) {
+    $available = @()
+    $upgradable = $null
+    $security = $null
+    if ($Found) {
+        $available = Get-Available $Found
+        $upgradable = @($available).Count
+        $security = @($available | Where-Object { $_.security }).Count
+    }
+    $build = Get-Build
+    $uptime = [int]((Get-Date) - (Get-System).LastBootUpTime).TotalSeconds
+    return [ordered]@{
+        kernel = [ordered]@{ running = $build; installed = @($build); newest_installed = $build; newest_available = '' }
+        boot_id = Get-BootId
+        uptime_s = $uptime
+        packages = [ordered]@{ installed = @(Get-HotFix).Count; upgradable = $upgradable; security = $security; held = @() }
+        broken = @()
+        duplicates = @()
+        available = @($available)
+    }
+}
+
+function Add-Check([string]$Name, [string]$FixLevel, [string]$Code, [scriptblock]$Test, [scriptblock]$Fix) {
+    $outcome = & $Test
+    $tried = $false
+    $fixed = $false
+    $told = ''
+    $allowed = ($FixLevel -eq 'early' -and $Fixes -ne 'none') -or ($FixLevel -eq 'late' -and $Fixes -eq 'all')
+    if (-not $outcome.ok -and $allowed) {
+        $tried = $true
+        try { $told = & $Fix } catch { $told = "The repair failed: $($_.Exception.Message)" }
+        $outcome = & $Test
+        $fixed = [bool]$outcome.ok
+    }
+    [void]$Checks.Add([ordered]@{
+        name = $Name; ok = [bool]$outcome.ok; detail = Get-CleanText $outcome.detail
+        fix = [ordered]@{ tried = $tried; ok = $fixed; detail = Get-CleanText "$told" }
+    })
+    if (-not $outcome.ok -and $Code) {
+        $script:Blocked = $true
+        Set-Problem $Code $outcome.detail
+    }
+}
+
+function New-Outcome([bool]$Ok, [string]$Detail) { return @{ ok = $Ok; detail = $Detail } }
+
+function Invoke-Checks {
+    Add-Check 'disk_space' 'early' 'disk_full' {
+        $free = [int]((Get-PSDrive -Name $env:SystemDrive.Substring(0, 1)).Free / 1048576)
+        New-Outcome ($free -ge $MinFreeMb) "$env:SystemDrive has $free MB free; $MinFreeMb MB are needed."
+    } {
+        Remove-Item -Path "$env:SystemRoot\SoftwareDistribution\Download\*" -Recurse -Force
+        'Emptied the download cache of Windows Update.'
+    }
+    Add-Check 'update_service' 'late' 'update_service_unavailable' {
+        $service = Get-CimInstance -ClassName Win32_Service -Filter "Name='wuauserv'"
+        New-Outcome ($service -and $service.StartMode -ne 'Disabled') "The Windows Update service starts: $($service.StartMode)."
+    } {
+        Set-Service -Name wuauserv -StartupType Manual
+        'Allowed the Windows Update service to start.'
+    }
+    Add-Check 'agent' 'early' '' {
+        $agent = Get-Service -Name AmazonSSMAgent -ErrorAction SilentlyContinue
+        New-Outcome ($agent -and $agent.Status -eq 'Running') "The SSM agent is $($agent.Status)."
+    } {
+        Start-Service -Name AmazonSSMAgent
+        'Started the SSM agent.'
+    }
+    Add-Check 'pending_reboot' 'never' '' {
+        $reasons = Get-RebootReasons
+        New-Outcome (@($reasons).Count -eq 0) "Reasons for a reboot: $(@($reasons).Count)."
+    } { '' }
+    Add-Check 'clock' 'never' '' { New-Outcome ((Get-Date).Year -ge 2025) "The clock says $(Get-Date -Format o)." } { '' }
+}
+
+# Cuts a list and notes its true length; returns what is left of it.
+function Limit-List($List, [int]$Most, [string]$Key, $Truncated) {
+    if (@($List).Count -le $Most) { return , @($List) }
+    if (-not $Truncated.Contains($Key)) { $Truncated[$Key] = @($List).Count }
+    return , @(@($List) | Select-Object -First $Most)
+}
+
+function Get-ReportText($Report) {
+    $most = 2000
+    while ($true) {
+        if ($Report.before) { $Report.before.available = Limit-List $Report.before.available $most 'before.available' $Report.truncated }
+        $text = ConvertTo-Json -InputObject $Report -Compress -Depth 8
+        if ($text.Length -le 19500) { return $text }
+        if ($Report.after) { $Report.after.available = Limit-List $Report.after.available $most 'after.available' $Report.truncated }
+        $Report.changes = Limit-List $Report.changes $most 'changes' $Report.truncated
+        $most = [int]($most / 2)
+    }
+}
+
+function Get-Report([string]$Phase, [string]$Status, $Before, $After, $Changes, $Reasons, [bool]$Needed, [bool]$Done) {
+    $system = Get-System
+    return [ordered]@{
+        schema = 1; dispatch = $DispatchId; command_id = $CommandId; instance_id = $InstanceId
+        document_hash = $DocumentHash; phase = $Phase; status = $Status; error = $Problem
+        os = [ordered]@{ id = 'windows'; version = $system.Version; name = Get-CleanText $system.Caption }
+        boot_count = $Reboots
+        host_time = [DateTime]::UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'")
+        checks = @($Checks); before = $Before; after = $After; changes = @($Changes); services = @()
+        reboot = [ordered]@{ needed = $Needed; reasons = @($Reasons); done = $Done }
+        took_s = [int]([DateTime]::UtcNow - $Started).TotalSeconds
+        truncated = [ordered]@{}
+    }
+}
+
+function Get-Output($Report) {
+    $side = if ($Report.after) { $Report.after } else { $Report.before }
+    $count = @($Report.changes).Count
+    $line = [ordered]@{
+        schema = 1; dispatch = $DispatchId; phase = $Report.phase; status = $Report.status
+        error = if ($Problem) { $Problem.code } else { '' }
+        kernel = [ordered]@{ running = "$($side.kernel.running)"; newest = "$($side.kernel.newest_installed)" }
+        boot_id = "$($side.boot_id)"
+        packages = [ordered]@{
+            installed = $side.packages.installed; upgradable = $side.packages.upgradable
+            security = $side.packages.security; changed = $count; broken = 0
+        }
+        reboot = [ordered]@{ needed = $Report.reboot.needed; done = $Report.reboot.done }
+        took_s = $Report.took_s
+    }
+    return "PATCH-PORTAL-RESULT $(ConvertTo-Json -InputObject $line -Compress -Depth 4)`n" +
+        "<<<PATCH-PORTAL-REPORT $DispatchId`n$(Get-ReportText $Report)`nPATCH-PORTAL-REPORT>>>"
+}
