@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import ConcurrentTransitionMixin, FSMField
+from django_fsm import ConcurrentTransitionMixin, FSMField, FSMModelMixin
 
 from exceptions.states import ExceptionState
 from portal.access.queries import scope
@@ -28,7 +28,7 @@ class RequestQuerySet(models.QuerySet["ExceptionRequest"]):
         return self.filter(Q(requested_by=user) | Q(pk__in=Covered.objects.filter(asset__in=seen).values("request")))
 
 
-class ExceptionRequest(ConcurrentTransitionMixin, models.Model):
+class ExceptionRequest(FSMModelMixin, ConcurrentTransitionMixin, models.Model):
     """Leaves assets unpatched in the half-open interval [starts_at, ends_at), made from whole days in `time_zone`."""
 
     state = FSMField(choices=ExceptionState.choices, default=ExceptionState.DRAFT, protected=True)

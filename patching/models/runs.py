@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django_fsm import ConcurrentTransitionMixin, FSMField
+from django_fsm import ConcurrentTransitionMixin, FSMField, FSMModelMixin
 
 from patching.models.windows import Window
 from patching.states import DispatchState, Phase, RunState, TargetState
@@ -32,7 +32,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(pk__in=Target.objects.filter(asset__in=seen).values("run"))
 
 
-class Run(ConcurrentTransitionMixin, models.Model):
+class Run(FSMModelMixin, ConcurrentTransitionMixin, models.Model):
     """One occurrence of a window across all accounts and regions; ad-hoc runs have no window."""
 
     window = models.ForeignKey(Window, on_delete=models.PROTECT, null=True, related_name="runs")

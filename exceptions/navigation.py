@@ -1,0 +1,11 @@
+"""Navigation entries of exceptions."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from portal.web.chrome import Banner, NavEntry
+
+
+def entries(request: HttpRequest) -> list[NavEntry]:
+    return []

@@ -1,0 +1,149 @@
+"""Offering windows and enrolling assets in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, time
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from patching.models import Enrolment, Window
+from patching.rules import (
+    check_enrol,
+    check_lengths,
+    check_name,
+    check_on_offer,
+    check_policy,
+    check_times,
+)
+from portal.access.models import User
+from portal.access.rules import Conflict, check_role
+from portal.access.states import Role
+from portal.audit.operations import Entry, record, record_all
+from portal.inventory.models import Asset
+from portal.tags.operations import InstanceRef, want
+
+
+@transaction.atomic
+def offer(
+    *,
+    name: str,
+    frequency: str,
+    weekday: int,
+    nth: int | None,
+    start_time: time,
+    time_zone: str,
+    duration_minutes: int,
+    cutoff_minutes: int,
+    policy: Mapping[str, Any],
+    by: User,
+    now: datetime,
+    slug: str = "",
+    description: str = "",
+) -> Window:
+    """A new window that owners may pick. Admins only; raises Invalid naming the field."""
+    check_role(by, Role.ADMIN)
+    name, slug = check_name(name, slug)
+    check_times(frequency=frequency, weekday=weekday, nth=nth, start_time=start_time, time_zone=time_zone)
+    check_lengths(duration_minutes, cutoff_minutes)
+    check_policy(policy)
+    window = Window.objects.create(
+        name=name, slug=slug, description=description.strip(), frequency=frequency, weekday=weekday, nth=nth,
+        start_time=start_time, time_zone=time_zone, duration_minutes=duration_minutes,
+        cutoff_minutes=cutoff_minutes, policy=dict(policy), created_at=now,
+    )  # fmt: skip
+    record(Entry("window.offered", "window", str(window.pk), f"Offered the window {name}"), by=by)
+    return window
+
+
+@transaction.atomic
+def edit(*, window: Window, changes: Mapping[str, Any], by: User, now: datetime) -> Window:
+    """Changes the window for runs that are not made yet; runs that exist keep their times and figures."""
+    check_role(by, Role.ADMIN)
+    window = Window.objects.select_for_update().get(pk=window.pk)
+    for field, value in changes.items():
+        setattr(window, field, value)
+    window.name, window.slug = check_name(window.name, window.slug, other_than=window)
+    check_times(
+        frequency=window.frequency, weekday=window.weekday, nth=window.nth,
+        start_time=window.start_time, time_zone=window.time_zone,
+    )  # fmt: skip
+    check_lengths(window.duration_minutes, window.cutoff_minutes)
+    check_policy(window.policy)
+    window.save()
+    detail = {field: str(value) for field, value in changes.items()}
+    record(Entry("window.changed", "window", str(window.pk), f"Changed the window {window.name}", detail=detail), by=by)
+    return window
+
+
+@transaction.atomic
+def retire(*, window: Window, by: User, now: datetime) -> Window:
+    """Takes the window off the list: no more runs are made; enrolled servers stay until their owners move them."""
+    check_role(by, Role.ADMIN)
+    window = Window.objects.select_for_update().get(pk=window.pk)
+    window.active = False
+    window.save(update_fields=["active"])
+    record(Entry("window.retired", "window", str(window.pk), f"Took {window.name} off the list"), by=by)
+    return window
+
+
+def enrol(*, assets: Sequence[Asset], window: Window, by: User, now: datetime) -> dict[int, Window | None]:
+    """Enrols the assets, leaving their former windows; returns asset pk → the window it was in, for an undo."""
+    try:
+        with transaction.atomic():
+            return _enrol(assets, window, by, now)
+    except IntegrityError as error:
+        raise Conflict("Somebody enrolled one of these servers at the same moment. Reload and look again.") from error
+
+
+def _enrol(assets: Sequence[Asset], window: Window, by: User, now: datetime) -> dict[int, Window | None]:
+    check_on_offer(window)
+    locked = _lock(assets)
+    check_enrol(locked, by)
+    before = _end(locked, now)
+    Enrolment.objects.bulk_create(Enrolment(asset=asset, window=window, by=by, since=now) for asset in locked)
+    _want(locked, window.slug, f"Enrolled in {window.name}", by, now)
+    record_all(
+        (_entry(asset, "asset.enrolled", f"{asset.label} is enrolled in {window.name}") for asset in locked), by=by
+    )
+    return {asset.pk: before.get(asset.pk) for asset in locked}
+
+
+@transaction.atomic
+def leave(*, assets: Sequence[Asset], by: User, now: datetime) -> int:
+    """Takes the assets out of their windows; returns how many were in one."""
+    locked = _lock(assets)
+    check_enrol(locked, by)
+    before = _end(locked, now)
+    left = [asset for asset in locked if asset.pk in before]
+    _want(left, None, "Left its window", by, now)
+    record_all(
+        (_entry(a, "asset.left", f"{a.label} left the window {before[a.pk].name}") for a in left), by=by
+    )
+    return len(left)
+
+
+def _lock(assets: Iterable[Asset]) -> list[Asset]:
+    ids = [asset.pk for asset in assets]
+    rows = Asset.objects.select_for_update(of=("self",)).filter(pk__in=ids).select_related("account")
+    return list(rows.order_by("pk"))
+
+
+def _end(assets: list[Asset], now: datetime) -> dict[int, Window]:
+    active = Enrolment.objects.filter(asset__in=assets, ended_at=None).select_related("window")
+    before = {row.asset_id: row.window for row in active}
+    active.update(ended_at=now)
+    return before
+
+
+def _want(assets: list[Asset], value: str | None, reason: str, by: User, now: datetime) -> None:
+    want(
+        instances=[InstanceRef(a.account.account_id, a.region, a.instance_id) for a in assets],
+        key=settings.TAG_KEYS["window"], value=value, reason=reason, by=by, now=now,
+    )  # fmt: skip
+
+
+def _entry(asset: Asset, kind: str, summary: str) -> Entry:
+    return Entry(kind, "asset", str(asset.pk), summary)

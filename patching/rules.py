@@ -1,0 +1,100 @@
+"""What a window must be, and who may enrol what; each refusal is the sentence that the person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.text import slugify
+
+from patching.models import Window
+from portal.access.models import Grant, User
+from portal.access.queries import covers
+from portal.access.rules import Denied, Invalid
+from portal.access.states import Role
+from portal.inventory.models import Asset
+from portal.policy.run_policy import RunPolicy
+
+SHORTEST_MIN, LONGEST_MIN = 15, 24 * 60
+LIMITS = {"concurrency": (1, 10_000), "min_free_mb": (0, 1_000_000), "stop_at_error_percent": (1, 100)}
+
+
+def check_name(name: str, slug: str, *, other_than: Window | None = None) -> tuple[str, str]:
+    name = name.strip()
+    if not 3 <= len(name) <= 100:
+        raise Invalid(f"The name has {len(name)} characters; give it 3 to 100.", field="name")
+    slug = slug or slugify(name)[:60]
+    if not slug or slug != slugify(slug) or len(slug) > 60:
+        raise Invalid(f"{slug[:60]!r} cannot be the tag's value; use small letters, digits and hyphens.", field="slug")
+    same = Window.objects.filter(slug=slug).exclude(pk=other_than.pk if other_than else None)
+    if same.exists():
+        raise Invalid(f"The window {same[0].name} has the tag value {slug} already. Choose another name.", field="name")
+    return name, slug
+
+
+def check_times(*, frequency: str, weekday: int, nth: int | None, start_time: time, time_zone: str) -> None:
+    try:
+        ZoneInfo(time_zone)
+    except (ValueError, OSError) as error:
+        raise Invalid(f"{time_zone[:60]!r} is no time zone. Choose one like Europe/Berlin.", field="time_zone") from error
+    if frequency not in {"weekly", "monthly"}:
+        raise Invalid(f"{frequency[:20]!r} is no frequency. Choose weekly or monthly.", field="frequency")
+    if weekday not in range(7):
+        raise Invalid("Choose a day of the week.", field="weekday")
+    if frequency == "monthly" and nth not in {1, 2, 3, 4, -1}:
+        raise Invalid("Choose which such weekday of the month: the first to the fourth, or the last.", field="nth")
+    if frequency == "weekly" and nth is not None:
+        raise Invalid("A weekly window has no position in the month. Leave that empty.", field="nth")
+
+
+def check_lengths(duration_minutes: int, cutoff_minutes: int) -> None:
+    if not SHORTEST_MIN <= duration_minutes <= LONGEST_MIN:
+        raise Invalid(
+            f"The window lasts {duration_minutes} minutes; choose {SHORTEST_MIN} minutes to 24 hours.",
+            field="duration_minutes",
+        )
+    if not 0 <= cutoff_minutes < duration_minutes:
+        raise Invalid(
+            f"The cutoff, {cutoff_minutes} minutes before the end, is not inside the window of {duration_minutes} minutes. "
+            f"Choose 0 to {duration_minutes - 1}.",
+            field="cutoff_minutes",
+        )
+
+
+def check_policy(values: Mapping[str, Any]) -> RunPolicy:
+    try:
+        policy = RunPolicy.from_json(values)
+    except (TypeError, ValueError) as error:
+        raise Invalid(str(error), field="policy") from error
+    for name, (low, high) in LIMITS.items():
+        if not low <= getattr(policy, name) <= high:
+            raise Invalid(f"{name} is {getattr(policy, name)}; choose {low} to {high}.", field=name)
+    return policy
+
+
+def check_enrol(assets: Sequence[Asset], by: User) -> None:
+    """Somebody else's asset is refused in the same words as one that does not exist."""
+    if not assets:
+        raise Invalid("Choose at least one server.", field="assets")
+    grants = list(Grant.objects.filter(user=by, role__in=[Role.OWNER, Role.ADMIN]))
+    if not all(covers(grants, asset) for asset in assets):
+        raise Denied("One of the chosen servers is not yours, or does not exist. Choose from your own list.")
+    gone = [asset.label for asset in assets if asset.gone_at]
+    if gone:
+        raise Invalid(f"{', '.join(gone[:5])} no longer exists. Leave it out.", field="assets")
+
+
+def check_on_offer(window: Window) -> None:
+    if not window.active:
+        raise Denied(f"{window.name} is no longer on offer. Choose another window.")
+
+
+def check_reason(reason: str) -> str:
+    reason = reason.strip()
+    if not reason:
+        raise Invalid("Write a reason: everybody sees it on every page.", field="reason")
+    if len(reason) > 300 or "\x00" in reason:
+        raise Invalid("The reason is too long; 300 characters are enough.", field="reason")
+    return reason
