@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
 
-from embedded import EmbeddedError, Stack
+from embedded import EmbeddedError, Stack, stop_on_signals
 
 ROOT = Path(__file__).resolve().parent.parent
+# What the stack would choose by itself unless the environment says it.
+FROM_OUTSIDE = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PORTAL_URL")
 
 
 def main() -> int:
     options = arguments()
     stop_on_signals()
-    environment = {
-        key: os.environ[key] for key in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY") if os.environ.get(key)
-    }
-    environment |= {key: os.environ[key] for key in ("ALLOWED_HOSTS", "PORTAL_URL") if os.environ.get(key)}
+    environment = {key: os.environ[key] for key in FROM_OUTSIDE if os.environ.get(key)}
     try:
         with Stack(state=options.state, port=options.port, environment=environment) as stack:
-            print(
-                f"Patch Portal: {stack.url} (stop with Ctrl-C; logs in {stack.supervisor.logs})", flush=True
-            )
+            print(f"Patch Portal: {stack.url} (Ctrl-C stops it; logs: {stack.supervisor.logs})", flush=True)
             stack.wait()
     except EmbeddedError as error:
         print(f"Patch Portal did not start. {error}", file=sys.stderr)
@@ -39,12 +35,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--state", type=Path, default=ROOT / ".state", help="folder for all data")
     return parser.parse_args()
-
-
-def stop_on_signals() -> None:
-    """Makes a polite end of every signal that means stop."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
 
 if __name__ == "__main__":

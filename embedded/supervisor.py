@@ -23,7 +23,7 @@ from embedded.errors import EmbeddedError
 
 GUARDIAN = Path(__file__).with_name("guardian.py")
 WATCH_EVERY_S = 0.2
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 STEADY_AFTER_S = 30.0
 LOG_KEEPS_BYTES = 10_000_000
 
