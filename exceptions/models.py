@@ -28,7 +28,7 @@ class RequestQuerySet(models.QuerySet["ExceptionRequest"]):
         return self.filter(Q(requested_by=user) | Q(pk__in=Covered.objects.filter(asset__in=seen).values("request")))
 
 
-class ExceptionRequest(FSMModelMixin, ConcurrentTransitionMixin, models.Model):
+class ExceptionRequest(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
     """Leaves assets unpatched in the half-open interval [starts_at, ends_at), made from whole days in `time_zone`."""
 
     state = FSMField(choices=ExceptionState.choices, default=ExceptionState.DRAFT, protected=True)

@@ -32,7 +32,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(pk__in=Target.objects.filter(asset__in=seen).values("run"))
 
 
-class Run(FSMModelMixin, ConcurrentTransitionMixin, models.Model):
+class Run(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
     """One occurrence of a window across all accounts and regions; ad-hoc runs have no window."""
 
     window = models.ForeignKey(Window, on_delete=models.PROTECT, null=True, related_name="runs")
