@@ -10,7 +10,7 @@ from django.db.models import Min
 
 from aws.errors import Missing
 from aws.ports import Cloud, Command, Invocation
-from patching.documents.report import ReportUnreadable, parse_report, validate
+from patching.documents.report import ReportUnreadable, parse_report, parse_result_line
 from patching.engine.send import LOOK_BACK, output_prefix
 from patching.models import Dispatch, DispatchTarget, Run
 from patching.operations import dispatches, results
@@ -67,8 +67,11 @@ def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock:
 def _store(dispatch: Dispatch, row: DispatchTarget, invocation: Invocation, *, cloud: Cloud, now: datetime) -> None:
     text, source = _output(dispatch, invocation, cloud=cloud)
     report, missing = read(text, dispatch, invocation)
+    if report is not None and report["status"] == "duplicate_running":
+        return  # a second delivery says so at once; the first one's report follows
     key = _keep(dispatch, invocation, text, cloud=cloud) if report is not None else ""
-    outcome = Outcome(invocation.status, invocation.status_details, report, source, key, missing)
+    line = None if report is not None else parse_result_line(text) or parse_result_line(invocation.output)
+    outcome = Outcome(invocation.status, invocation.status_details, report, source, key, missing, line)
     results.store(row, outcome, now=now)
     if report is not None:
         note = mark_results_denied if source != "s3" else clear_results_denied
@@ -99,7 +102,6 @@ def read(text: str, dispatch: Dispatch, invocation: Invocation) -> tuple[dict | 
     """(report, why there is none). A report of another dispatch or instance is no report of this one."""
     try:
         report = parse_report(text)
-        validate(report)
     except ReportUnreadable as error:
         return None, no_report_sentence(invocation, str(error))
     if report["dispatch"] != str(dispatch.pk) or report["instance_id"] != invocation.instance_id:

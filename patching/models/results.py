@@ -29,10 +29,10 @@ class PackageChange(models.Model):
 
     target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="package_changes")
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="package_changes")
-    name = models.CharField(max_length=256)
-    arch = models.CharField(max_length=32, blank=True)
-    old = models.CharField(max_length=256, blank=True)
-    new = models.CharField(max_length=256, blank=True)
+    name = models.CharField(max_length=300)
+    arch = models.CharField(max_length=300, blank=True)
+    old = models.CharField(max_length=300, blank=True)
+    new = models.CharField(max_length=300, blank=True)
     kind = models.CharField(max_length=12)  # upgrade | install | remove | kb
     security = models.BooleanField(default=False)
 
@@ -54,9 +54,9 @@ class AssetPatchState(models.Model):
     last_reason = models.TextField(blank=True)
     last_run_at = models.DateTimeField(null=True)
     last_patched_at = models.DateTimeField(null=True)
-    kernel_running = models.CharField(max_length=120, blank=True)
-    kernel_newest = models.CharField(max_length=120, blank=True)
-    kernel_previous = models.CharField(max_length=120, blank=True)
+    kernel_running = models.CharField(max_length=300, blank=True)
+    kernel_newest = models.CharField(max_length=300, blank=True)
+    kernel_previous = models.CharField(max_length=300, blank=True)
     available_count = models.PositiveIntegerField(null=True)  # None: never told
     security_count = models.PositiveIntegerField(null=True)
     reboot_pending_since = models.DateTimeField(null=True)

@@ -97,9 +97,9 @@ class Target(models.Model):
     since = models.DateTimeField()  # when the state was entered
     verdict = models.CharField(max_length=24, blank=True)
     agreement = models.CharField(max_length=32, blank=True)
-    kernel_before = models.CharField(max_length=120, blank=True)
-    kernel_after = models.CharField(max_length=120, blank=True)
-    kernel_newest = models.CharField(max_length=120, blank=True)
+    kernel_before = models.CharField(max_length=300, blank=True)
+    kernel_after = models.CharField(max_length=300, blank=True)
+    kernel_newest = models.CharField(max_length=300, blank=True)
     os_label = models.CharField(max_length=200, blank=True)
     updated_count = models.PositiveIntegerField(null=True)
     available_count = models.PositiveIntegerField(null=True)

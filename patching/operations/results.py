@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
+from patching.documents.report import ResultLine
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
 from patching.operations import targets
 from patching.states import Agreement, Phase, TargetState, Verdict
@@ -28,6 +29,7 @@ class Outcome:
     source: str = ""
     evidence_key: str = ""
     missing: str = ""
+    line: ResultLine | None = None  # the short result line, where the whole report did not arrive
 
 
 @transaction.atomic
@@ -69,11 +71,10 @@ def _after_check(target: Target, outcome: Outcome, now: datetime) -> None:
         targets.move([target.pk], TargetState.BLOCKED, now=now, code="no_report", reason=reason)
         return
     _facts(target, report.get("before") or {}, report)
-    failed = [check for check in report.get("checks", []) if not check.get("ok")]
-    if report.get("status") in {"ready", "nothing_to_do"} and not failed:
+    if report["status"] in {"ready", "nothing_to_do"}:
         targets.move([target.pk], TargetState.READY, now=now)
         return
-    code, reason = _why_blocked(report, failed)
+    code, reason = _why_blocked(report)
     if _checked_again_at_start(target, now):
         later = f"{reason} It is checked again at the start, when every fix is allowed."
         Target.objects.filter(pk=target.pk).update(attempt=F("attempt") + 1, reason=later, reason_code=code)
@@ -87,18 +88,18 @@ def _checked_again_at_start(target: Target, now: datetime) -> bool:
     return now < run.starts_at and not run.check_only and target.attempt == 1 and run.run_policy.fixes == "all"
 
 
-def _why_blocked(report: dict[str, Any], failed: list[dict[str, Any]]) -> tuple[str, str]:
-    if failed:
-        return failed[0]["name"], "; ".join(str(check.get("detail") or check["name"]) for check in failed)[:1000]
-    error = report.get("error") or {}
-    return error.get("code") or "check_failed", error.get("detail") or "The pre-check did not end as ready."
+def _why_blocked(report: dict[str, Any]) -> tuple[str, str]:
+    """The host's own error first, then what its repairs came to."""
+    error = report["error"] or {"code": "check_failed", "detail": "The pre-check did not end as ready."}
+    tried = [check["fix"]["detail"] for check in report["checks"] if check["fix"]["tried"] and not check["ok"]]
+    return error["code"], " ".join([error["detail"], *tried])
 
 
 def _facts(target: Target, side: dict[str, Any], report: dict[str, Any]) -> None:
     kernel, system = side.get("kernel") or {}, report.get("os") or {}
     target.kernel_before = target.kernel_before or kernel.get("running", "")
     target.kernel_newest = kernel.get("newest_available") or kernel.get("newest_installed") or ""
-    target.os_label = f"{system.get('name') or system.get('id', '')} {system.get('version', '')}".strip() or target.os_label
+    target.os_label = (system.get("name") or target.os_label)[:200]
     target.available_count = (side.get("packages") or {}).get("upgradable", target.available_count)
     target.save(update_fields=["kernel_before", "kernel_newest", "os_label", "available_count"])
 
@@ -121,11 +122,12 @@ def _after_patch(target: Target, outcome: Outcome, now: datetime) -> None:
 def evidence(target: Target, outcome: Outcome) -> Evidence:
     check = target.reports.filter(phase=Phase.PRECHECK).order_by("-pk").first()
     return Evidence(
-        check=check.content if check else None,
+        before=check.content if check else None,
         patch=outcome.report,
+        line=outcome.line,
         ssm_status=outcome.status,
-        ssm_details=outcome.status_details,
-        missing=outcome.missing,
+        ssm_status_details=outcome.status_details,
+        mode=target.run.run_policy.mode,
     )
 
 
