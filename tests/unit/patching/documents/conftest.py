@@ -1,0 +1,120 @@
+"""Runs the assembled scripts as the SSM agent does, on simulated hosts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.shims import template
+from patching.documents.assemble import PARAMETERS, Phase, script
+from patching.documents.report import ResultLine, parse_report, parse_result_line
+
+DISPATCH = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10"
+VALUES = {
+    "DispatchId": DISPATCH,
+    "LockWaitSeconds": "0",
+    "MinFreeMb": "500",
+    "DeadlineSeconds": "120",
+    "DocumentHash": "ab" * 32,
+}
+REBOOT_ASKED = 194
+
+
+@dataclass
+class Outcome:
+    """What SSM would hold of one command: every run's exit code, and all that was printed, appended."""
+
+    codes: list[int] = field(default_factory=list)
+    stdout: str = ""
+    stderr: str = ""
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return parse_report(self.stdout)
+
+    @property
+    def line(self) -> ResultLine:
+        line = parse_result_line(self.stdout)
+        assert line is not None
+        return line
+
+    @property
+    def status(self) -> str:
+        return str(self.report["status"])
+
+
+@dataclass
+class ShimHost:
+    root: Path
+    shell: str = "/bin/sh"
+
+    def run(self, phase: Phase, command_id: str = "command-1", **values: str) -> Outcome:
+        """One execution of the step, without any reboot."""
+        done = subprocess.run(
+            [*self.shell.split(), str(self._write_script(phase, values))],
+            env=self._environment(command_id),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+        return Outcome([done.returncode], done.stdout, done.stderr)
+
+    def command(
+        self, phase: Phase, command_id: str = "command-1", restarts: bool = True, **values: str
+    ) -> Outcome:
+        """The whole command: the agent restarts the host on 194 and runs the same step again."""
+        outcome = Outcome()
+        while not outcome.codes or outcome.codes[-1] == REBOOT_ASKED:
+            assert len(outcome.codes) < 6, "the document asks for a restart for ever"
+            if outcome.codes and restarts:
+                template.reboot(self.root)
+            run = self.run(phase, command_id, **values)
+            outcome = Outcome(
+                outcome.codes + run.codes, outcome.stdout + run.stdout, outcome.stderr + run.stderr
+            )
+        return outcome
+
+    def fault(self, name: str, on: bool = True, content: str = "") -> None:
+        template.set_fault(self.root, name, on, content)
+
+    def tool(self, name: str, text: str) -> None:
+        """Put a tool in front of the shims, to answer with recorded output."""
+        path = self.root / "tools" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def state(self, name: str) -> str:
+        return (self.root / "lab" / name).read_text()
+
+    def _write_script(self, phase: Phase, values: dict[str, str]) -> Path:
+        chosen = {name: spec.get("default", "") for name, spec in PARAMETERS.items()} | VALUES | values
+        path = self.root / "tmp/_script.sh"
+        path.write_text(re.sub(r"\{\{ (\w+) \}\}", lambda found: chosen[found[1]], script(phase, "linux")))
+        return path
+
+    def _environment(self, command_id: str) -> dict[str, str]:
+        values = template.environment(
+            self.root, command_id=command_id, instance_id="i-0123456789abcdef0", region="eu-central-1"
+        )
+        return values | {"PATH": f"{self.root / 'tools'}:{values['PATH']}"}
+
+
+@pytest.fixture
+def make_host(tmp_path: Path) -> Callable[..., ShimHost]:
+    """A factory of hosts: make_host("debian12", pending=5, faults=[...])."""
+
+    def make(os: str, name: str = "web-1", shell: str = "/bin/sh", **keys: Any) -> ShimHost:
+        root = tmp_path / f"{name}-{os}"
+        template.populate(root, {"name": name, "instance_id": "i-0123456789abcdef0", "os": os, **keys})
+        return ShimHost(root, shell)
+
+    return make

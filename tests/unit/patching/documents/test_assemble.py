@@ -1,0 +1,106 @@
+"""The documents as AWS sees them: shape, size, parameters, lint."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from patching.documents.assemble import PARAMETERS, Phase, Platform, document, script
+
+EACH = [(phase, platform) for phase in ("precheck", "patch") for platform in ("linux", "windows")]
+PHASES = ["precheck", "patch"]
+LONGEST_PARAMETERS = 400
+
+
+@pytest.mark.parametrize(("phase", "platform"), EACH)
+def test_the_document_is_schema_2_2_for_its_platform(phase: Phase, platform: Platform) -> None:
+    made = document(phase, platform)
+    body = yaml.safe_load(made.content_yaml)
+    step = body["mainSteps"][0]
+    assert made.name == f"PatchPortal-{phase.title()}-{platform.title()}"
+    assert re.fullmatch(r"[a-zA-Z0-9_.-]{3,128}", made.name)
+    assert body["schemaVersion"] == "2.2"
+    assert step["precondition"] == {"StringEquals": ["platformType", platform.title()]}
+    assert step["action"] == {"linux": "aws:runShellScript", "windows": "aws:runPowerShellScript"}[platform]
+    assert 5 <= int(step["inputs"]["timeoutSeconds"]) <= 172_800
+    assert "\n".join(step["inputs"]["runCommand"]) == script(phase, platform).rstrip("\n")
+
+
+@pytest.mark.parametrize(("phase", "platform"), EACH)
+def test_the_document_fits_with_its_parameters(phase: Phase, platform: Platform) -> None:
+    assert len(document(phase, platform).content_yaml.encode()) + LONGEST_PARAMETERS <= 64 * 1024
+
+
+@pytest.mark.parametrize(("phase", "platform"), EACH)
+def test_only_declared_parameters_are_pasted_and_only_between_quotes(
+    phase: Phase, platform: Platform
+) -> None:
+    text = script(phase, platform)
+    used = re.findall(r"\{\{.*?\}\}", text)
+    assert sorted(used) == sorted(f"{{{{ {name} }}}}" for name in PARAMETERS)
+    assert len(re.findall(r"'\{\{ \w+ \}\}'", text)) == len(used)
+
+
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+def test_no_parameter_admits_shell_characters(name: str) -> None:
+    pattern, default = PARAMETERS[name]["allowedPattern"], PARAMETERS[name].get("default")
+    for bad in ("$(id)", "a'b", "1; reboot", "`id`", "all\nid", "a b", "$$", '"', "{{ Mode }}"):
+        assert not re.fullmatch(pattern, bad), bad
+    assert default is None or re.fullmatch(pattern, default)
+    assert pattern[0] == "^"
+    assert pattern[-1] == "$"
+    assert re.fullmatch("[a-zA-Z0-9]+", name)
+
+
+def test_the_hash_is_of_the_text_and_stable() -> None:
+    assert document("patch", "linux").sha256 == document("patch", "linux").sha256
+    assert document("patch", "linux").sha256 != document("precheck", "linux").sha256
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_every_path_starts_with_the_root(phase: Phase) -> None:
+    """Empty on a real host; a directory when an image root is patched or a host is simulated."""
+    code = "\n".join(
+        line for line in script(phase, "linux").splitlines() if not line.lstrip().startswith("#")
+    )
+    absolute = re.findall(
+        r"(?<![\w}*.\]^/])/(?:etc|var|run|proc|boot|usr|tmp|sys|opt|lib|root|home|bin|sbin)\b", code
+    )
+    quoted_for_people = code.count('"cannot write under /var/lib"')
+    assert len(absolute) == quoted_for_people
+    assert "${PATCH_PORTAL_ROOT}/etc/os-release" in code
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_shellcheck_finds_nothing(phase: Phase, tmp_path: Path) -> None:
+    path = tmp_path / f"{phase}.sh"
+    path.write_text(script(phase, "linux"))
+    tool = Path(sys.executable).parent / "shellcheck"
+    done = subprocess.run([tool, "-s", "sh", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+@pytest.mark.parametrize("phase", PHASES)
+def test_each_shell_can_read_the_script(phase: Phase, shell: str, tmp_path: Path) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed on this machine")
+    path = tmp_path / f"{phase}.sh"
+    path.write_text(script(phase, "linux"))
+    command = [program, *(["sh"] if shell == "busybox" else []), "-n", str(path)]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_unfixed_precheck_has_no_installing_words() -> None:
+    """The pre-check's own part calls no installer; repairs live behind may_fix."""
+    own = script("precheck", "linux").partition("# ---- pre-check")[2]
+    assert own
+    assert "pm_install" not in own
+    assert "194" not in own

@@ -1,0 +1,99 @@
+"""One dispatch runs at most once on a host, whatever SSM delivers, repeats or interrupts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.shims import template
+
+Make = Callable[..., Any]
+DISPATCH = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10"
+TOOLS = ["debian12", "rhel9", "sles15"]
+
+
+@pytest.mark.parametrize("os", TOOLS)
+def test_a_second_delivery_gets_the_stored_result(make_host: Make, os: str) -> None:
+    host = make_host(os, pending=3)
+    first = host.command("patch", "command-1")
+    template.populate(host.root, {"name": "web-1", "os": os, "pending": 3})  # updates are open again
+    second = host.command("patch", "command-2")
+    assert second.stdout == first.stdout
+    assert len(host.state("pending").splitlines()) == 3, "the second delivery installed something"
+
+
+def test_the_same_command_again_gets_the_stored_result(make_host: Make) -> None:
+    host = make_host("debian12", pending=3, kernel_update=True)
+    first = host.command("patch")
+    again = host.run("patch")
+    assert again.codes == [0]
+    assert first.stdout.endswith(again.stdout)
+
+
+def test_a_second_delivery_during_the_first_touches_nothing(make_host: Make) -> None:
+    host = make_host("debian12", pending=3, kernel_update=True)
+    assert host.run("patch", "command-1").codes == [194]
+    other = host.run("patch", "command-2")
+    assert (other.codes, other.status) == ([0], "duplicate_running")
+    assert "command-1" in other.report["error"]["detail"]
+    template.reboot(host.root)
+    assert host.run("patch", "command-1").status == "patched"
+
+
+def test_another_dispatch_is_another_run(make_host: Make) -> None:
+    host = make_host("debian12", pending=3)
+    host.command("patch", "command-1")
+    other = host.command("patch", "command-2", DispatchId="3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e11")
+    assert other.status == "nothing_to_do"
+
+
+def test_a_claim_without_an_owner_is_taken_by_the_next_command(make_host: Make) -> None:
+    """The host died between making the directory and naming its owner: nothing had run."""
+    host = make_host("debian12", pending=3)
+    (host.root / f"var/lib/patch-portal/dispatches/{DISPATCH}").mkdir(parents=True)
+    assert host.command("patch").status == "patched"
+
+
+@pytest.mark.parametrize("os", TOOLS)
+def test_a_restart_that_does_not_happen_is_asked_for_twice_at_most(make_host: Make, os: str) -> None:
+    outcome = make_host(os, pending=3, kernel_update=True).command("patch", restarts=False)
+    report = outcome.report
+    assert outcome.codes == [194, 194, 0]
+    assert (report["status"], report["error"]["code"]) == ("reboot_pending", "reboot_did_not_happen")
+    assert report["reboot"]["needed"]
+    assert not report["reboot"]["done"]
+    assert report["boot_count"] == 2
+
+
+@pytest.mark.parametrize("os", TOOLS)
+def test_a_kernel_that_never_starts_is_told(make_host: Make, os: str) -> None:
+    host = make_host(os, pending=3, kernel_update=True)
+    host.tool("uname", f"cat {host.root}/lab/kernel_pinned")
+    (host.root / "lab/kernel_pinned").write_text(host.state("kernel_running"))
+    outcome = host.command("patch")
+    report = outcome.report
+    assert outcome.codes == [194, 194, 0]
+    assert (report["status"], report["error"]["code"]) == ("reboot_pending", "kernel_not_running")
+    assert report["reboot"]["done"]
+    assert report["reboot"]["needed"]
+
+
+@pytest.mark.parametrize("os", TOOLS)
+def test_an_install_that_was_cut_off_goes_on(make_host: Make, os: str) -> None:
+    """The host lost power during the install: the agent runs the step again under the same command."""
+    host = make_host(os, pending=4)
+    tool = {"debian12": "apt-get", "rhel9": "dnf", "sles15": "zypper"}[os]
+    shim = template.BIN / tool
+    installs = """case " $* " in *" -y "*|*" update --auto"*)"""
+    host.tool(tool, f'{installs} kill -9 "$(cat {host.root}/pid)" ;; esac\nexec {shim} "$@"')
+    host.tool("ln", f'echo "$PPID" >{host.root}/pid\nexec /bin/ln "$@"')
+    cut = host.run("patch")
+    assert (cut.codes, cut.stdout) == ([-9], "")
+    (host.root / "tools" / tool).unlink()
+    template.reboot(host.root)
+    outcome = host.run("patch")
+    assert outcome.status == "patched"
+    assert len(outcome.report["changes"]) == 4, "the list before was taken after the first install"
+    assert outcome.report["before"]["boot_id"] != outcome.report["after"]["boot_id"]
