@@ -66,14 +66,10 @@ def test_the_hash_is_of_the_text_and_stable() -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_every_path_starts_with_the_root(phase: Phase) -> None:
     """Empty on a real host; a directory when an image root is patched or a host is simulated."""
-    code = "\n".join(
-        line for line in script(phase, "linux").splitlines() if not line.lstrip().startswith("#")
-    )
-    absolute = re.findall(
-        r"(?<![\w}*.\]^/])/(?:etc|var|run|proc|boot|usr|tmp|sys|opt|lib|root|home|bin|sbin)\b", code
-    )
-    quoted_for_people = code.count('"cannot write under /var/lib"')
-    assert len(absolute) == quoted_for_people
+    lines = (line for line in script(phase, "linux").splitlines() if not line.lstrip().startswith("#"))
+    code = "\n".join(lines).replace('"${PATCH_PORTAL_ROOT}"', "${PATCH_PORTAL_ROOT}")
+    folders = "etc|var|run|proc|boot|usr|tmp|sys|opt|lib|root|home|bin|sbin"
+    assert re.findall(rf"(?<![\w}}*.\]^/\\])/(?:{folders})\b", code) == []
     assert "${PATCH_PORTAL_ROOT}/etc/os-release" in code
 
 

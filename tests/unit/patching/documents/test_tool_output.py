@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from lab.shims import template
+
 Make = Callable[..., Any]
 
 
@@ -51,7 +53,9 @@ def test_dnf_noise_wrapped_names_and_obsoletes(make_host: Make) -> None:
     host = make_host("rhel9")
     host.tool(
         "dnf",
-        """case " $* " in *" --security "*) echo; echo "bash.x86_64 5.1.8-10.el9 baseos"; exit 100 ;; *check-update*) cat <<'END'
+        """case " $* " in
+*" --security "*) echo; echo "bash.x86_64 5.1.8-10.el9 baseos"; exit 100 ;;
+*check-update*) cat <<'END'
 Updating Subscription Management repositories.
 Security: kernel-core-5.14.0-427.el9 is the currently running version
 Loading mirror speeds from cached hostfile
@@ -120,8 +124,11 @@ def test_zypper_that_updated_itself_is_run_again(make_host: Make) -> None:
     host = make_host("sles15", pending=3)
     host.tool(
         "zypper",
-        f"""case " $* " in *" update --auto"*) echo x >>{host.root}/runs; [ -s {host.root}/twice ] || {{ echo x >{host.root}/twice; exit 103; }} ;; esac
-exec {host._environment("x")["PATH"].split(":")[1]}/zypper "$@\"""",
+        f"""case " $* " in *" update --auto"*)
+    echo x >>{host.root}/runs
+    [ "$(wc -l <{host.root}/runs)" -gt 1 ] || exit 103 ;;
+esac
+exec {template.BIN}/zypper "$@\"""",
     )
     assert host.command("patch").status == "patched"
     assert (host.root / "runs").read_text() == "x\nx\n"
