@@ -6,7 +6,7 @@ STATE="${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches/$DISPATCH"
 
 # claim: sets CLAIM to new, resume or other.
 claim() {
-    mkdir -p "${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches" || { echo "cannot write under /var/lib"; exit 71; }
+    mkdir -p "${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches" || { echo "cannot make the directory of dispatches"; exit 71; }
     mkdir "$STATE" 2>/dev/null || [ -d "$STATE" ] || { echo "cannot make the dispatch directory"; exit 71; }
     if ln -s "$COMMAND_ID" "$STATE/owner" 2>/dev/null; then
         CLAIM=new
