@@ -18,7 +18,7 @@ from portal.tags.states import TagState
 
 Clock = Callable[[], datetime]
 START_BATCH = 50
-MAX_STARTS = 3
+MAX_STARTS = 5
 UP = {"running", "pending"}
 
 

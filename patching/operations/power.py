@@ -59,6 +59,8 @@ def failed(hold: PowerHold, reason: str, *, started: bool, launch_time: datetime
     state = HoldState.HELD if started else HoldState.FAILED
     PowerHold.objects.filter(pk=hold.pk).update(state=state, reason=reason, launch_time=launch_time)
     targets.move(_target_ids(hold), TargetState.BLOCKED, now=now, code="not_started", reason=reason)
+    if not started:
+        _take_mark_away(hold, now)
 
 
 def _target_ids(hold: PowerHold) -> list[int]:
@@ -82,6 +84,10 @@ def settle(hold: PowerHold, to: HoldState, *, reason: str, now: datetime) -> Non
     PowerHold.objects.filter(pk=hold.pk).update(state=to, reason=reason, released_at=now)
     summary = f"{hold.asset.label}: {to.label.lower()}. {reason}"
     record(Entry(f"power.{to.value}", "asset", str(hold.asset_id), summary, run_id=hold.run_id), by=None)
+    _take_mark_away(hold, now)
+
+
+def _take_mark_away(hold: PowerHold, now: datetime) -> None:
     place = InstanceRef(hold.asset.account.account_id, hold.asset.region, hold.asset.instance_id)
     want(
         instances=[place],

@@ -1,0 +1,298 @@
+"""An AWS in memory behind aws.ports: deterministic, with the faults that the engine must survive."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws.errors import Ambiguous, CloudError, Missing
+from aws.ports import Command, Instance, Invocation, ManagedNode, SendRequest
+
+ACCOUNT, REGION = "111122223333", "eu-central-1"
+
+
+@dataclass
+class FakeHost:
+    """One instance: its EC2 facts, and what its document will report."""
+
+    instance: Instance
+    online: bool = True
+    pending: int = 3
+    precheck: str = "ready"
+    patch: str = "patched"
+    silent: bool = False  # accepts commands and never answers
+    executed: list[str] = field(default_factory=list)  # dispatch ids whose patch document really ran
+
+
+@dataclass
+class Clock:
+    now: datetime = datetime(2026, 12, 5, 20, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class FakeCloud:
+    """All accounts and regions in one; `calls` is the log, `before` and `after` are hooks that may raise."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.hosts: dict[str, FakeHost] = {}
+        self.commands: dict[str, tuple[Command, SendRequest]] = {}
+        self.stored: dict[str, bytes] = {}
+        self.documents: dict[str, str] = {}
+        self.calls: list[tuple[str, tuple[str, ...]]] = []
+        self.before: Callable[[str], None] = lambda operation: None
+        self.after: Callable[[str], None] = lambda operation: None
+
+    def add(self, number: int, **facts: Any) -> FakeHost:
+        """A host; keywords of Instance or FakeHost."""
+        own = {key: facts.pop(key) for key in list(facts) if key in FakeHost.__dataclass_fields__}
+        defaults = {
+            "account_id": ACCOUNT, "region": REGION, "instance_id": f"i-{number:017x}", "state": "running",
+            "platform": "linux", "instance_profile_arn": "arn:aws:iam::111122223333:instance-profile/ssm",
+            "root_device_type": "ebs", "launch_time": self.clock(),
+            "tags": {"Name": f"web-{number}", "Application": "payments", "Owner": "payments-team"},
+        }  # fmt: skip
+        instance = Instance(**(defaults | facts))
+        self.hosts[instance.instance_id] = FakeHost(instance, **own)
+        return self.hosts[instance.instance_id]
+
+    def called(self, operation: str) -> list[tuple[str, ...]]:
+        return [ids for name, ids in self.calls if name == operation]
+
+    def call(self, operation: str, ids: Sequence[str] = ()) -> None:
+        self.before(operation)
+        self.calls.append((operation, tuple(ids)))
+
+    def ec2(self, account_id: str, region: str) -> FakeEc2:
+        return FakeEc2(self, account_id, region)
+
+    def ssm(self, account_id: str, region: str) -> FakeSsm:
+        return FakeSsm(self, account_id, region)
+
+    def identity(self, account_id: str) -> FakeIdentity:
+        return FakeIdentity(self, account_id)
+
+    def objects(self) -> FakeObjects:
+        return FakeObjects(self)
+
+
+@dataclass
+class FakeIdentity:
+    cloud: FakeCloud
+    account: str
+
+    def account_id(self) -> str:
+        self.cloud.call("GetCallerIdentity")
+        return self.account
+
+
+@dataclass
+class FakeEc2:
+    cloud: FakeCloud
+    account: str
+    region: str
+
+    def _here(self) -> list[FakeHost]:
+        return [
+            host for host in self.cloud.hosts.values()
+            if (host.instance.account_id, host.instance.region) == (self.account, self.region)
+        ]  # fmt: skip
+
+    def _named(self, ids: Sequence[str]) -> list[FakeHost]:
+        known = {host.instance.instance_id: host for host in self._here()}
+        unknown = tuple(item for item in ids if item not in known)
+        if unknown:
+            raise Missing(f"The instance {unknown[0]} does not exist.", code="InvalidInstanceID.NotFound", ids=unknown)
+        return [known[item] for item in ids]
+
+    def describe_instances(self) -> Iterator[Instance]:
+        self.cloud.call("DescribeInstances")
+        yield from [host.instance for host in self._here()]
+
+    def describe(self, instance_ids: Sequence[str]) -> list[Instance]:
+        self.cloud.call("DescribeInstances", instance_ids)
+        return [host.instance for host in self._here() if host.instance.instance_id in set(instance_ids)]
+
+    def create_tags(self, instance_ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        self.cloud.call("CreateTags", instance_ids)
+        for host in self._named(instance_ids):
+            host.instance = replace(host.instance, tags={**host.instance.tags, **tags})
+        self.cloud.after("CreateTags")
+
+    def delete_tags(self, instance_ids: Sequence[str], keys: Sequence[str]) -> None:
+        self.cloud.call("DeleteTags", instance_ids)
+        for host in self._named(instance_ids):
+            left = {key: value for key, value in host.instance.tags.items() if key not in keys}
+            host.instance = replace(host.instance, tags=left)
+        self.cloud.after("DeleteTags")
+
+    def start_instances(self, instance_ids: Sequence[str]) -> None:
+        self.cloud.call("StartInstances", instance_ids)
+        for host in self._named(instance_ids):
+            host.instance = replace(host.instance, state="running", launch_time=self.cloud.clock())
+        self.cloud.after("StartInstances")
+
+    def stop_instances(self, instance_ids: Sequence[str]) -> None:
+        self.cloud.call("StopInstances", instance_ids)
+        for host in self._named(instance_ids):
+            host.instance = replace(host.instance, state="stopped")
+        self.cloud.after("StopInstances")
+
+
+@dataclass
+class FakeSsm:
+    cloud: FakeCloud
+    account: str
+    region: str
+
+    def managed_nodes(self) -> Iterator[ManagedNode]:
+        self.cloud.call("DescribeInstanceInformation")
+        for host in self.cloud.hosts.values():
+            item = host.instance
+            if (item.account_id, item.region) == (self.account, self.region) and item.state == "running":
+                ping = "Online" if host.online else "ConnectionLost"
+                yield ManagedNode(item.instance_id, ping, "3.3.1", "Linux", "Debian GNU/Linux", "12", self.cloud.clock())
+
+    def send_command(self, request: SendRequest) -> Command:
+        self.cloud.call("SendCommand", request.instance_ids)
+        if not 1 <= len(request.instance_ids) <= 50:
+            raise CloudError("SendCommand takes 1 to 50 instances.")
+        command = Command(
+            str(uuid.uuid4()), request.comment, request.document_name, "Pending", self.cloud.clock(),
+            len(request.instance_ids), len(request.instance_ids),
+        )  # fmt: skip
+        for item in request.instance_ids:
+            self._execute(self.cloud.hosts[item], request, command)
+        self.cloud.commands[command.command_id] = (command, request)
+        self.cloud.after("SendCommand")
+        return command
+
+    def _execute(self, host: FakeHost, request: SendRequest, command: Command) -> None:
+        """The host guards itself by the dispatch id, as the real document does."""
+        dispatch = request.parameters["DispatchId"][0]
+        patching = "Patch" in request.document_name.split("-")[1]
+        if host.silent and patching:
+            return
+        first = dispatch not in host.executed
+        if patching and first:
+            host.executed.append(dispatch)
+        text = report_text(host, request, command.command_id, "patch" if patching else "precheck")
+        key = f"{request.output_prefix}/{command.command_id}/{host.instance.instance_id}/awsrunShellScript/s/stdout"
+        self.cloud.stored[key] = text.encode()
+
+    def list_commands(self, *, document_name: str, invoked_after: datetime) -> Iterator[Command]:
+        self.cloud.call("ListCommands")
+        for command, _ in self.cloud.commands.values():
+            if command.document_name == document_name and (command.requested_at or invoked_after) >= invoked_after:
+                done = len([i for i in self._invocations(command.command_id) if i.terminal])
+                yield replace(command, completed_count=done)
+
+    def list_invocations(self, command_id: str) -> Iterator[Invocation]:
+        self.cloud.call("ListCommandInvocations")
+        yield from self._invocations(command_id)
+
+    def _invocations(self, command_id: str) -> list[Invocation]:
+        _, request = self.cloud.commands[command_id]
+        found = []
+        for item in request.instance_ids:
+            host = self.cloud.hosts[item]
+            silent = host.silent and "-Patch-" in request.document_name
+            status = ("InProgress", "InProgress") if silent else ("Success", "Success")
+            found.append(Invocation(command_id, item, *status))
+        return found
+
+    def get_invocation(self, command_id: str, instance_id: str) -> Invocation:
+        self.cloud.call("GetCommandInvocation", (instance_id,))
+        return next(i for i in self._invocations(command_id) if i.instance_id == instance_id)
+
+    def cancel_command(self, command_id: str) -> None:
+        self.cloud.call("CancelCommand")
+
+    def publish_document(self, name: str, content: str) -> str:
+        self.cloud.call("CreateDocument")
+        self.cloud.documents[name] = content
+        return "1"
+
+
+@dataclass
+class FakeObjects:
+    cloud: FakeCloud
+
+    def put(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> None:
+        self.cloud.call("PutObject")
+        self.cloud.stored[key] = body
+
+    def get(self, bucket: str, key: str) -> bytes:
+        self.cloud.call("GetObject")
+        if key not in self.cloud.stored:
+            raise Missing(f"There is no object {key}.")
+        return self.cloud.stored[key]
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        self.cloud.call("ListObjectsV2")
+        yield from [key for key in self.cloud.stored if key.startswith(prefix)]
+
+
+def side(kernel: str, upgradable: int) -> dict[str, Any]:
+    package = {"name": "openssl", "arch": "amd64", "from": "3.0.11", "to": "3.0.14", "security": True}
+    return {
+        "kernel": {"running": kernel, "installed": [kernel], "newest_installed": kernel, "newest_available": "6.1.112"},
+        "boot_id": f"boot-{kernel}",
+        "uptime_s": 100,
+        "packages": {"installed": 200, "upgradable": upgradable, "security": min(upgradable, 1), "held": []},
+        "available": [package] * min(upgradable, 3),
+        "broken": [],
+        "duplicates": [],
+    }
+
+
+def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: str) -> str:
+    """What the document prints, valid by the committed schema."""
+    status = host.patch if phase == "patch" else host.precheck
+    blocked = {"code": "disk_full", "detail": "Only 12 MB are free on /, 900 MB are needed."}
+    report = {
+        "schema": 1,
+        "dispatch": request.parameters["DispatchId"][0],
+        "command_id": command_id,
+        "instance_id": host.instance.instance_id,
+        "document_hash": "ab",
+        "phase": phase,
+        "status": status,
+        "error": blocked if status in {"blocked", "failed"} else None,
+        "os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12"},
+        "boot_count": 0,
+        "host_time": "2026-12-05T20:00:00Z",
+        "checks": [],
+        "before": side("6.1.96", host.pending),
+        "after": side("6.1.112", 0) if phase == "patch" and status == "patched" else None,
+        "changes": [
+            {"name": "openssl", "arch": "amd64", "from": "3.0.11", "to": "3.0.14", "kind": "upgrade", "security": True}
+        ] if phase == "patch" and status == "patched" else [],
+        "services": [],
+        "reboot": {"needed": False, "reasons": [], "done": phase == "patch" and status == "patched"},
+        "took_s": 3,
+        "truncated": {},
+    }  # fmt: skip
+    dispatch = report["dispatch"]
+    return f"<<<PATCH-PORTAL-REPORT {dispatch}\n{json.dumps(report)}\nPATCH-PORTAL-REPORT>>>\n"
+
+
+def lose_answer(cloud: FakeCloud, operation: str, times: int = 1) -> None:
+    """The call is carried out, but its answer never arrives."""
+    left = [times]
+
+    def after(name: str) -> None:
+        if name == operation and left[0] > 0:
+            left[0] -= 1
+            raise Ambiguous("The connection was closed before the answer.", operation=operation)
+
+    cloud.after = after

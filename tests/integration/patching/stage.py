@@ -1,0 +1,63 @@
+"""A run against the AWS in memory, driven look by look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from patching.engine.advance import advance
+from patching.models import Enrolment, Run
+from patching.operations.runs import plan_due
+from patching.states import RUN_OVER
+from portal.inventory.models import Account
+from portal.inventory.operations import sync_account
+from tests import cast
+from tests.fakes import Clock, FakeCloud
+
+QUICK = {"lead_s": 60, "sweep_s": 1, "settle_s": 20, "wake_timeout_s": 400, "plan_ahead_s": 86_400,
+         "delivery_timeout_s": 60, "execution_timeout_s": 120, "reboot_grace_s": 60, "end_bound_s": 600}  # fmt: skip
+
+
+class Stage:
+    """A window whose run starts 120 s from the clock's beginning, with every host of the cloud enrolled."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.cloud = FakeCloud(self.clock)
+
+    def set(self, **window: Any) -> Run:
+        account: Account = cast.an_account()
+        sync_account(account, cloud=self.cloud, now=self.clock())
+        start = self.clock() + timedelta(seconds=120)
+        local = start.astimezone(ZoneInfo("Europe/Berlin"))
+        facts = {"weekday": local.weekday(), "start_time": local.time(), "policy": QUICK | window.pop("policy", {})}
+        self.window = cast.a_window(**(facts | window))
+        for asset in account.assets.all():
+            Enrolment.objects.create(asset=asset, window=self.window, by=cast.ana(), since=self.clock())
+        plan_due(now=self.clock())
+        self.run = Run.objects.get(window=self.window)
+        return self.run
+
+    def look(self, seconds: float = 2) -> None:
+        self.clock.forward(seconds)
+        advance(self.run, cloud=self.cloud, clock=self.clock)
+        self.run.refresh_from_db()
+
+    def until(self, done: Callable[[], bool], limit: int = 400, seconds: float = 2) -> None:
+        for _ in range(limit):
+            if done():
+                return
+            self.look(seconds)
+        raise AssertionError(f"not reached; the run is {self.run.state}: " + ", ".join(self.states()))
+
+    def to_the_end(self) -> None:
+        self.until(lambda: self.run.state in RUN_OVER)
+
+    def states(self) -> list[str]:
+        rows = self.run.targets.select_related("asset").order_by("pk")
+        return [f"{row.asset.label} {row.state} {row.verdict} {row.reason}" for row in rows]
+
+    def tag(self, number: int, key: str) -> str | None:
+        return self.cloud.hosts[f"i-{number:017x}"].instance.tags.get(key)
