@@ -173,15 +173,19 @@ def _agreement(verdict: Verdict, evidence: Evidence) -> Agreement:
 
 
 def _reason(verdict: Verdict, host: _Host) -> str:
-    updates = "1 package changed" if host.changed == 1 else f"{host.changed} packages changed"
+    updates = _counted(host.changed, "package") + " changed"
     if verdict is Verdict.NOTHING_TO_DO:
         return "No update was open and no restart was due."
     if verdict is Verdict.PATCHED:
-        return f"{updates}, none is left{_kernel_note(host)}."
+        return f"{updates}, no update is left{_kernel_note(host)}."
     if verdict is Verdict.PATCHED_REBOOT_PENDING:
-        return f"{updates}, none is left. {host.reboot_open} {host.detail}".strip()
-    start = f"{updates}, but " if host.changed else "Nothing changed: "
+        return f"{updates}, no update is left. {host.reboot_open} {host.detail}".strip()
+    start = f"{updates}, but not all is well: " if host.changed else "Nothing changed: "
     return start + _what_is_wrong(host)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count or 'No'} {noun}{'' if count < 2 else 's'}"
 
 
 def _kernel_note(host: _Host) -> str:
@@ -192,12 +196,12 @@ def _what_is_wrong(host: _Host) -> str:
     if host.detail:
         return host.detail
     if host.broken:
-        return f"{host.broken} packages are left half installed."
+        return f"{_counted(host.broken, 'package')} left half installed."
     if host.left:
-        return f"{host.left} updates are still open."
+        return f"{_counted(host.left, 'update')} still open."
     if host.left is None and host.looked_after:
-        return "the host could not tell what is still open."
-    return f"the host says {host.status}."
+        return "The host could not tell what is still open."
+    return f"The host says {host.status}."
 
 
 def _without_report(evidence: Evidence) -> Verdict:
