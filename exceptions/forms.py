@@ -1,0 +1,39 @@
+"""Forms of exceptions; the rules live in the operations, whose sentences land on the fields."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from django import forms
+
+from exceptions.rules import CATEGORIES, MAX_REASON
+from exceptions.states import ExceptionState
+
+
+class Day(forms.DateInput):
+    input_type = "date"
+
+
+class AskForm(forms.Form):
+    from_date = forms.DateField(label="First day", widget=Day(format="%Y-%m-%d"))
+    to_date = forms.DateField(label="Last day", widget=Day(format="%Y-%m-%d"), help_text="Still unpatched on this day.")
+    time_zone = forms.CharField(
+        label="Time zone of these days", max_length=64, widget=forms.TextInput(attrs={"list": "zones"})
+    )
+    category = forms.ChoiceField(label="Kind of reason", choices=list(CATEGORIES.items()))
+    reason = forms.CharField(
+        label="Reason",
+        max_length=MAX_REASON,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="The approver decides by it. What would break, and what protects the servers meanwhile?",
+    )
+
+    @staticmethod
+    def zones() -> list[str]:
+        return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+
+
+class RegisterFilter(forms.Form):
+    q = forms.CharField(label="Search", required=False, max_length=100)
+    state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *ExceptionState.choices])
+    mine = forms.ChoiceField(label="Whose", required=False, choices=[("", "All I may see"), ("1", "Asked by me")])

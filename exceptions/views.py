@@ -1,0 +1,197 @@
+"""Pages of exceptions: ask, decide, look up. Each loads, calls one operation, and translates the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from exceptions import operations
+from exceptions.forms import AskForm, RegisterFilter
+from exceptions.models import ExceptionRequest
+from exceptions.queries import current_for, waiting_for
+from exceptions.rules import CATEGORIES, allows, check_decide, check_revoke
+from exceptions.states import STATES, ExceptionState
+from portal.access.queries import has_role
+from portal.access.rules import Denied, Invalid
+from portal.access.states import Role
+from portal.audit.models import AuditEvent
+from portal.inventory.models import Asset
+from portal.web.csv_export import csv_response
+from portal.web.filters import chips_of
+from portal.web.paging import KeysetPager, capped_count
+
+MOST_ASSETS = 5000
+PAGER = KeysetPager(order=("-pk",))
+
+
+def _chosen(request: HttpRequest) -> list[Asset]:
+    """The assets that the address or form names, as far as this person may see them."""
+    named = request.POST.getlist("ids") or request.GET.getlist("ids")
+    ids = [int(item) for item in named[:MOST_ASSETS] if item.isdecimal() and len(item) < 15]
+    found = list(Asset.objects.visible_to(request.user).filter(pk__in=ids).order_by("name", "pk"))
+    if len(found) != len(set(ids)) or len(ids) != len(named):
+        raise Denied("One of the chosen servers is not yours, or does not exist. Choose from your own list.")
+    return found
+
+
+@require_http_methods(["GET", "POST"])
+def ask(request: HttpRequest) -> HttpResponse:
+    assets = _chosen(request)
+    if not assets:
+        return render(request, "exceptions/ask_empty.html")
+    posted = request.method == "POST" and "reason" in request.POST
+    form = AskForm(request.POST if posted else None, initial=_first_days(request))
+    if posted and form.is_valid():
+        try:
+            made = operations.submit(assets=assets, by=request.user, now=timezone.now(), **form.cleaned_data)
+        except Denied as refusal:
+            _onto(form, refusal)
+        else:
+            messages.success(request, f"Exception {made.pk} is waiting for approval.")
+            return redirect("exceptions:case", made.pk)
+    context = {"form": form, "assets": assets, "zones": form.zones(), "already": current_for(assets, timezone.now())}
+    return render(request, "exceptions/ask.html", context, status=422 if posted else 200)
+
+
+def _first_days(request: HttpRequest) -> dict[str, Any]:
+    from portal.web.chrome import Chrome
+
+    zone = Chrome(request).zone
+    today = timezone.now().astimezone(zone).date()
+    return {"from_date": today, "to_date": today + timedelta(days=6), "time_zone": str(zone)}
+
+
+def _onto(form: Any, refusal: Denied) -> None:
+    field = getattr(refusal, "field", "")
+    form.add_error(field if field in form.fields else None, str(refusal))
+
+
+@require_GET
+def inbox(request: HttpRequest) -> HttpResponse:
+    """What waits for this approver, the longest waiting first."""
+    rows = waiting_for(request.user).select_related("requested_by").annotate(servers=Count("covered"))
+    context = {"rows": list(rows[:200]), "now": timezone.now(), "categories": CATEGORIES}
+    return render(request, "exceptions/inbox.html", context)
+
+
+@require_GET
+def case(request: HttpRequest, pk: int) -> HttpResponse:
+    """The whole case on one screen, and what this person may do about it."""
+    found = get_object_or_404(
+        ExceptionRequest.objects.visible_to(request.user).select_related("requested_by").distinct(), pk=pk
+    )
+    return _case_page(request, found)
+
+
+def _case_page(request: HttpRequest, found: ExceptionRequest, *, refusal: str = "", status: int = 200) -> HttpResponse:
+    assets = list(found.assets.visible_to(request.user).select_related("account").order_by("name", "pk")[:500])
+    events = AuditEvent.objects.filter(subject_type="exception", subject_id=str(found.pk)).order_by("-pk")
+    open_to = STATES[ExceptionState(found.state)].moves
+    context = {
+        "case": found,
+        "assets": assets,
+        "hidden": found.covered.count() - len(assets),
+        "events": list(events[:50]),
+        "category": CATEGORIES.get(found.category, found.category),
+        "meaning": STATES[ExceptionState(found.state)].meaning,
+        "can_decide": ExceptionState.APPROVED in open_to,
+        "why_not_decide": allows(check_decide, found, request.user),
+        "can_revoke": ExceptionState.REVOKED in open_to and not allows(check_revoke, found, request.user),
+        "can_withdraw": ExceptionState.WITHDRAWN in open_to and found.requested_by_id == request.user.pk,
+        "can_resubmit": found.state == ExceptionState.RETURNED and found.requested_by_id == request.user.pk,
+        "refusal": refusal,
+        "typed": request.POST.get("reason", ""),
+    }
+    return render(request, "exceptions/case.html", context, status=status)
+
+
+ACTS: dict[str, tuple[Any, str]] = {
+    "approve": (operations.approve, "Approved. The servers are left out from now on."),
+    "reject": (operations.reject, "Rejected. The requester is told."),
+    "return": (operations.return_for_rework, "Returned. The requester is told."),
+    "revoke": (operations.revoke, "Ended. The servers are patched again from the next run on."),
+    "resubmit": (operations.resubmit, "Sent again."),
+}
+
+
+@require_POST
+def decide(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(ExceptionRequest.objects.visible_to(request.user).distinct(), pk=pk)
+    act, reason = request.POST.get("act", ""), request.POST.get("reason", "")
+    try:
+        said = _act(found, act, reason, request)
+    except Denied as refusal:
+        fresh = ExceptionRequest.objects.select_related("requested_by").get(pk=pk)
+        return _case_page(request, fresh, refusal=str(refusal), status=422 if isinstance(refusal, Invalid) else 403)
+    messages.success(request, said)
+    return redirect("exceptions:case", pk)
+
+
+def _act(found: ExceptionRequest, act: str, reason: str, request: HttpRequest) -> str:
+    if act == "withdraw":
+        operations.withdraw(request=found, by=request.user, now=timezone.now())
+        return "Withdrawn. You can ask again at any time."
+    if act not in ACTS:
+        raise Invalid("Choose what to do: approve, reject, return, withdraw or end it.", field="act")
+    operation, said = ACTS[act]
+    operation(request=found, by=request.user, reason=reason, now=timezone.now())
+    return said
+
+
+def _filtered(request: HttpRequest) -> tuple[RegisterFilter, QuerySet[ExceptionRequest]]:
+    form = RegisterFilter(request.GET)
+    rows = ExceptionRequest.objects.visible_to(request.user).select_related("requested_by")
+    if not form.is_valid():
+        return form, rows.none()
+    wanted = form.cleaned_data
+    if wanted["state"]:
+        rows = rows.filter(state=wanted["state"])
+    if wanted["mine"]:
+        rows = rows.filter(requested_by=request.user)
+    if wanted["q"]:
+        rows = rows.filter(Q(reason__icontains=wanted["q"]) | Q(requested_by__username__icontains=wanted["q"]))
+    return form, rows
+
+
+@require_GET
+def register(request: HttpRequest) -> HttpResponse:
+    form, rows = _filtered(request)
+    total, capped = capped_count(rows)
+    waiting = rows.filter(state=ExceptionState.SUBMITTED).order_by("submitted_at").first()
+    soon = timezone.now() + timedelta(days=7)
+    context = {
+        "form": form,
+        "chips": chips_of(form, request.GET),
+        "page": PAGER.page_of(request, rows.annotate(servers=Count("covered"))),
+        "total": total,
+        "capped": capped,
+        "oldest": waiting,
+        "in_force": rows.filter(state__in=["approved", "active"]).count(),
+        "ending_soon": rows.filter(state__in=["approved", "active"], ends_at__lt=soon).count(),
+        "is_owner": has_role(request.user, Role.OWNER, Role.ADMIN),
+        "now": timezone.now(),
+    }
+    return render(request, "exceptions/register.html", context)
+
+
+@require_GET
+def register_csv(request: HttpRequest) -> HttpResponse:
+    _, rows = _filtered(request)
+    header = ("exception", "state", "from", "to", "zone", "kind", "reason", "asked by", "asked at", "servers")
+    return csv_response("exceptions.csv", header, _csv_rows(rows.annotate(servers=Count("covered")).order_by("-pk")))
+
+
+def _csv_rows(rows: QuerySet[ExceptionRequest]) -> Iterator[tuple[Any, ...]]:
+    for row in rows.iterator(chunk_size=500):
+        yield (
+            row.pk, row.get_state_display(), row.from_date, row.to_date, row.time_zone, row.category, row.reason,
+            row.requested_by.display_name, row.submitted_at, row.servers,  # type: ignore[attr-defined]
+        )  # fmt: skip
