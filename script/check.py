@@ -41,7 +41,11 @@ class Outcome:
 def steps() -> list[Step]:
     return [
         Step("types", tool("mypy"), "correct the types named above"),
-        Step("format", tool("ruff", "format", "--check", "."), ".venv/bin/ruff format ."),
+        Step(
+            "format",
+            tool("ruff", "format", "--check", "--output-format", "concise", "."),
+            ".venv/bin/ruff format .",
+        ),
         Step(
             "lint", tool("ruff", "check", "--output-format", "concise", "."), ".venv/bin/ruff check --fix ."
         ),
@@ -108,8 +112,11 @@ def tracked(*patterns: str) -> list[str]:
 
 
 def shell_files() -> list[str]:
-    """Everything that a POSIX shell runs: by name or by its first line."""
-    named = tracked("*.sh")
+    """Everything that a POSIX shell runs: by name or by its first line.
+
+    The parts of the documents make sense only together: their tests check the assembled scripts.
+    """
+    named = [name for name in tracked("*.sh") if not name.startswith("patching/documents/")]
     started = [
         name
         for name in tracked("script/*", ".ci/*", "lab/shims/*")
