@@ -146,6 +146,8 @@ carry_on() {
 after_reboot() {
     [ "$(boot_id)" = "$(recall boot_id)" ] || REBOOTED=true
     IFS=$TAB read -r ERROR_CODE ERROR_DETAIL <"$STATE/error"
+    # a restart may outlast the deadline; what was installed before it must still be told
+    GRACE=180
     pm_refresh || REPOS_OK=false
     conclude
 }

@@ -18,6 +18,7 @@ PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}
 COMMAND_ID=${SSM_COMMAND_ID:-by-hand}
 INSTANCE_ID=${AWS_SSM_INSTANCE_ID:-}
 MAX_REBOOTS=2
+GRACE=0  # seconds past the deadline for looking at what was done
 TAB=$(printf '\t')
 
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
@@ -44,10 +45,13 @@ seconds_left() { echo $((STARTED + DEADLINE - $(now))); }
 # Runs a package tool quietly: output to the log, no terminal, never past our own deadline (the agent's
 # time-out kills without a signal that a script could catch, so no report would come out).
 quietly() {
-    left=$(seconds_left)
+    left=$(($(seconds_left) + GRACE))
     [ "$left" -gt 0 ] || return 124
     timeout -k 20 "$left" "$@" >>"$LOG" 2>&1 </dev/null
 }
+
+# Questions to a package tool end too, deadline or not.
+bounded() { timeout -k 20 300 "$@" 2>>"$LOG" </dev/null; }
 
 last_words() {
     awk '/^E:|^Err|[Ee]rror|ailed|locked|annot/ { hit = $0 } NF { last = $0 } END { print hit == "" ? last : hit }' "$LOG"

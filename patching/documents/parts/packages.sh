@@ -47,7 +47,7 @@ pm_available() {
 }
 
 apt_available() {
-    apt-get -s dist-upgrade >"$W/raw" 2>>"$LOG" </dev/null || return 1
+    bounded apt-get -s dist-upgrade >"$W/raw" || return 1
     awk '/^Inst / {
         from = $3 ~ /^\[/ ? substr($3, 2, length($3) - 2) : "-"
         inner = substr($0, index($0, "(") + 1)
@@ -59,7 +59,7 @@ apt_available() {
 
 # check-update: 100 = there are updates, 0 = none, anything else is an error. Long names wrap onto two lines.
 dnf_check() {
-    "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' "$@" >"$W/raw" 2>>"$LOG" </dev/null
+    bounded "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' "$@" >"$W/raw"
     case $? in 0 | 100) ;; *) return 1 ;; esac
     awk '/^Obsoleting Packages/ { exit }
         NF == 1 && $1 ~ /\./ { kept = $1; next }
@@ -85,7 +85,7 @@ dnf_available() {
 
 # A dead repository makes zypper exit 106 and say "No updates found": only exit 0 is an answer.
 zypper_xml() {
-    zypper --non-interactive --xmlout "$@" >"$W/raw" 2>>"$LOG" </dev/null
+    bounded zypper --non-interactive --xmlout "$@" >"$W/raw"
     case $? in 0 | 100 | 101 | 102) ;; *) return 1 ;; esac
     awk 'BEGIN { RS = "<" }
         function attribute(name,    text) {

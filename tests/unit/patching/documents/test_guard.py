@@ -97,3 +97,15 @@ def test_an_install_that_was_cut_off_goes_on(make_host: Make, os: str) -> None:
     assert outcome.status == "patched"
     assert len(outcome.report["changes"]) == 4, "the list before was taken after the first install"
     assert outcome.report["before"]["boot_id"] != outcome.report["after"]["boot_id"]
+
+
+@pytest.mark.parametrize("os", TOOLS)
+def test_a_restart_that_outlasts_the_deadline_still_counts(make_host: Make, os: str) -> None:
+    host = make_host(os, pending=3, kernel_update=True)
+    assert host.run("patch").codes == [194]
+    template.reboot(host.root)
+    started = host.root / f"var/lib/patch-portal/dispatches/{DISPATCH}/started"
+    started.write_text(f"{int(started.read_text()) - 150}\n")
+    outcome = host.run("patch")
+    assert (outcome.status, outcome.report["error"]) == ("patched", None)
+    assert outcome.report["took_s"] >= 150
