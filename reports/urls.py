@@ -1,8 +1,20 @@
-"""Addresses of reports."""
+"""Addresses of the joining pages and reports."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from reports.views import runs, search, server, servers
 
 app_name = "reports"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", servers.my_servers, name="my-servers"),
+    path("servers.csv", servers.servers_csv, name="servers-csv"),
+    path("servers/act/", servers.act, name="servers-act"),
+    path("servers/<int:pk>/", server.server, name="server"),
+    path("servers/<int:pk>/reports/<int:report>/", server.host_report, name="host-report"),
+    path("reports/", runs.finished, name="finished"),
+    path("runs/<int:pk>/report/", runs.run_report, name="run-report"),
+    path("runs/<int:pk>/report.csv", runs.run_report_csv, name="run-report-csv"),
+    path("search/", search.search, name="search"),
+]

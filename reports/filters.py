@@ -1,0 +1,84 @@
+"""Filters of the lists: one definition for page, bulk selection and export."""
+
+from __future__ import annotations
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+
+from patching.models import Target, Window
+from patching.states import VERDICT_LOOKS, TargetState
+from portal.access.models import User
+from portal.inventory.models import Asset
+from portal.inventory.states import Coverage
+from reports.queries.servers import STATES, listed
+
+ANY = [("", "Any")]
+
+
+class ServerFilter(forms.Form):
+    q = forms.CharField(label="Search", required=False, max_length=200)
+    state = forms.ChoiceField(
+        label="State", required=False, choices=ANY + [(key, words) for key, (_, words) in STATES.items()]
+    )
+    application = forms.CharField(label="Application", required=False, max_length=256)
+    environment = forms.CharField(label="Environment", required=False, max_length=256)
+    platform = forms.ChoiceField(
+        label="Platform", required=False, choices=[*ANY, ("linux", "Linux"), ("windows", "Windows")]
+    )
+    coverage = forms.ChoiceField(label="Cannot be patched because", required=False, choices=ANY + Coverage.choices)
+    account = forms.CharField(label="Account", required=False, max_length=12)
+    window = forms.ChoiceField(label="Window", required=False)
+
+    def __init__(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(*args, **kwargs)
+        windows = [(slug, name) for slug, name in Window.objects.values_list("slug", "name")]
+        self.fields["window"].choices = ANY + windows  # type: ignore[attr-defined]
+
+
+def servers(user: User, query: QueryDict) -> tuple[ServerFilter, QuerySet[Asset]]:
+    """The servers that the user may see and the address asks for; a filter that is no choice finds nothing."""
+    form = ServerFilter(query)
+    rows = listed(user)
+    if not form.is_valid():
+        return form, rows.none()
+    wanted = form.cleaned_data
+    if wanted["q"]:
+        rows = rows.filter(_matching(wanted["q"].strip()))
+    if wanted["state"]:
+        rows = rows.filter(severity=STATES[wanted["state"]][0])
+    if wanted["window"]:
+        rows = rows.filter(window_id__in=Window.objects.filter(slug=wanted["window"]).values("pk"))
+    if wanted["account"]:
+        rows = rows.filter(account__account_id=wanted["account"])
+    if wanted["coverage"]:
+        rows = rows.filter(coverage_reasons__contains=wanted["coverage"])
+    same = {name: wanted[name] for name in ("application", "environment", "platform") if wanted[name]}
+    return form, rows.filter(**same)
+
+
+def _matching(words: str) -> Q:
+    words = words.replace("\x00", "")
+    return Q(name__icontains=words) | Q(instance_id__startswith=words) | Q(private_ip=words)
+
+
+class TargetFilter(forms.Form):
+    q = forms.CharField(label="Search", required=False, max_length=200)
+    state = forms.ChoiceField(label="State", required=False, choices=ANY + TargetState.choices)
+    verdict = forms.ChoiceField(
+        label="Verdict", required=False, choices=ANY + [(key, word) for key, (word, _) in VERDICT_LOOKS.items()]
+    )
+    application = forms.CharField(label="Application", required=False, max_length=256)
+
+
+def targets(rows: QuerySet[Target], query: QueryDict) -> tuple[TargetFilter, QuerySet[Target]]:
+    form = TargetFilter(query)
+    if not form.is_valid():
+        return form, rows.none()
+    wanted = form.cleaned_data
+    if wanted["q"]:
+        rows = rows.filter(Q(asset__name__icontains=wanted["q"]) | Q(instance_id__startswith=wanted["q"]))
+    if wanted["application"]:
+        rows = rows.filter(asset__application=wanted["application"])
+    same = {name: wanted[name] for name in ("state", "verdict") if wanted[name]}
+    return form, rows.filter(**same)

@@ -1,0 +1,156 @@
+"""One row per server: where it stands, worst first, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+
+from exceptions.models import ExceptionRequest
+from exceptions.queries import current_for
+from patching.models import Enrolment, Window
+from patching.states import TargetState, Verdict
+from portal.access.models import User
+from portal.inventory.models import Asset
+from portal.inventory.states import BLOCKING, Coverage
+
+# The order in which a reader wants to see them; also the values of the list's state filter.
+BAD, NEEDS, NO_WINDOW, UNKNOWN, GOOD = 0, 1, 2, 3, 4
+STATES = {
+    "bad": (BAD, "Failed or lost"),
+    "needs": (NEEDS, "Needs somebody"),
+    "no-window": (NO_WINDOW, "In no window"),
+    "unknown": (UNKNOWN, "Not patched yet"),
+    "good": (GOOD, "Patched"),
+}
+VERDICT_WORDS = {
+    Verdict.PATCHED: ("Patched", "good"),
+    Verdict.NOTHING_TO_DO: ("Up to date", "good"),
+    Verdict.PATCHED_REBOOT_PENDING: ("Reboot pending", "needs"),
+    Verdict.PARTLY: ("Partly patched", "needs"),
+    Verdict.FAILED: ("Failed", "bad"),
+    Verdict.UNKNOWN: ("Outcome unknown", "bad"),
+}
+
+
+def listed(user: User) -> QuerySet[Asset]:
+    """Present servers that the user may see, with their window and how urgent they are."""
+    active = Enrolment.objects.filter(asset=OuterRef("pk"), ended_at=None)
+    rows = Asset.objects.visible_to(user).present().select_related("account", "patch_state")
+    rows = rows.annotate(window_id=Subquery(active.values("window_id")[:1]))
+    return rows.annotate(severity=_severity())
+
+
+def _severity() -> Case:
+    bad = Q(patch_state__last_verdict__in=[Verdict.FAILED, Verdict.UNKNOWN]) | Q(patch_state__last_state=TargetState.LOST)
+    needs = (
+        Q(patch_state__last_verdict__in=[Verdict.PARTLY, Verdict.PATCHED_REBOOT_PENDING])
+        | Q(patch_state__last_state=TargetState.BLOCKED)
+        | Q(coverage__in=[reason.value for reason in BLOCKING])
+    )
+    good = Q(patch_state__last_verdict__in=[Verdict.PATCHED, Verdict.NOTHING_TO_DO])
+    return Case(
+        When(bad, then=Value(BAD)),
+        When(needs, then=Value(NEEDS)),
+        When(window_id=None, then=Value(NO_WINDOW)),
+        When(good, then=Value(GOOD)),
+        default=Value(UNKNOWN),
+        output_field=IntegerField(),
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the list, ready to be shown."""
+
+    asset: Asset
+    label: str
+    meaning: str
+    why: str
+    kernel_from: str
+    kernel_to: str
+    updates: int | None
+    window: Window | None
+    next_start: datetime | None
+    exception: ExceptionRequest | None
+
+
+def rows_of(assets: Iterable[Asset], now: datetime) -> list[Row]:
+    """Windows and exceptions are read once for the page, next starts worked out once per window."""
+    assets = list(assets)
+    windows = {w.pk: w for w in Window.objects.filter(pk__in={a.window_id for a in assets if a.window_id})}  # type: ignore[attr-defined]
+    starts = {pk: window.recurrence.next(now, 1)[0] for pk, window in windows.items() if window.active}
+    excepted = current_for(assets, now)
+    return [_row(asset, windows, starts, excepted.get(asset.pk), now) for asset in assets]
+
+
+def _row(asset, windows, starts, exception, now) -> Row:  # type: ignore[no-untyped-def]
+    patch = getattr(asset, "patch_state", None)
+    label, meaning, why = state_of(asset, exception, asset.window_id is not None, now)
+    return Row(
+        asset=asset,
+        label=label,
+        meaning=meaning,
+        why=why,
+        kernel_from=patch.kernel_previous if patch else "",
+        kernel_to=patch.kernel_running if patch else "",
+        updates=patch.available_count if patch else None,
+        window=windows.get(asset.window_id),
+        next_start=starts.get(asset.window_id),
+        exception=exception,
+    )
+
+
+def state_of(
+    asset: Asset, exception: ExceptionRequest | None, has_window: bool, now: datetime
+) -> tuple[str, str, str]:
+    """(word, meaning, sentence). Without data the meaning is unknown, never good."""
+    patch = getattr(asset, "patch_state", None)
+    if asset.gone_at:
+        return "Gone", "unknown", "The instance no longer exists."
+    if exception is not None and exception.starts_at <= now:
+        return f"Excepted to {exception.to_date:%-d %b}", "unknown", "It is left out by an approved exception."
+    if patch and (found := _last(patch)):
+        return found
+    if asset.coverage in {reason.value for reason in BLOCKING}:
+        return Coverage(asset.coverage).label, "needs", "It cannot be patched until this is mended."
+    if patch and patch.last_verdict in VERDICT_WORDS:
+        word, meaning = VERDICT_WORDS[Verdict(patch.last_verdict)]
+        return word, meaning, patch.last_reason
+    if not has_window:
+        return "In no window", "needs", "Nobody has picked a maintenance window for it."
+    return "Not patched yet", "unknown", patch.last_reason if patch else "Its first run is still to come."
+
+
+def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
+    """A last run that went wrong is told before anything else."""
+    if patch.last_state == TargetState.LOST:
+        return "Lost", "bad", patch.last_reason
+    if patch.last_state == TargetState.BLOCKED:
+        return "Check failed", "needs", patch.last_reason
+    word, meaning = VERDICT_WORDS.get(patch.last_verdict, ("", ""))
+    return (word, meaning, patch.last_reason) if meaning in {"bad", "needs"} else None
+
+
+@dataclass(frozen=True)
+class Summary:
+    total: int
+    patched: int
+    no_window: int
+    needs: int
+    bad: int
+
+
+def summary(user: User, since: datetime) -> Summary:
+    """The figures of the first sentence, in one query. `patched`: certainly up to date since then."""
+    recent = Q(patch_state__last_patched_at__gte=since)
+    counts = listed(user).aggregate(
+        total=Count("pk"),
+        patched=Count("pk", filter=recent),
+        no_window=Count("pk", filter=Q(window_id=None)),
+        needs=Count("pk", filter=Q(severity=NEEDS)),
+        bad=Count("pk", filter=Q(severity=BAD)),
+    )
+    return Summary(**counts)

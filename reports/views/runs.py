@@ -1,0 +1,139 @@
+"""Post-patching reports: totals, and one line per server, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from patching.models import Run, Target
+from patching.queries.runs import GOOD, NEEDS, meaning_of, progress
+from patching.states import RUN_OVER, VERDICT_LOOKS, Agreement, TargetState, Verdict
+from portal.web.charts import Part
+from portal.web.csv_export import csv_response
+from portal.web.filters import chips_of
+from portal.web.paging import KeysetPager, capped_count
+from reports.filters import targets
+
+PAGER = KeysetPager(order=("rank", "asset__name", "pk"))
+FINISHED = KeysetPager(order=("-starts_at", "-pk"))
+AGREEMENTS = {
+    Agreement.AGREES: "agrees",
+    Agreement.SSM_FAILED_HOST_PATCHED: "says failed, the host is patched",
+    Agreement.SSM_OK_HOST_UNPATCHED: "says success, the host is not patched",
+    Agreement.NO_REPORT: "no report from the host",
+}
+
+
+@require_GET
+def finished(request: HttpRequest) -> HttpResponse:
+    rows = Run.objects.visible_to(request.user).filter(state__in=RUN_OVER)
+    seen = Q(targets__in=Target.objects.visible_to(request.user))
+    rows = rows.annotate(
+        servers=Count("targets", filter=seen),
+        patched=Count("targets", filter=seen & Q(targets__verdict__in=GOOD)),
+        left_out=Count("targets", filter=seen & Q(targets__state=TargetState.SKIPPED)),
+    )
+    return render(request, "reports/finished.html", {"page": FINISHED.page_of(request, rows)})
+
+
+def _rows(request: HttpRequest, run: Run) -> QuerySet[Target]:
+    rank = Case(
+        When(Q(state=TargetState.LOST) | Q(verdict__in=[Verdict.FAILED, Verdict.UNKNOWN]), then=Value(0)),
+        When(Q(state__in=[TargetState.BLOCKED, TargetState.HALTED]) | Q(verdict__in=NEEDS), then=Value(1)),
+        When(state=TargetState.SKIPPED, then=Value(3)),
+        When(state=TargetState.DONE, then=Value(4)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
+    rows = run.targets.visible_to(request.user).select_related("asset", "asset__account")
+    return rows.annotate(rank=rank)
+
+
+@require_GET
+def run_report(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
+    everything = _rows(request, run)
+    form, rows = targets(everything, request.GET)
+    total, capped = capped_count(rows)
+    page = PAGER.page_of(request, rows)
+    counts = progress(run, everything)
+    context = {
+        "run": run,
+        "form": form,
+        "chips": chips_of(form, request.GET),
+        "page": page,
+        "rows": [line(row) for row in page.rows],
+        "total": total,
+        "capped": capped,
+        "counts": counts,
+        "parts": _parts(counts),
+        "totals": [(name, _totals(everything, column)) for name, column in TOTALS],
+        "disagreements": everything.exclude(agreement__in=["", Agreement.AGREES, Agreement.NO_REPORT]).count(),
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "reports/run_report.html", context)
+
+
+TOTALS = [
+    ("Account", "asset__account__name"),
+    ("Operating system", "os_label"),
+    ("Application", "asset__application"),
+]
+
+
+def _parts(counts: Any) -> list[Part]:
+    return [
+        Part("patched or up to date", counts.good, "good"),
+        Part("in progress", counts.busy, "busy"),
+        Part("need somebody", counts.needs, "needs"),
+        Part("failed or lost", counts.bad, "bad"),
+        Part("left out", counts.unknown, "unknown"),
+    ]
+
+
+def _totals(rows: QuerySet[Target], column: str) -> list[dict[str, Any]]:
+    """Per value of the column: how many servers, and what became of them."""
+    counted = rows.order_by().values(column, "state", "verdict").annotate(n=Count("pk"))
+    groups: dict[str, dict[str, Any]] = {}
+    for row in counted:
+        name = row[column] or "not known"
+        group = groups.setdefault(name, {"name": name, "total": 0, "good": 0, "needs": 0, "bad": 0, "unknown": 0, "busy": 0})
+        group["total"] += row["n"]
+        group[meaning_of(row["state"], row["verdict"])] += row["n"]
+    return sorted(groups.values(), key=lambda group: (-group["total"], group["name"]))[:20]
+
+
+def line(row: Target) -> dict[str, Any]:
+    word = VERDICT_LOOKS[row.verdict][0] if row.verdict else row.get_state_display()
+    return {
+        "target": row,
+        "word": word,
+        "meaning": meaning_of(row.state, row.verdict),
+        "agreement": AGREEMENTS.get(row.agreement, ""),
+        "disagrees": row.agreement in {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED},
+    }
+
+
+@require_GET
+def run_report_csv(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
+    _, rows = targets(_rows(request, run), request.GET)
+    header = (
+        "server", "instance id", "account", "region", "application", "os", "state", "verdict", "SSM", "kernel before",
+        "kernel after", "packages updated", "still available", "rebooted", "reboot needed", "reason",
+    )  # fmt: skip
+    return csv_response(f"run-{run.pk}.csv", header, _csv_rows(rows.order_by("rank", "asset__name", "pk")))
+
+
+def _csv_rows(rows: QuerySet[Target]) -> Iterator[tuple[Any, ...]]:
+    for row in rows.iterator(chunk_size=2000):
+        yield (
+            row.asset.label, row.instance_id, row.account_id, row.region, row.asset.application, row.os_label,
+            row.get_state_display(), row.verdict, AGREEMENTS.get(row.agreement, ""), row.kernel_before,
+            row.kernel_after, row.updated_count, row.available_count, row.rebooted, row.reboot_needed, row.reason,
+        )  # fmt: skip

@@ -1,0 +1,109 @@
+"""My servers: the list that everybody starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from patching.models import Run
+from patching.states import RunState
+from portal.access.queries import has_role
+from portal.access.rules import Invalid
+from portal.access.states import Role
+from portal.inventory.models import Asset
+from portal.web.csv_export import csv_response
+from portal.web.filters import chips_of
+from portal.web.paging import KeysetPager, capped_count
+from reports.filters import servers
+from reports.queries.servers import rows_of, summary
+
+ORDERS = {
+    "": ("severity", "name", "pk"),
+    "name": ("name", "pk"),
+    "-name": ("-name", "-pk"),
+    "application": ("application", "name", "pk"),
+    "-application": ("-application", "name", "pk"),
+}
+MOST = 2000  # ids that one address can carry into the next step
+
+
+@require_GET
+def my_servers(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    form, rows = servers(request.user, request.GET)
+    total, capped = capped_count(rows)
+    page = KeysetPager(order=ORDERS.get(request.GET.get("sort", ""), ORDERS[""])).page_of(request, rows)
+    context = {
+        "form": form,
+        "chips": chips_of(form, request.GET),
+        "page": page,
+        "rows": rows_of(page.rows, now),
+        "total": total,
+        "capped": capped,
+        "summary": summary(request.user, now - timedelta(days=30)),
+        "next_run": _next_run(request, now),
+        "fleet": has_role(request.user, Role.ADMIN, Role.AUDITOR),
+        "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "reports/my_servers.html", context)
+
+
+def _next_run(request: HttpRequest, now: datetime) -> Run | None:
+    open_runs = Run.objects.visible_to(request.user).filter(state=RunState.PLANNED, starts_at__gt=now)
+    return open_runs.order_by("starts_at").first()
+
+
+@require_POST
+def act(request: HttpRequest) -> HttpResponse:
+    """Carries a selection (or all that match) to the page that acts on it."""
+    goal = {"window": "patching:pick-window", "exception": "exceptions:ask"}.get(request.POST.get("act", ""))
+    if goal is None:
+        raise Invalid("Choose what to do with the servers: a window or an exception.", field="act")
+    ids = request.POST.getlist("ids")
+    if request.POST.get("all_matching"):
+        _, rows = servers(request.user, request.GET)
+        ids = [str(pk) for pk in rows.order_by("name", "pk").values_list("pk", flat=True)[: MOST + 1]]
+    if len(ids) > MOST:
+        raise Invalid(f"More than {MOST:,} servers match. Narrow the filter, then act on the rest.", field="ids")
+    return redirect(f"{reverse(goal)}?{urlencode([('ids', pk) for pk in ids])}")
+
+
+@require_GET
+def servers_csv(request: HttpRequest) -> HttpResponse:
+    header = (
+        "server", "instance id", "account", "region", "application", "environment", "owner", "platform", "os",
+        "state", "reason", "kernel running", "kernel before", "updates waiting", "window", "next run", "last patched",
+    )  # fmt: skip
+    _, rows = servers(request.user, request.GET)
+    return csv_response("servers.csv", header, _csv_rows(rows.order_by("name", "pk"), timezone.now()))
+
+
+def _csv_rows(rows: QuerySet[Asset], now: datetime) -> Iterator[tuple[Any, ...]]:
+    chunk: list[Asset] = []
+    for asset in rows.iterator(chunk_size=5000):
+        chunk.append(asset)
+        if len(chunk) == 5000:
+            yield from _cells(chunk, now)
+            chunk = []
+    yield from _cells(chunk, now)
+
+
+def _cells(assets: list[Asset], now: datetime) -> Iterator[tuple[Any, ...]]:
+    for row in rows_of(assets, now):
+        asset, patch = row.asset, getattr(row.asset, "patch_state", None)
+        yield (
+            asset.label, asset.instance_id, asset.account.account_id, asset.region, asset.application,
+            asset.environment, asset.owner, asset.platform, f"{asset.os_name} {asset.os_version}".strip(),
+            row.label, row.why, row.kernel_to, row.kernel_from, row.updates,
+            row.window.name if row.window else "", row.next_start, patch.last_patched_at if patch else None,
+        )  # fmt: skip
