@@ -16,7 +16,9 @@ class Day(forms.DateInput):
 
 class AskForm(forms.Form):
     from_date = forms.DateField(label="First day", widget=Day(format="%Y-%m-%d"))
-    to_date = forms.DateField(label="Last day", widget=Day(format="%Y-%m-%d"), help_text="Still unpatched on this day.")
+    to_date = forms.DateField(
+        label="Last day", widget=Day(format="%Y-%m-%d"), help_text="Still unpatched on this day."
+    )
     time_zone = forms.CharField(
         label="Time zone of these days", max_length=64, widget=forms.TextInput(attrs={"list": "zones"})
     )
@@ -36,4 +38,6 @@ class AskForm(forms.Form):
 class RegisterFilter(forms.Form):
     q = forms.CharField(label="Search", required=False, max_length=100)
     state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *ExceptionState.choices])
-    mine = forms.ChoiceField(label="Whose", required=False, choices=[("", "All I may see"), ("1", "Asked by me")])
+    mine = forms.ChoiceField(
+        label="Whose", required=False, choices=[("", "All I may see"), ("1", "Asked by me")]
+    )

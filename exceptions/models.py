@@ -25,7 +25,9 @@ class RequestQuerySet(models.QuerySet["ExceptionRequest"]):
         if not user.is_authenticated:
             return self.none()
         seen = Asset.objects.filter(scope(user)).values("pk")
-        return self.filter(Q(requested_by=user) | Q(pk__in=Covered.objects.filter(asset__in=seen).values("request")))
+        return self.filter(
+            Q(requested_by=user) | Q(pk__in=Covered.objects.filter(asset__in=seen).values("request"))
+        )
 
 
 class ExceptionRequest(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
@@ -50,7 +52,9 @@ class ExceptionRequest(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(to_date__gte=F("from_date")), name="exception_days_in_order"),
-            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="exception_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="exception_ends_after_start"
+            ),
         ]
         indexes = [models.Index(fields=["state", "ends_at"], name="exception_state")]
 

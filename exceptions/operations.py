@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, datetime
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
 from exceptions.models import Approval, Covered, ExceptionRequest
+from exceptions.queries import approvers_of, bearing_foreign_tag, current_for, due
 from exceptions.rules import (
     check_approvable,
     check_assets,
     check_days,
     check_decide,
-    check_length,
+    check_given,
     check_move,
+    check_open_end,
+    check_requester,
     check_revoke,
     check_words,
 )
-from exceptions.states import IN_FORCE, ExceptionState
+from exceptions.states import IN_FORCE, STATES, ExceptionState
 from exceptions.tag_value import format_interval
 from portal.access.models import User
-from portal.access.rules import Denied, Invalid
 from portal.audit.operations import Entry, record, record_all
 from portal.inventory.models import Asset
 from portal.notify.operations import tell
 from portal.tags.operations import InstanceRef, want
 
 S = ExceptionState
+log = structlog.get_logger(__name__)
 
 
 @transaction.atomic
@@ -45,34 +50,44 @@ def submit(
     now: datetime,
 ) -> ExceptionRequest:
     """Asks to leave the assets unpatched from–to (whole days in the zone). Raises Denied or Invalid."""
+    assets = list({asset.pk: asset for asset in assets}.values())
     starts_at, ends_at = check_days(from_date, to_date, time_zone, now)
     reason = check_words(category, reason)
     check_assets(assets, by)
-    approvers = check_approvable(assets, by)
+    check_approvable(assets, by)
     request = ExceptionRequest.objects.create(
         from_date=from_date, to_date=to_date, time_zone=time_zone, starts_at=starts_at, ends_at=ends_at,
-        category=category, reason=reason, requested_by=by, created_at=now,
+        category=category, reason=reason, requested_by=by, created_at=now, submitted_at=now,
     )  # fmt: skip
     Covered.objects.bulk_create(Covered(request=request, asset=asset) for asset in assets)
-    _enter(request, S.SUBMITTED, by=by, said=f"asked to leave {_servers(assets)} unpatched until {to_date:%-d %B %Y}")
-    ExceptionRequest.objects.filter(pk=request.pk).update(submitted_at=now)
-    _tell(approvers, request, f"{by.display_name} asks for an exception for {_servers(assets)}")
+    _enter(
+        request,
+        S.SUBMITTED,
+        by=by,
+        now=now,
+        said=f"asks to leave {_servers(assets)} unpatched until {_last(request)}",
+    )
     return _fresh(request)
 
 
+@transaction.atomic
 def approve(*, request: ExceptionRequest, by: User, reason: str = "", now: datetime) -> ExceptionRequest:
     """From the commit on, no send includes its assets in the interval: it locks the rows that a send locks."""
-    with transaction.atomic():
-        request = _locked(request)
-        check_decide(request, by)
-        check_move(request, S.APPROVED)
-        if request.ends_at <= now:
-            raise Denied("Its last day is over, so there is nothing left to approve. Ask for a new request.")
-        _decide(request, S.APPROVED, by=by, reason=reason, now=now, said="approved the exception")
-        if request.starts_at <= now:
-            _enter(request, S.ACTIVE, by=None, said="is in force")
-        _tags(request, now=now, by=by)
-        _tell([request.requested_by], request, f"{by.display_name} approved your exception until {request.to_date:%-d %B %Y}")
+    request = _locked(request)
+    check_decide(request, by)
+    check_move(request, S.APPROVED, now)
+    check_open_end(request, now)
+    _decide(
+        request,
+        S.APPROVED,
+        by=by,
+        reason=reason,
+        now=now,
+        said=f"approved the exception until {_last(request)}",
+    )
+    if request.starts_at <= now:
+        _enter(request, S.ACTIVE, by=None, now=now, said="put the exception into force", quiet=True)
+    _tags(request, by=by, now=now)
     return _fresh(request)
 
 
@@ -81,82 +96,89 @@ def reject(*, request: ExceptionRequest, by: User, reason: str, now: datetime) -
 
 
 def return_for_rework(*, request: ExceptionRequest, by: User, reason: str, now: datetime) -> ExceptionRequest:
-    return _answer(request, S.RETURNED, by=by, reason=reason, now=now, said="asks for changes to the exception")
+    return _answer(
+        request, S.RETURNED, by=by, reason=reason, now=now, said="asks for changes to the exception"
+    )
 
 
+@transaction.atomic
 def _answer(
     request: ExceptionRequest, to: ExceptionState, *, by: User, reason: str, now: datetime, said: str
 ) -> ExceptionRequest:
-    with transaction.atomic():
-        request = _locked(request)
-        check_decide(request, by)
-        check_move(request, to)
-        if not reason.strip():
-            raise Invalid("Write a reason: the requester has to act on it.", field="reason")
-        _decide(request, to, by=by, reason=reason, now=now, said=said)
-        _tell([request.requested_by], request, f"{by.display_name} {said}: {reason.strip()}")
+    request = _locked(request)
+    check_decide(request, by)
+    check_move(request, to, now)
+    reason = check_given(reason, "Write a reason: the requester has to act on it.")
+    _decide(request, to, by=by, reason=reason, now=now, said=said)
     return _fresh(request)
 
 
+@transaction.atomic
 def resubmit(*, request: ExceptionRequest, reason: str, by: User, now: datetime) -> ExceptionRequest:
     """A returned request goes back to its approvers with a better reason."""
-    with transaction.atomic():
-        request = _locked(request)
-        if request.requested_by_id != by.pk:
-            raise Denied("Only the person who asked can send it again.")
-        check_move(request, S.SUBMITTED)
-        approvers = check_approvable(list(request.assets.all()), by)
-        request.reason = check_words(request.category, reason)
-        request.save(update_fields=["reason"])
-        _enter(request, S.SUBMITTED, by=by, said="sent the exception again")
-        ExceptionRequest.objects.filter(pk=request.pk).update(submitted_at=now)
-        _tell(approvers, request, f"{by.display_name} sent an exception again")
+    request = _locked(request)
+    check_requester(request, by, "send it again")
+    check_move(request, S.SUBMITTED, now)
+    check_open_end(request, now)
+    check_approvable(list(request.assets.all()), by)
+    request.reason, request.submitted_at = check_words(request.category, reason), now
+    request.save(update_fields=["reason", "submitted_at"])
+    _enter(request, S.SUBMITTED, by=by, now=now, said=f"sent the exception again: {request.reason}")
     return _fresh(request)
 
 
+@transaction.atomic
 def withdraw(*, request: ExceptionRequest, by: User, now: datetime) -> ExceptionRequest:
-    with transaction.atomic():
-        request = _locked(request)
-        if request.requested_by_id != by.pk:
-            raise Denied("Only the person who asked can withdraw it.")
-        check_move(request, S.WITHDRAWN)
-        _enter(request, S.WITHDRAWN, by=by, said="withdrew the exception")
+    request = _locked(request)
+    check_requester(request, by, "withdraw it")
+    check_move(request, S.WITHDRAWN, now)
+    _enter(request, S.WITHDRAWN, by=by, now=now, said="withdrew the exception; nothing is left to decide")
     return _fresh(request)
 
 
+@transaction.atomic
 def revoke(*, request: ExceptionRequest, by: User, reason: str, now: datetime) -> ExceptionRequest:
     """Ends it before its last day: its servers may be patched again from the commit on."""
-    with transaction.atomic():
-        request = _locked(request)
-        check_revoke(request, by)
-        check_move(request, S.REVOKED)
-        if not reason.strip():
-            raise Invalid("Write a reason: the people who rely on the exception will read it.", field="reason")
-        _decide(request, S.REVOKED, by=by, reason=reason, now=now, said="ended the exception early")
-        _tags(request, now=now, by=by)
-        _tell([request.requested_by], request, f"{by.display_name} ended your exception: {reason.strip()}")
+    request = _locked(request)
+    check_revoke(request, by)
+    check_move(request, S.REVOKED, now)
+    reason = check_given(reason, "Write a reason: the people who rely on the exception will read it.")
+    _decide(request, S.REVOKED, by=by, reason=reason, now=now, said="ended the exception early")
+    _tags(request, by=by, now=now)
     return _fresh(request)
 
 
 def tick(*, now: datetime) -> int:
     """The clock's moves: approved ones come into force, ended ones expire. Returns how many moved."""
-    due = ExceptionRequest.objects.filter(state=S.APPROVED, starts_at__lte=now) | ExceptionRequest.objects.filter(
-        state__in=IN_FORCE, ends_at__lte=now
-    )
-    return sum(_tick_one(pk, now) for pk in due.order_by("pk").values_list("pk", flat=True))
+    moved = 0
+    for pk in due(now):
+        try:
+            moved += _tick_one(pk, now)
+        except (
+            Exception
+        ):  # one broken request never keeps the others waiting (I12); the next tick tries again
+            log.exception("exception_not_moved", request=pk)
+    return moved
 
 
 @transaction.atomic
 def _tick_one(pk: int, now: datetime) -> bool:
     request = _locked(ExceptionRequest.objects.get(pk=pk))
     if request.state in IN_FORCE and request.ends_at <= now:
-        _enter(request, S.EXPIRED, by=None, said="has expired; its servers are patched again")
-        _tell([request.requested_by], request, "Your exception has expired; its servers are patched again")
+        _enter(
+            request,
+            S.EXPIRED,
+            by=None,
+            now=now,
+            said="ended the exception on its last day; its servers are patched again",
+        )
     elif request.state == S.APPROVED and request.starts_at <= now:
-        _enter(request, S.ACTIVE, by=None, said="is in force")
+        _enter(
+            request, S.ACTIVE, by=None, now=now, said=f"put the exception into force until {_last(request)}"
+        )
     else:
         return False
-    _tags(request, now=now, by=None)
+    _tags(request, by=None, now=now)
     return True
 
 
@@ -164,51 +186,86 @@ def _locked(request: ExceptionRequest) -> ExceptionRequest:
     """The request and its assets, locked in the order that every send uses: assets by key, then the request."""
     covered = Covered.objects.filter(request=request).values("asset")
     list(Asset.objects.select_for_update().filter(pk__in=covered).order_by("pk").values_list("pk", flat=True))
-    return ExceptionRequest.objects.select_for_update(of=("self",)).select_related("requested_by").get(pk=request.pk)
+    return (
+        ExceptionRequest.objects.select_for_update(of=("self",))
+        .select_related("requested_by")
+        .get(pk=request.pk)
+    )
 
 
 def _decide(
     request: ExceptionRequest, to: ExceptionState, *, by: User, reason: str, now: datetime, said: str
 ) -> None:
-    reason = check_length(reason.strip())
+    reason = check_given(reason, "") if reason.strip() else ""
     Approval.objects.create(request=request, by=by, decision=to.value, reason=reason, at=now)
-    _enter(request, to, by=by, said=said + (f": {reason}" if reason else ""))
     ExceptionRequest.objects.filter(pk=request.pk).update(decided_at=now)
+    _enter(request, to, by=by, now=now, said=said + (f": {reason}" if reason else ""))
 
 
-def _enter(request: ExceptionRequest, to: ExceptionState, *, by: User | None, said: str) -> None:
-    """One move with its audit events: one for the request, one on the timeline of each asset."""
-    check_move(request, to)
+def _enter(
+    request: ExceptionRequest,
+    to: ExceptionState,
+    *,
+    by: User | None,
+    now: datetime,
+    said: str,
+    quiet: bool = False,
+) -> None:
+    """One move with its audit events (the request's, and one on each asset's timeline) and its notifications."""
+    check_move(request, to, now)
     before = request.state
     ExceptionRequest.objects.filter(pk=request.pk, state=before).update(state=to)
     request.refresh_from_db()
-    kind, detail = f"exception.{to.value}", {"from": before, "request": request.pk}
-    record(Entry(kind, "exception", str(request.pk), f"Exception {request.pk}: {said}", detail=detail), by=by)
+    kind, detail = f"exception.{to.value}", {"from": before, "request": request.pk, "said": said}
+    summary = f"Exception {request.pk}: {said}"
+    record(Entry(kind, "exception", str(request.pk), summary, detail=detail), by=by)
     assets = request.covered.values_list("asset_id", flat=True)
-    record_all(
-        (Entry(kind, "asset", str(pk), f"Exception {request.pk}: {said}", detail=detail) for pk in assets), by=by
-    )
+    record_all((Entry(kind, "asset", str(pk), summary, detail=detail) for pk in assets), by=by)
+    if not quiet:
+        who = by.display_name if by else "Patch Portal"
+        url = reverse("exceptions:case", args=[request.pk])
+        tell(_told(request, to, by), kind=kind, sentence=f"{who} {said}", url=url)
 
 
-def _tags(request: ExceptionRequest, *, now: datetime, by: User | None) -> None:
-    """The tag bears the current exception, else the next one, else it is gone."""
-    for asset in request.assets.select_related("account"):
-        rows = ExceptionRequest.objects.filter(covered__asset=asset, state__in=IN_FORCE, ends_at__gt=now)
-        chosen = rows.order_by("starts_at", "-ends_at").first()
-        value = format_interval(chosen.starts_at, chosen.ends_at) if chosen else None
-        want(
-            instances=[InstanceRef(asset.account.account_id, asset.region, asset.instance_id)],
-            key=settings.TAG_KEYS["exception"], value=value, reason=f"Exception {request.pk}", by=by, now=now,
-        )  # fmt: skip
+def _told(request: ExceptionRequest, to: ExceptionState, by: User | None) -> list[User]:
+    """The people whom the table names for this state, without the one who moves it."""
+    people: set[User] = set()
+    if "requester" in STATES[to].tells:
+        people.add(request.requested_by)
+    if "approvers" in STATES[to].tells:
+        people.update(approvers_of(request.assets.all(), without=request.requested_by))
+    if "deciders" in STATES[to].tells:
+        people.update(approval.by for approval in request.approvals.select_related("by"))
+    return sorted(people - {by}, key=lambda user: user.pk)
 
 
-def _tell(people: Iterable[User], request: ExceptionRequest, sentence: str) -> None:
-    url = reverse("exceptions:case", args=[request.pk])
-    tell(people, kind="exception", sentence=sentence, url=url)
+def _tags(request: ExceptionRequest, *, by: User | None, now: datetime) -> None:
+    """The tag bears the current exception, else the next one, else it is gone.
+
+    A tag that somebody else set and that still speaks is left alone: replacing it would end an exemption unseen.
+    """
+    assets = list(request.assets.select_related("account"))
+    chosen, foreign = current_for(assets, now), bearing_foreign_tag(assets, now)
+    wishes: dict[str | None, list[InstanceRef]] = defaultdict(list)
+    for asset in assets:
+        if asset.pk not in foreign:
+            value = _value(chosen[asset.pk]) if asset.pk in chosen else None
+            wishes[value].append(InstanceRef(asset.account.account_id, asset.region, asset.instance_id))
+    key, reason = settings.TAG_KEYS["exception"], f"Exception {request.pk}"
+    for value, refs in wishes.items():
+        want(instances=refs, key=key, value=value, reason=reason, by=by, now=now)
+
+
+def _value(request: ExceptionRequest) -> str:
+    return format_interval(request.starts_at, request.ends_at)
 
 
 def _servers(assets: Sequence[Asset]) -> str:
     return assets[0].label if len(assets) == 1 else f"{len(assets)} servers"
+
+
+def _last(request: ExceptionRequest) -> str:
+    return f"{request.to_date:%-d %B %Y}"
 
 
 def _fresh(request: ExceptionRequest) -> ExceptionRequest:

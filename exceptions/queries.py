@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Q, QuerySet
 
 from exceptions.models import Covered, ExceptionRequest
 from exceptions.states import IN_FORCE, ExceptionState
 from exceptions.tag_value import parse
 from portal.access.models import Grant, User
-from portal.access.queries import covers
+from portal.access.queries import covers, scope_of
 from portal.access.states import Role
 from portal.inventory.models import Asset
 from portal.tags.models import TagChange
+from portal.tags.states import TagState
+
+FAR = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,25 @@ def exclusions(assets: Iterable[Asset], starts_at: datetime, ends_at: datetime) 
 
 
 def _foreign(assets: list[Asset], starts_at: datetime, ends_at: datetime) -> dict[int, Exclusion]:
+    key, found = settings.TAG_KEYS["exception"], {}
+    for asset in _foreign_tagged(assets):
+        interval = parse(asset.tags[key])
+        if interval.overlaps(starts_at, ends_at):
+            sentence = _foreign_sentence(key, asset.tags[key], interval.readable)
+            found[asset.pk] = Exclusion("foreign_exception", sentence)
+    return found
+
+
+def bearing_foreign_tag(assets: Iterable[Asset], now: datetime) -> set[int]:
+    """pks of assets with an exception tag that we did not write and that is not over yet."""
+    return set(_foreign(list(assets), now, FAR))
+
+
+def _foreign_tagged(assets: list[Asset]) -> list[Asset]:
     key = settings.TAG_KEYS["exception"]
     tagged = [asset for asset in assets if key in asset.tags]
     wishes = _wishes(key, tagged)
-    found = {}
-    for asset in tagged:
-        value = asset.tags[key]
-        if _ours(value, asset, wishes.get(asset.instance_id, [])):
-            continue
-        interval = parse(value)
-        if interval.overlaps(starts_at, ends_at):
-            found[asset.pk] = Exclusion("foreign_exception", _foreign_sentence(key, value, interval.readable))
-    return found
+    return [asset for asset in tagged if not _ours(asset.tags[key], asset, wishes.get(asset.instance_id, []))]
 
 
 def _wishes(key: str, tagged: list[Asset]) -> dict[str, list[TagChange]]:
@@ -76,7 +87,9 @@ def _ours(value: str, asset: Asset, wishes: list[TagChange]) -> bool:
     last = wishes[-1]
     if last.value == value:
         return True
-    stale = last.finished_at is None or last.finished_at >= asset.last_seen_at
+    stale = (
+        last.finished_at is None or last.finished_at >= asset.last_seen_at or last.state == TagState.FAILED
+    )
     return stale and any(row.value == value for row in wishes)
 
 
@@ -92,7 +105,7 @@ def current_for(assets: Iterable[Asset], now: datetime) -> dict[int, ExceptionRe
         asset__in=[asset.pk for asset in assets], request__state__in=IN_FORCE, request__ends_at__gt=now
     )
     found: dict[int, ExceptionRequest] = {}
-    for row in rows.select_related("request").order_by("request__starts_at"):
+    for row in rows.select_related("request").order_by("request__starts_at", "-request__ends_at"):
         found.setdefault(row.asset_id, row.request)
     return found
 
@@ -110,10 +123,34 @@ def approvers_of(assets: Iterable[Asset], *, without: User) -> list[User]:
 def waiting_for(user: User) -> QuerySet[ExceptionRequest]:
     """Submitted requests that this approver may decide; the oldest first."""
     grants = list(Grant.objects.filter(user=user, role=Role.APPROVER))
-    if not grants:
-        return ExceptionRequest.objects.none()
-    rows = ExceptionRequest.objects.filter(state=ExceptionState.SUBMITTED).exclude(requested_by=user)
-    decidable = [
-        row.pk for row in rows.prefetch_related("assets") if all(covers(grants, asset) for asset in row.assets.all())
-    ]
-    return ExceptionRequest.objects.filter(pk__in=decidable).order_by("submitted_at", "pk")
+    beyond = Covered.objects.exclude(asset__in=Asset.objects.filter(scope_of(grants))).values("request")
+    waiting = ExceptionRequest.objects.filter(state=ExceptionState.SUBMITTED).exclude(requested_by=user)
+    return waiting.exclude(pk__in=beyond).order_by("submitted_at", "pk")
+
+
+def register(user: User, *, state: str = "", mine: str = "", q: str = "") -> QuerySet[ExceptionRequest]:
+    """What this person may see of the register, filtered; unordered."""
+    rows = ExceptionRequest.objects.visible_to(user).select_related("requested_by")
+    if state:
+        rows = rows.filter(state=state)
+    if mine:
+        rows = rows.filter(requested_by=user)
+    if q:
+        person = Q(requested_by__username__icontains=q) | Q(requested_by__last_name__icontains=q)
+        rows = rows.filter(person | Q(requested_by__first_name__icontains=q) | Q(reason__icontains=q))
+    return rows
+
+
+def due(now: datetime) -> list[int]:
+    """pks of requests that the clock has to move."""
+    begin = Q(state=ExceptionState.APPROVED, starts_at__lte=now)
+    end = Q(state__in=IN_FORCE, ends_at__lte=now)
+    return list(ExceptionRequest.objects.filter(begin | end).order_by("pk").values_list("pk", flat=True))
+
+
+def database_now() -> datetime:
+    """The one clock that all workers share: a worker's own, running fast, would end exceptions early."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment

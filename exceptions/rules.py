@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from exceptions.models import ExceptionRequest
 from exceptions.queries import approvers_of
@@ -15,6 +17,7 @@ from portal.access.rules import Conflict, Denied, Invalid, check_role
 from portal.access.states import Role
 from portal.calendar.recurrence import whole_days
 from portal.inventory.models import Asset
+from portal.web.moments import distance_words
 
 LONGEST_DAYS = 366
 CATEGORIES = {
@@ -31,23 +34,38 @@ def check_days(first: date, last: date, zone: str, now: datetime) -> tuple[datet
     """The half-open UTC interval of the days. Raises Invalid naming the field and the way out."""
     _check_zone(zone)
     if last < first:
-        raise Invalid(f"The last day, {last:%-d %B %Y}, is before the first, {first:%-d %B %Y}. Swap them.", field="to_date")
+        raise Invalid(
+            f"The last day, {last:%-d %B %Y}, is before the first, {first:%-d %B %Y}. Swap them.",
+            field="to_date",
+        )
     if (last - first).days + 1 > LONGEST_DAYS:
-        raise Invalid(f"An exception lasts {LONGEST_DAYS} days at most. End it earlier and extend it later.", field="to_date")
+        raise Invalid(
+            f"An exception lasts {LONGEST_DAYS} days at most. End it earlier and extend it later.",
+            field="to_date",
+        )
     try:
         starts_at, ends_at = whole_days(first, last, zone)
     except OverflowError as error:
-        raise Invalid(f"{last:%Y-%m-%d} is outside the calendar. Choose a nearer day.", field="to_date") from error
-    if ends_at <= now:
-        raise Invalid(f"The last day, {last:%-d %B %Y}, is over already. Choose today or a later day.", field="to_date")
+        raise Invalid(
+            f"{last:%Y-%m-%d} is outside the calendar. Choose a nearer day.", field="to_date"
+        ) from error
+    today = now.astimezone(ZoneInfo(zone)).date()
+    if first < today:
+        raise Invalid(
+            f"The first day, {first:%-d %B %Y}, is over already. Choose today or a later day.",
+            field="from_date",
+        )
     return starts_at, ends_at
 
 
 def _check_zone(zone: str) -> None:
-    try:
-        ZoneInfo(zone)
-    except (ValueError, OSError) as error:
-        raise Invalid(f"{zone[:60]!r} is no time zone. Choose one like Europe/Berlin.", field="time_zone") from error
+    if zone not in _zones():
+        raise Invalid(f"{zone[:60]!r} is no time zone. Choose one like Europe/Berlin.", field="time_zone")
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def check_words(category: str, reason: str) -> str:
@@ -61,10 +79,19 @@ def check_words(category: str, reason: str) -> str:
 
 def check_length(reason: str) -> str:
     if len(reason) > MAX_REASON:
-        raise Invalid(f"The reason has {len(reason)} characters; {MAX_REASON} are enough.", field="reason")
+        raise Invalid(
+            f"The reason has {len(reason):,} characters. Shorten it to {MAX_REASON:,}.", field="reason"
+        )
     if "\x00" in reason:
         raise Invalid("The reason holds a character that cannot be stored (NUL). Remove it.", field="reason")
     return reason
+
+
+def check_given(reason: str, otherwise: str) -> str:
+    """A decision's reason; `otherwise` is said when there is none."""
+    if not reason.strip():
+        raise Invalid(otherwise, field="reason")
+    return check_length(reason.strip())
 
 
 def check_assets(assets: Sequence[Asset], by: User) -> None:
@@ -101,12 +128,34 @@ def check_decide(request: ExceptionRequest, by: User) -> None:
         raise Denied("You do not answer for every server of this request, so you cannot decide it.")
 
 
-def check_move(request: ExceptionRequest, to: ExceptionState) -> None:
-    """Somebody was faster, or the state never had that way."""
+def check_requester(request: ExceptionRequest, by: User, deed: str) -> None:
+    if request.requested_by_id != by.pk:
+        raise Denied(f"Only {request.requested_by.display_name}, who asked, can {deed}.")
+
+
+def check_open_end(request: ExceptionRequest, now: datetime) -> None:
+    if request.ends_at <= now:
+        last = f"{request.to_date:%-d %B %Y}"
+        raise Denied(f"Its last day, {last}, is over, so nothing is left to decide. Ask for a new exception.")
+
+
+def check_move(request: ExceptionRequest, to: ExceptionState, now: datetime) -> None:
+    """Raises Conflict when somebody was faster, or the state never had that way."""
     if to not in STATES[ExceptionState(request.state)].moves:
-        last = request.approvals.order_by("-pk").select_related("by").first()
-        who = f" by {last.by.display_name}" if last else ""
-        raise Conflict(f"This request is {request.get_state_display().lower()} already{who}. Reload to see it as it is.")
+        raise Conflict(f"{_handled(request, now)} Reload the page to see it as it is.")
+
+
+def _handled(request: ExceptionRequest, now: datetime) -> str:
+    if request.state == ExceptionState.WITHDRAWN:
+        return f"{request.requested_by.display_name} withdrew this request already."
+    if request.state == ExceptionState.EXPIRED:
+        return f"This exception expired {distance_words(request.ends_at, now=now)}."
+    last = request.approvals.order_by("-pk").select_related("by").first()
+    if last and request.state != ExceptionState.SUBMITTED:
+        return (
+            f"This request was {last.decision} by {last.by.display_name}, {distance_words(last.at, now=now)}."
+        )
+    return f"This request is in the state “{request.get_state_display()}”."
 
 
 def check_revoke(request: ExceptionRequest, by: User) -> None:
@@ -116,10 +165,10 @@ def check_revoke(request: ExceptionRequest, by: User) -> None:
     check_decide(request, by)
 
 
-def allows(check, *args) -> str:  # type: ignore[no-untyped-def]
+def allows(check: Callable[..., None], *facts: Any) -> str:
     """The refusal's sentence, or '' when the check passes: for buttons and their reasons."""
     try:
-        check(*args)
+        check(*facts)
     except Denied as refusal:
         return str(refusal)
     return ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from celery import shared_task
-from django.utils import timezone
 
 from exceptions.operations import tick as move_by_clock
+from exceptions.queries import database_now
 
 
 @shared_task(name="exceptions.tasks.tick")
 def tick() -> None:
-    move_by_clock(now=timezone.now())
+    move_by_clock(now=database_now())

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -27,12 +28,13 @@ from portal.inventory.models import Asset
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
+from portal.web.requests import SignedIn
 
 MOST_ASSETS = 5000
 PAGER = KeysetPager(order=("-pk",))
 
 
-def _chosen(request: HttpRequest) -> list[Asset]:
+def _chosen(request: SignedIn) -> list[Asset]:
     """The assets that the address or form names, as far as this person may see them."""
     named = request.POST.getlist("ids") or request.GET.getlist("ids")
     ids = [int(item) for item in named[:MOST_ASSETS] if item.isdecimal() and len(item) < 15]
@@ -43,7 +45,7 @@ def _chosen(request: HttpRequest) -> list[Asset]:
 
 
 @require_http_methods(["GET", "POST"])
-def ask(request: HttpRequest) -> HttpResponse:
+def ask(request: SignedIn) -> HttpResponse:
     assets = _chosen(request)
     if not assets:
         return render(request, "exceptions/ask_empty.html")
@@ -57,11 +59,16 @@ def ask(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"Exception {made.pk} is waiting for approval.")
             return redirect("exceptions:case", made.pk)
-    context = {"form": form, "assets": assets, "zones": form.zones(), "already": current_for(assets, timezone.now())}
+    context = {
+        "form": form,
+        "assets": assets,
+        "zones": form.zones(),
+        "already": current_for(assets, timezone.now()),
+    }
     return render(request, "exceptions/ask.html", context, status=422 if posted else 200)
 
 
-def _first_days(request: HttpRequest) -> dict[str, Any]:
+def _first_days(request: SignedIn) -> dict[str, Any]:
     from portal.web.chrome import Chrome
 
     zone = Chrome(request).zone
@@ -75,7 +82,7 @@ def _onto(form: Any, refusal: Denied) -> None:
 
 
 @require_GET
-def inbox(request: HttpRequest) -> HttpResponse:
+def inbox(request: SignedIn) -> HttpResponse:
     """What waits for this approver, the longest waiting first."""
     rows = waiting_for(request.user).select_related("requested_by").annotate(servers=Count("covered"))
     context = {"rows": list(rows[:200]), "now": timezone.now(), "categories": CATEGORIES}
@@ -83,7 +90,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def case(request: HttpRequest, pk: int) -> HttpResponse:
+def case(request: SignedIn, pk: int) -> HttpResponse:
     """The whole case on one screen, and what this person may do about it."""
     found = get_object_or_404(
         ExceptionRequest.objects.visible_to(request.user).select_related("requested_by").distinct(), pk=pk
@@ -91,8 +98,15 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
     return _case_page(request, found)
 
 
-def _case_page(request: HttpRequest, found: ExceptionRequest, *, refusal: str = "", status: int = 200) -> HttpResponse:
-    assets = list(found.assets.visible_to(request.user).select_related("account").order_by("name", "pk")[:500])
+def _case_page(
+    request: SignedIn, found: ExceptionRequest, *, refusal: str = "", status: int = 200
+) -> HttpResponse:
+    assets = list(
+        Asset.objects.visible_to(request.user)
+        .filter(covered__request=found)
+        .select_related("account")
+        .order_by("name", "pk")[:500]
+    )
     events = AuditEvent.objects.filter(subject_type="exception", subject_id=str(found.pk)).order_by("-pk")
     open_to = STATES[ExceptionState(found.state)].moves
     context = {
@@ -123,19 +137,21 @@ ACTS: dict[str, tuple[Any, str]] = {
 
 
 @require_POST
-def decide(request: HttpRequest, pk: int) -> HttpResponse:
+def decide(request: SignedIn, pk: int) -> HttpResponse:
     found = get_object_or_404(ExceptionRequest.objects.visible_to(request.user).distinct(), pk=pk)
     act, reason = request.POST.get("act", ""), request.POST.get("reason", "")
     try:
         said = _act(found, act, reason, request)
     except Denied as refusal:
         fresh = ExceptionRequest.objects.select_related("requested_by").get(pk=pk)
-        return _case_page(request, fresh, refusal=str(refusal), status=422 if isinstance(refusal, Invalid) else 403)
+        return _case_page(
+            request, fresh, refusal=str(refusal), status=422 if isinstance(refusal, Invalid) else 403
+        )
     messages.success(request, said)
     return redirect("exceptions:case", pk)
 
 
-def _act(found: ExceptionRequest, act: str, reason: str, request: HttpRequest) -> str:
+def _act(found: ExceptionRequest, act: str, reason: str, request: SignedIn) -> str:
     if act == "withdraw":
         operations.withdraw(request=found, by=request.user, now=timezone.now())
         return "Withdrawn. You can ask again at any time."
@@ -146,7 +162,7 @@ def _act(found: ExceptionRequest, act: str, reason: str, request: HttpRequest) -
     return said
 
 
-def _filtered(request: HttpRequest) -> tuple[RegisterFilter, QuerySet[ExceptionRequest]]:
+def _filtered(request: SignedIn) -> tuple[RegisterFilter, QuerySet[ExceptionRequest]]:
     form = RegisterFilter(request.GET)
     rows = ExceptionRequest.objects.visible_to(request.user).select_related("requested_by")
     if not form.is_valid():
@@ -157,12 +173,14 @@ def _filtered(request: HttpRequest) -> tuple[RegisterFilter, QuerySet[ExceptionR
     if wanted["mine"]:
         rows = rows.filter(requested_by=request.user)
     if wanted["q"]:
-        rows = rows.filter(Q(reason__icontains=wanted["q"]) | Q(requested_by__username__icontains=wanted["q"]))
+        rows = rows.filter(
+            Q(reason__icontains=wanted["q"]) | Q(requested_by__username__icontains=wanted["q"])
+        )
     return form, rows
 
 
 @require_GET
-def register(request: HttpRequest) -> HttpResponse:
+def register(request: SignedIn) -> HttpResponse:
     form, rows = _filtered(request)
     total, capped = capped_count(rows)
     waiting = rows.filter(state=ExceptionState.SUBMITTED).order_by("submitted_at").first()
@@ -183,10 +201,12 @@ def register(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def register_csv(request: HttpRequest) -> HttpResponse:
+def register_csv(request: SignedIn) -> HttpResponseBase:
     _, rows = _filtered(request)
     header = ("exception", "state", "from", "to", "zone", "kind", "reason", "asked by", "asked at", "servers")
-    return csv_response("exceptions.csv", header, _csv_rows(rows.annotate(servers=Count("covered")).order_by("-pk")))
+    return csv_response(
+        "exceptions.csv", header, _csv_rows(rows.annotate(servers=Count("covered")).order_by("-pk"))
+    )
 
 
 def _csv_rows(rows: QuerySet[ExceptionRequest]) -> Iterator[tuple[Any, ...]]:

@@ -20,8 +20,10 @@ COVERAGE_SENTENCES = {
 class Exempt(Protocol):
     """Why a host must not be patched in the interval of the run."""
 
-    code: str
-    sentence: str
+    @property
+    def code(self) -> str: ...
+    @property
+    def sentence(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ def reason_against(candidate: Candidate, exempt: Exempt | None) -> tuple[str, st
         return "enrolled_late", "It was enrolled after this run had started; the next run takes it."
     if candidate.auto_scaling_group:
         group = candidate.auto_scaling_group
-        return "auto_scaling", f"It belongs to the Auto Scaling group {group}, which is renewed by image instead."
+        return (
+            "auto_scaling",
+            f"It belongs to the Auto Scaling group {group}, which is renewed by image instead.",
+        )
     return _unreachable(candidate)
 
 

@@ -27,10 +27,14 @@ def check_name(name: str, slug: str, *, other_than: Window | None = None) -> tup
         raise Invalid(f"The name has {len(name)} characters; give it 3 to 100.", field="name")
     slug = slug or slugify(name)[:60]
     if not slug or slug != slugify(slug) or len(slug) > 60:
-        raise Invalid(f"{slug[:60]!r} cannot be the tag's value; use small letters, digits and hyphens.", field="slug")
-    same = Window.objects.filter(slug=slug).exclude(pk=other_than.pk if other_than else None)
+        raise Invalid(
+            f"{slug[:60]!r} cannot be the tag's value; use small letters, digits and hyphens.", field="slug"
+        )
+    same = Window.objects.filter(slug=slug).exclude(pk=other_than.pk if other_than else 0)
     if same.exists():
-        raise Invalid(f"The window {same[0].name} has the tag value {slug} already. Choose another name.", field="name")
+        raise Invalid(
+            f"The window {same[0].name} has the tag value {slug} already. Choose another name.", field="name"
+        )
     return name, slug
 
 
@@ -38,13 +42,17 @@ def check_times(*, frequency: str, weekday: int, nth: int | None, start_time: ti
     try:
         ZoneInfo(time_zone)
     except (ValueError, OSError) as error:
-        raise Invalid(f"{time_zone[:60]!r} is no time zone. Choose one like Europe/Berlin.", field="time_zone") from error
+        raise Invalid(
+            f"{time_zone[:60]!r} is no time zone. Choose one like Europe/Berlin.", field="time_zone"
+        ) from error
     if frequency not in {"weekly", "monthly"}:
         raise Invalid(f"{frequency[:20]!r} is no frequency. Choose weekly or monthly.", field="frequency")
     if weekday not in range(7):
         raise Invalid("Choose a day of the week.", field="weekday")
     if frequency == "monthly" and nth not in {1, 2, 3, 4, -1}:
-        raise Invalid("Choose which such weekday of the month: the first to the fourth, or the last.", field="nth")
+        raise Invalid(
+            "Choose which such weekday of the month: the first to the fourth, or the last.", field="nth"
+        )
     if frequency == "weekly" and nth is not None:
         raise Invalid("A weekly window has no position in the month. Leave that empty.", field="nth")
 
@@ -57,8 +65,8 @@ def check_lengths(duration_minutes: int, cutoff_minutes: int) -> None:
         )
     if not 0 <= cutoff_minutes < duration_minutes:
         raise Invalid(
-            f"The cutoff, {cutoff_minutes} minutes before the end, is not inside the window of {duration_minutes} minutes. "
-            f"Choose 0 to {duration_minutes - 1}.",
+            f"The cutoff, {cutoff_minutes} minutes before the end, is not inside the window "
+            f"of {duration_minutes} minutes. Choose 0 to {duration_minutes - 1}.",
             field="cutoff_minutes",
         )
 

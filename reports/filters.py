@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
@@ -26,7 +28,9 @@ class ServerFilter(forms.Form):
     platform = forms.ChoiceField(
         label="Platform", required=False, choices=[*ANY, ("linux", "Linux"), ("windows", "Windows")]
     )
-    coverage = forms.ChoiceField(label="Cannot be patched because", required=False, choices=ANY + Coverage.choices)
+    coverage = forms.ChoiceField(
+        label="Cannot be patched because", required=False, choices=ANY + Coverage.choices
+    )
     account = forms.CharField(label="Account", required=False, max_length=12)
     window = forms.ChoiceField(label="Window", required=False)
 
@@ -39,7 +43,7 @@ class ServerFilter(forms.Form):
 def servers(user: User, query: QueryDict) -> tuple[ServerFilter, QuerySet[Asset]]:
     """The servers that the user may see and the address asks for; a filter that is no choice finds nothing."""
     form = ServerFilter(query)
-    rows = listed(user)
+    rows: Any = listed(user)  # its annotations are beyond the type checker
     if not form.is_valid():
         return form, rows.none()
     wanted = form.cleaned_data
@@ -66,7 +70,9 @@ class TargetFilter(forms.Form):
     q = forms.CharField(label="Search", required=False, max_length=200)
     state = forms.ChoiceField(label="State", required=False, choices=ANY + TargetState.choices)
     verdict = forms.ChoiceField(
-        label="Verdict", required=False, choices=ANY + [(key, word) for key, (word, _) in VERDICT_LOOKS.items()]
+        label="Verdict",
+        required=False,
+        choices=ANY + [(key, word) for key, (word, _) in VERDICT_LOOKS.items()],
     )
     application = forms.CharField(label="Application", required=False, max_length=256)
 

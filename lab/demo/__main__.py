@@ -21,9 +21,15 @@ PACE = {"TICK_SECONDS": "1", "PLAN_SECONDS": "2", "SYNC_SECONDS": "20"}
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="script/demo", description="Patches a simulated fleet in front of you.")
-    parser.add_argument("--once", action="store_true", help="end after the report; exit 1 if an expectation failed")
-    parser.add_argument("--hosts", type=int, metavar="N", help="a fleet of about N servers instead of the usual one")
+    parser = argparse.ArgumentParser(
+        prog="script/demo", description="Patches a simulated fleet in front of you."
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="end after the report; exit 1 if an expectation failed"
+    )
+    parser.add_argument(
+        "--hosts", type=int, metavar="N", help="a fleet of about N servers instead of the usual one"
+    )
     parser.add_argument("--port", type=int, default=8000, help="port of the site (0: any free one)")
     parser.add_argument("--keep", action="store_true", help="keep the data in .state/ for the next start")
     return parser.parse_args()
@@ -59,7 +65,7 @@ def run(options: argparse.Namespace, state: Path, scenario: Path) -> int:
         os.environ.update(stack.environment_of_children(), DJANGO_SETTINGS_MODULE="portal.settings")
         from lab.demo import show
 
-        return show.demo(stack, fleet, once=options.once, tell=lambda facts: write_facts(facts))
+        return show.demo(stack, fleet, once=options.once, tell=write_facts)
 
 
 def scaled(hosts: int | None, state: Path) -> Path:

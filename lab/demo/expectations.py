@@ -47,7 +47,8 @@ def _outcomes(run: Run) -> Iterator[str]:
     for row in run.targets.select_related("asset"):
         state, verdict = next((s, v) for prefix, s, v in OUTCOMES if row.asset.name.startswith(prefix))
         if (row.state, row.verdict) != (state, verdict) and not _also_fine(row):
-            yield f"{row.asset.label} ended {row.state}/{row.verdict or '-'}, expected {state}/{verdict or '-'}: {row.reason}"
+            came = f"{row.state}/{row.verdict or '-'}"
+            yield f"{row.asset.label} ended {came}, expected {state}/{verdict or '-'}: {row.reason}"
 
 
 def _also_fine(row: Target) -> bool:

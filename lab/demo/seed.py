@@ -39,7 +39,12 @@ def people() -> None:
     for username, first, last, grants in PEOPLE:
         user, new = User.objects.get_or_create(
             username=username,
-            defaults={"first_name": first, "last_name": last, "email": f"{username}@example.com", "time_zone": ZONE},
+            defaults={
+                "first_name": first,
+                "last_name": last,
+                "email": f"{username}@example.com",
+                "time_zone": ZONE,
+            },
         )
         if new:
             user.set_password(PASSWORD)

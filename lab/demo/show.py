@@ -25,7 +25,9 @@ def demo(stack: Stack, fleet: dict[str, Any], *, once: bool, tell: Callable[[dic
     from portal.inventory.cloud import cloud
     from portal.inventory.operations import sync_all
 
-    console.print(f"\n[bold]Patch Portal[/bold] is at [link={stack.url}]{stack.url}[/link]; sign in as", end=" ")
+    console.print(
+        f"\n[bold]Patch Portal[/bold] is at [link={stack.url}]{stack.url}[/link]; sign in as", end=" "
+    )
     console.print(", ".join(name for name, *_ in seed.PEOPLE), f"with the password {seed.PASSWORD}\n")
     seed.people()
     seed.accounts(fleet)
@@ -76,17 +78,27 @@ def _await_run(window):  # type: ignore[no-untyped-def]
         if run := seed.the_run(window):
             return run
         time.sleep(0.3)
-    raise SystemExit("script/demo: the workers planned no run within 60 s; see .state/logs/worker.log and beat.log.")
+    raise SystemExit(
+        "script/demo: the workers planned no run within 60 s; see .state/logs/worker.log and beat.log."
+    )
 
 
 def watch(run) -> None:  # type: ignore[no-untyped-def]
     """One bar per phase until the run is over."""
     from patching.states import RUN_OVER
 
-    columns = TextColumn("{task.description:<22}"), BarColumn(40), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(40),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     deadline = time.monotonic() + LIMIT_S
     with Progress(*columns, console=console, refresh_per_second=4) as progress:
-        bars = {name: progress.add_task(name, total=None, note="") for name in ("Started", "Checked", "Patched", "Cleaned up")}
+        bars = {
+            name: progress.add_task(name, total=None, note="")
+            for name in ("Started", "Checked", "Patched", "Cleaned up")
+        }
         while time.monotonic() < deadline:
             run.refresh_from_db()
             for name, (done, total, note) in phases(run).items():
@@ -144,8 +156,10 @@ def cells(row) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
     colours = {"good": "green", "needs": "yellow", "bad": "red", "busy": "blue", "unknown": "dim"}
     word, meaning = VERDICT_LOOKS.get(row.verdict, (row.get_state_display(), ""))
     colour = colours[meaning or ["bad", "needs", "busy", "unknown", "good"][rank(row)]]
-    kernel = row.kernel_before if row.kernel_before == row.kernel_after or not row.kernel_after else (
-        f"{row.kernel_before} → {row.kernel_after}"
+    kernel = (
+        row.kernel_before
+        if row.kernel_before == row.kernel_after or not row.kernel_after
+        else (f"{row.kernel_before} → {row.kernel_after}")
     )
     counts = ["" if n is None else str(n) for n in (row.updated_count, row.available_count)]
     return (row.asset.label, row.os_label, f"[{colour}]{word}[/{colour}]", kernel, *counts, row.reason)
@@ -165,5 +179,7 @@ def check(run) -> list[str]:  # type: ignore[no-untyped-def]
 
     failures = expectations.failures(run)
     if not failures:
-        console.print("[green]✓ Every expectation and invariant holds: nothing left tagged, every reason stored.[/green]")
+        console.print(
+            "[green]✓ Every expectation and invariant holds: nothing left tagged, every reason stored.[/green]"
+        )
     return failures

@@ -9,10 +9,12 @@ import structlog
 from django.db import transaction
 
 from aws.errors import CloudError
-from aws.ports import Cloud
+from aws.ports import INSTANCES_PER_COMMAND, STATES_GONE, Cloud, Instance
 from patching.engine import collect, marks, power, publish, send
-from patching.models import Run
+from patching.engine.places import for_each
+from patching.models import DispatchTarget, Run, Target
 from patching.operations import dispatches, results, runs, targets
+from patching.planner import batches, by_place
 from patching.states import (
     DISPATCH_IN_FLIGHT,
     IN_FLIGHT,
@@ -22,7 +24,9 @@ from patching.states import (
     TargetState,
     Verdict,
 )
+from portal.audit.models import AuditEvent
 from portal.audit.operations import Entry, record
+from portal.inventory.operations import refresh
 from portal.tagging.writer import write_due
 from portal.tags.queries import open_for_run
 
@@ -58,8 +62,6 @@ def _guarded(step: Callable[..., None], run: Run, *, cloud: Cloud, clock: Clock)
 @transaction.atomic
 def _tell_once(run: Run, sentence: str) -> None:
     """The same sentence is not repeated while it is the last one of the log."""
-    from portal.audit.models import AuditEvent
-
     last = AuditEvent.objects.filter(run_id=run.pk, kind="run.trouble").order_by("-pk").first()
     if last is None or last.summary != sentence:
         record(Entry("run.trouble", "run", str(run.pk), sentence, run_id=run.pk), by=None)
@@ -110,9 +112,11 @@ def check(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     if clock() < run.starts_at:
         first = _first_attempts(run)
         waiting = [pk for pk in waiting if pk in first]
-    if waiting:
-        publish.publish(run, cloud=cloud, now=clock())
-        _send(run, Phase.PRECHECK, waiting, cloud=cloud, clock=clock)
+    if waiting and run.state != RunState.HALTING:
+        try:
+            publish.publish(run, cloud=cloud, now=clock())
+        finally:  # where the documents stand, the checks go out all the same
+            _send(run, Phase.PRECHECK, waiting, cloud=cloud, clock=clock)
 
 
 def _first_attempts(run: Run) -> set[int]:
@@ -125,36 +129,37 @@ def _undispatched(run: Run, state: TargetState, phase: Phase) -> list[int]:
     return [row.pk for row in rows if not any(_same(d, row, phase) for d in row.dispatched.all())]
 
 
-def _same(dispatched, row, phase: Phase) -> bool:  # type: ignore[no-untyped-def]
+def _same(dispatched: DispatchTarget, row: Target, phase: Phase) -> bool:
     return dispatched.phase == phase and dispatched.attempt == row.attempt
 
 
 def _send(run: Run, phase: Phase, ids: list[int], *, cloud: Cloud, clock: Clock) -> None:
     """Claims and sends batch by batch, so that little is claimed that a crash could strand."""
-    for chunk in dispatches.batches(ids, dispatches.INSTANCES_PER_COMMAND):
-        if phase == Phase.PATCH:
-            reread(run, chunk, cloud=cloud, now=clock())
-        claim = dispatches.claim(run, phase, chunk, now=clock())
-        for dispatch in claim.dispatches:
-            send.send(dispatch, cloud=cloud, clock=clock)
-        if claim.why_not:
-            return
+    waiting = list(run.targets.filter(pk__in=ids))
+    chunks = [chunk for _, group in by_place(waiting) for chunk in batches(group, INSTANCES_PER_COMMAND)]
+    for_each(chunks, lambda chunk: _send_batch(run, phase, chunk, cloud=cloud, clock=clock))
 
 
-def reread(run: Run, ids: list[int], *, cloud: Cloud, now: datetime) -> None:
+def _send_batch(run: Run, phase: Phase, chunk: list[Target], *, cloud: Cloud, clock: Clock) -> None:
+    if phase == Phase.PATCH:
+        reread(chunk, cloud=cloud, now=clock())
+    claim = dispatches.claim(run, phase, [row.pk for row in chunk], now=clock())
+    for dispatch in claim.dispatches:
+        send.send(dispatch, cloud=cloud, clock=clock)
+
+
+def reread(chunk: list[Target], *, cloud: Cloud, now: datetime) -> None:
     """Foreign tags and power states are read again right before a batch is claimed; vanished hosts drop out."""
-    from portal.inventory.operations import refresh
-
-    rows = list(run.targets.filter(pk__in=ids))
-    for (account, region, _), group in dispatches.by_place(rows):
-        seen = {item.instance_id: item for item in cloud.ec2(account, region).describe([r.instance_id for r in group])}
-        refresh(instances=seen.values(), now=now)
-        for row in group:
-            _drop_absent(row, seen.get(row.instance_id), now)
+    place = chunk[0]
+    listed = cloud.ec2(place.account_id, place.region).describe([row.instance_id for row in chunk])
+    seen = {item.instance_id: item for item in listed}
+    refresh(instances=seen.values(), now=now)
+    for row in chunk:
+        _drop_absent(row, seen.get(row.instance_id), now)
 
 
-def _drop_absent(row, seen, now: datetime) -> None:  # type: ignore[no-untyped-def]
-    if seen is None or seen.state in {"terminated", "shutting-down"}:
+def _drop_absent(row: Target, seen: Instance | None, now: datetime) -> None:
+    if seen is None or seen.state in STATES_GONE:
         targets.move([row.pk], T.SKIPPED, now=now, code="gone", reason="The instance no longer exists.")
     elif seen.state != "running":
         reason = f"Somebody stopped it after its check: EC2 says {seen.state}."
@@ -165,7 +170,13 @@ def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """From the start on: tag what is ready, and send to what bears its tag."""
     if run.check_only:
         checked = list(run.targets.filter(state=T.READY).values_list("pk", flat=True))
-        targets.move(checked, T.DONE, now=clock(), code="checked", reason="It passed the pre-check; this run only checks.")
+        targets.move(
+            checked,
+            T.DONE,
+            now=clock(),
+            code="checked",
+            reason="It passed the pre-check; this run only checks.",
+        )
         return
     if run.state == RunState.HALTING or not run.starts_at <= clock() < run.cutoff_at:
         return
@@ -188,7 +199,9 @@ def _too_many_errors(run: Run, now: datetime) -> bool:
     policy = run.run_policy
     if bad < policy.stop_at_least or bad * 100 <= total * policy.stop_at_error_percent:
         return False
-    reason = f"{bad} of {total} servers failed, more than the {policy.stop_at_error_percent} % that are allowed."
+    reason = (
+        f"{bad} of {total} servers failed, more than the {policy.stop_at_error_percent} % that are allowed."
+    )
     runs.halt(run=run, by=None, reason=reason, now=now)
     return True
 
@@ -207,7 +220,9 @@ def expire(run: Run, *, cloud: Cloud, clock: Clock) -> None:
         for dispatch in run.dispatches.filter(state__in=DISPATCH_IN_FLIGHT):
             send.give_up(dispatch, "The window is over.", now=now)
         left = run.targets.exclude(state__in=TARGET_OVER).values_list("pk", flat=True)
-        targets.move(left, T.LOST, now=now, code="end_bound", reason="No answer came until long after the window.")
+        targets.move(
+            left, T.LOST, now=now, code="end_bound", reason="No answer came until long after the window."
+        )
 
 
 def clean_up(run: Run, *, cloud: Cloud, clock: Clock) -> None:

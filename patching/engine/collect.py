@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Min
@@ -11,6 +12,7 @@ from django.db.models import Min
 from aws.errors import Missing
 from aws.ports import Cloud, Command, Invocation
 from patching.documents.report import ReportUnreadable, parse_report, parse_result_line
+from patching.engine.places import for_each
 from patching.engine.send import LOOK_BACK, output_prefix
 from patching.models import Dispatch, DispatchTarget, Run
 from patching.operations import dispatches, results
@@ -20,22 +22,35 @@ from portal.evidence import store as evidence
 from portal.inventory.operations import clear_results_denied, mark_results_denied
 
 Clock = Callable[[], datetime]
-NEVER_RAN = {"Undeliverable", "DeliveryTimedOut", "Terminated", "Cancelled", "InvalidPlatform", "AccessDenied"}
+NEVER_RAN = {
+    "Undeliverable",
+    "DeliveryTimedOut",
+    "Terminated",
+    "Cancelled",
+    "InvalidPlatform",
+    "AccessDenied",
+}
 
 
 def sweep(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """One look at every command in flight; each place alone, so one broken account never hides another's results."""
     open_rows = run.dispatches.filter(state__in=[DispatchState.SENT, DispatchState.ADOPTED])
-    places = open_rows.values("account_id", "region", "document_name").annotate(since=Min("claimed_at")).order_by()
-    for place in places:
-        since = place.pop("since") - LOOK_BACK
-        commands = _commands(cloud, since, **place)
-        for dispatch in open_rows.filter(**place).select_related("run"):
-            _look(dispatch, commands, cloud=cloud, clock=clock)
     Run.objects.filter(pk=run.pk).update(swept_at=clock())
+    since = (open_rows.aggregate(first=Min("claimed_at"))["first"] or clock()) - LOOK_BACK
+
+    def look_at(place: tuple[str, str, str]) -> None:
+        account_id, region, document_name = place
+        commands = _commands(cloud, since, account_id, region, document_name)
+        here = {"account_id": account_id, "region": region, "document_name": document_name}
+        for dispatch in open_rows.filter(**here).select_related("run"):
+            _look(dispatch, commands, cloud=cloud, clock=clock)
+
+    for_each(list(open_rows.values_list("account_id", "region", "document_name").order_by().distinct()), look_at)
 
 
-def _commands(cloud: Cloud, since: datetime, account_id: str, region: str, document_name: str) -> list[Command]:
+def _commands(
+    cloud: Cloud, since: datetime, account_id: str, region: str, document_name: str
+) -> list[Command]:
     return list(cloud.ssm(account_id, region).list_commands(document_name=document_name, invoked_after=since))
 
 
@@ -43,7 +58,9 @@ def _look(dispatch: Dispatch, commands: list[Command], *, cloud: Cloud, clock: C
     ours = [command for command in commands if command.comment == dispatch.comment]
     completed = sum(command.completed_count for command in ours)
     if completed != dispatch.completed_seen:
-        seen = _collect(dispatch, [c.command_id for c in ours] or dispatch.command_ids, cloud=cloud, clock=clock)
+        seen = _collect(
+            dispatch, [c.command_id for c in ours] or dispatch.command_ids, cloud=cloud, clock=clock
+        )
         # A list that shows fewer than the count says is not consistent yet: it is read again.
         done = completed if seen >= completed else -1
         ids = [command.command_id for command in ours] or dispatch.command_ids
@@ -53,7 +70,10 @@ def _look(dispatch: Dispatch, commands: list[Command], *, cloud: Cloud, clock: C
 
 def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock: Clock) -> int:
     """Stores every terminal invocation that is not stored yet; returns how many terminal ones AWS showed."""
-    waiting = {row.target.instance_id: row for row in dispatch.rows.filter(collected_at=None).select_related("target")}
+    waiting = {
+        row.target.instance_id: row
+        for row in dispatch.rows.filter(collected_at=None).select_related("target")
+    }
     terminal = 0
     for command_id in command_ids:
         for invocation in cloud.ssm(dispatch.account_id, dispatch.region).list_invocations(command_id):
@@ -64,7 +84,9 @@ def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock:
     return terminal
 
 
-def _store(dispatch: Dispatch, row: DispatchTarget, invocation: Invocation, *, cloud: Cloud, now: datetime) -> None:
+def _store(
+    dispatch: Dispatch, row: DispatchTarget, invocation: Invocation, *, cloud: Cloud, now: datetime
+) -> None:
     text, source = _output(dispatch, invocation, cloud=cloud)
     report, missing = read(text, dispatch, invocation)
     if report is not None and report["status"] == "duplicate_running":
@@ -98,7 +120,7 @@ def _output(dispatch: Dispatch, invocation: Invocation, *, cloud: Cloud) -> tupl
     return full.output, "invocation"
 
 
-def read(text: str, dispatch: Dispatch, invocation: Invocation) -> tuple[dict | None, str]:  # type: ignore[type-arg]
+def read(text: str, dispatch: Dispatch, invocation: Invocation) -> tuple[dict[str, Any] | None, str]:
     """(report, why there is none). A report of another dispatch or instance is no report of this one."""
     try:
         report = parse_report(text)
@@ -153,5 +175,3 @@ def write_off_all(run: Run, *, now: datetime) -> None:
     """The end bound: whatever AWS never answered is closed with a reason."""
     for dispatch in run.dispatches.filter(state__in=[DispatchState.SENT, DispatchState.ADOPTED]):
         _write_off(dispatch, now)
-
-

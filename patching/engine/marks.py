@@ -69,5 +69,11 @@ def _want(run: Run, rows: Iterable[Target], key: str, value: str | None, reason:
     refs = [ref(row) for row in rows]
     if refs:
         want(
-            instances=refs, key=settings.TAG_KEYS[key], value=value, reason=reason, run_id=run.pk, by=None, now=now
+            instances=refs,
+            key=settings.TAG_KEYS[key],
+            value=value,
+            reason=reason,
+            run_id=run.pk,
+            by=None,
+            now=now,
         )

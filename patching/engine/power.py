@@ -9,10 +9,12 @@ from django.conf import settings
 
 from aws.errors import Ambiguous, CloudError, Throttled
 from aws.ports import Cloud, Ec2, Instance
+from patching.engine.places import for_each
 from patching.models import PowerHold, Run
 from patching.operations import power, targets
 from patching.planner import batches
 from patching.states import TARGET_OVER, HoldState, TargetState
+from portal.tags.models import InstanceRef
 from portal.tags.queries import latest
 from portal.tags.states import TagState
 
@@ -32,11 +34,14 @@ def wake(run: Run, *, now: datetime) -> None:
 
 def start(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """Starts what is wanted and bears its Wake tag; a crash in between leaves rows that say how far it came."""
-    wanted = list(_holds(run, HoldState.WANTED))
-    for (account, region), holds in _by_place(wanted).items():
-        for batch in batches(_tagged(run, holds), START_BATCH):
+
+    def start_at(place: tuple[str, str]) -> None:
+        for batch in batches(_tagged(run, wanted[place]), START_BATCH):
             power.count_start(batch, now=clock())
-            _start_batch(batch, cloud.ec2(account, region), clock=clock)
+            _start_batch(batch, cloud.ec2(*place), clock=clock)
+
+    wanted = _by_place(_holds(run, HoldState.WANTED))
+    for_each(wanted, start_at)
 
 
 def _holds(run: Run, *states: HoldState) -> Iterable[PowerHold]:
@@ -51,7 +56,7 @@ def _by_place(holds: Iterable[PowerHold]) -> dict[tuple[str, str], list[PowerHol
 
 
 def _tagged(run: Run, holds: list[PowerHold]) -> list[PowerHold]:
-    refs = [power.InstanceRef(h.asset.account.account_id, h.asset.region, h.asset.instance_id) for h in holds]
+    refs = [InstanceRef(h.asset.account.account_id, h.asset.region, h.asset.instance_id) for h in holds]
     changes = latest(settings.TAG_KEYS["wake"], refs)
     return [h for h in holds if _verified(changes.get(h.asset.instance_id), str(run.pk))]
 
@@ -76,18 +81,23 @@ def _start_batch(holds: list[PowerHold], ec2: Ec2, *, clock: Clock) -> None:
 
 def watch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """Started hosts go on to their check once Systems Manager sees them, or are given up with a reason."""
-    for (account, region), holds in _by_place(_holds(run, HoldState.STARTING)).items():
-        ids = [hold.asset.instance_id for hold in holds]
-        seen = {item.instance_id: item for item in cloud.ec2(account, region).describe(ids)}
-        nodes = cloud.ssm(account, region).managed_nodes()
+
+    def watch_at(place: tuple[str, str]) -> None:
+        seen = _seen(cloud.ec2(*place), starting[place])
+        nodes = cloud.ssm(*place).managed_nodes()
         reachable = {node.instance_id for node in nodes if node.ping_status == "Online"}
-        for hold in holds:
-            _watch_one(hold, seen.get(hold.asset.instance_id), reachable, cloud=cloud, clock=clock)
+        for hold in starting[place]:
+            _watch_one(hold, seen.get(hold.asset.instance_id), reachable, clock=clock)
+
+    starting = _by_place(_holds(run, HoldState.STARTING))
+    for_each(starting, watch_at)
 
 
-def _watch_one(
-    hold: PowerHold, seen: Instance | None, reachable: set[str], *, cloud: Cloud, clock: Clock
-) -> None:
+def _seen(ec2: Ec2, holds: list[PowerHold]) -> dict[str, Instance]:
+    return {item.instance_id: item for item in ec2.describe([hold.asset.instance_id for hold in holds])}
+
+
+def _watch_one(hold: PowerHold, seen: Instance | None, reachable: set[str], *, clock: Clock) -> None:
     now = clock()
     if seen and seen.state == "running" and seen.instance_id in reachable:
         power.online(hold, seen.launch_time, now=now)
@@ -95,7 +105,9 @@ def _watch_one(
         up = seen is not None and seen.state in UP
         said = "Systems Manager never saw it" if up else f"EC2 says {seen.state if seen else 'it is gone'}"
         launched = seen.launch_time if seen else None
-        power.failed(hold, f"It was started ahead, but {said} in time.", started=up, launch_time=launched, now=now)
+        power.failed(
+            hold, f"It was started ahead, but {said} in time.", started=up, launch_time=launched, now=now
+        )
     elif seen and seen.state == "stopped" and hold.attempts < MAX_STARTS:
         PowerHold.objects.filter(pk=hold.pk, state=HoldState.STARTING).update(state=HoldState.WANTED)
 
@@ -120,10 +132,15 @@ def release(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     for hold in holds:
         if not power.releasing(hold):
             power.settle(hold, HoldState.KEPT, reason="Another run still needs it.", now=clock())
-    for (account, region), rows in _by_place(_holds(run, HoldState.RELEASING)).items():
-        seen = {i.instance_id: i for i in cloud.ec2(account, region).describe([h.asset.instance_id for h in rows])}
-        for hold in rows:
-            _release_one(hold, seen.get(hold.asset.instance_id), cloud.ec2(account, region), clock=clock)
+
+    def release_at(place: tuple[str, str]) -> None:
+        ec2 = cloud.ec2(*place)
+        seen = _seen(ec2, releasing[place])
+        for hold in releasing[place]:
+            _release_one(hold, seen.get(hold.asset.instance_id), ec2, clock=clock)
+
+    releasing = _by_place(_holds(run, HoldState.RELEASING))
+    for_each(releasing, release_at)
 
 
 def _release_one(hold: PowerHold, seen: Instance | None, ec2: Ec2, *, clock: Clock) -> None:
@@ -133,7 +150,12 @@ def _release_one(hold: PowerHold, seen: Instance | None, ec2: Ec2, *, clock: Clo
         power.settle(hold, HoldState.KEPT, reason=why, now=clock())
     else:
         ec2.stop_instances([hold.asset.instance_id])
-        power.settle(hold, HoldState.RELEASED, reason="It was stopped before the run, so it is stopped again.", now=clock())
+        power.settle(
+            hold,
+            HoldState.RELEASED,
+            reason="It was stopped before the run, so it is stopped again.",
+            now=clock(),
+        )
 
 
 def _taken_over(hold: PowerHold, seen: Instance) -> str:
@@ -148,5 +170,3 @@ def waiting(run: Run) -> bool:
     """Whether any host of this run is still to be started, watched or stopped."""
     open_states = [HoldState.WANTED, HoldState.STARTING, HoldState.HELD, HoldState.RELEASING]
     return run.power_holds.filter(state__in=open_states).exists()
-
-

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from aws.ports import Cloud
 from patching.documents.assemble import document
+from patching.engine.places import for_each
 from patching.models import PublishedDocument, Run
 from patching.states import Phase
 
@@ -13,14 +15,20 @@ from patching.states import Phase
 def publish(run: Run, *, cloud: Cloud, now: datetime) -> None:
     """Idempotent: a document whose hash stands in the table is not touched. Raises CloudError."""
     places = run.targets.values_list("account_id", "region", "platform").order_by().distinct()
-    for account, region, platform in places:
-        for phase in Phase.values:
-            publish_one(account, region, phase, platform, cloud=cloud, now=now)
+    for_each(
+        list(places),
+        lambda place: _publish_both(*place, cloud=cloud, now=now),
+    )
 
 
-def publish_one(account: str, region: str, phase: str, platform: str, *, cloud: Cloud, now: datetime) -> None:
-    wanted = document(phase, platform)  # type: ignore[arg-type]
-    place = {"account_id": account, "region": region, "name": wanted.name}
+def _publish_both(account: str, region: str, platform: str, *, cloud: Cloud, now: datetime) -> None:
+    for phase in Phase.values:
+        publish_one(account, region, platform, phase, cloud=cloud, now=now)
+
+
+def publish_one(account: str, region: str, platform: str, phase: str, *, cloud: Cloud, now: datetime) -> None:
+    wanted = document(phase, platform)
+    place: dict[str, Any] = {"account_id": account, "region": region, "name": wanted.name}
     if PublishedDocument.objects.filter(**place, content_hash=wanted.sha256).exists():
         return
     version = cloud.ssm(account, region).publish_document(wanted.name, wanted.content_yaml)

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from aws.errors import Ambiguous, CloudError, Missing, Refused, Throttled
 from aws.ports import Cloud, SendRequest
+from patching.engine.places import for_each
 from patching.models import Dispatch, Run, Target
 from patching.operations import dispatches, targets
 from patching.states import DispatchState, Phase, TargetState
@@ -94,7 +95,9 @@ def _guilty(dispatch: Dispatch, error: CloudError, *, cloud: Cloud) -> dict[str,
     except CloudError:
         return {}
     absent = [item for item in dispatch.instance_ids if item not in known]
-    return dict.fromkeys(absent, "Systems Manager no longer knows this instance: stopped, or its agent is gone.")
+    return dict.fromkeys(
+        absent, "Systems Manager no longer knows this instance: stopped, or its agent is gone."
+    )
 
 
 def recover(run: Run, *, cloud: Cloud, clock: Clock) -> None:
@@ -103,20 +106,25 @@ def recover(run: Run, *, cloud: Cloud, clock: Clock) -> None:
         if dispatch.tries == 0:
             dispatches.mark_unsent(dispatch, reason="no worker called AWS in time")
         else:
-            dispatches.mark_unknown(dispatch, now=clock(), reason="the worker stopped while it waited for AWS")
+            dispatches.mark_unknown(
+                dispatch, now=clock(), reason="the worker stopped while it waited for AWS"
+            )
     look_for(run.dispatches.filter(state=DispatchState.UNKNOWN), cloud=cloud, clock=clock)
-    for dispatch in run.dispatches.filter(state=DispatchState.CLAIMED):
-        resend(dispatch, cloud=cloud, clock=clock)
+    waiting = list(run.dispatches.filter(state=DispatchState.CLAIMED))
+    for_each(waiting, lambda dispatch: resend(dispatch, cloud=cloud, clock=clock))
 
 
 def look_for(unknown: Iterable[Dispatch], *, cloud: Cloud, clock: Clock) -> None:
     """Adopts what AWS accepted; what it does not show after the settle time is sent again."""
-    for dispatch in unknown:
+
+    def look(dispatch: Dispatch) -> None:
         found = find(dispatch, cloud=cloud)
         if found:
             dispatches.mark_sent(dispatch, found, now=clock(), adopted=True)
         elif settled(dispatch, clock()):
             resend(dispatch, cloud=cloud, clock=clock)
+
+    for_each(list(unknown), look)
 
 
 def settled(dispatch: Dispatch, now: datetime) -> bool:

@@ -19,7 +19,13 @@ from patching.states import DISPATCH_IN_FLIGHT, IN_FLIGHT, DispatchState, Phase,
 from portal.audit.operations import Entry, record
 from portal.inventory.models import Asset
 
-CLOSED_TO_SENDING = {RunState.HALTING, RunState.HALTED, RunState.CANCELLED, RunState.FINISHED, RunState.MISSED}
+CLOSED_TO_SENDING = {
+    RunState.HALTING,
+    RunState.HALTED,
+    RunState.CANCELLED,
+    RunState.FINISHED,
+    RunState.MISSED,
+}
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,11 @@ def claim(run: Run, phase: Phase, ids: Iterable[int], *, now: datetime) -> Claim
     if why_not := closed(run, pause, phase, now):
         return Claim(why_not=why_not)
     chosen = _admitted(run, phase, _locked_targets(ids), now)
-    made = []
+    made: list[Dispatch] = []
     for (account, region, platform), group in by_place(chosen):
         document = _document(account, region, phase, platform)
+        if document is None:
+            continue  # not published there yet, e.g. its account refuses us: these wait, the others go
         made += [_insert(run, phase, document, chunk, now) for chunk in batches(group, INSTANCES_PER_COMMAND)]
     return Claim(dispatches=tuple(made))
 
@@ -101,25 +109,31 @@ def _without_exempt(run: Run, rows: list[Target], now: datetime) -> list[Target]
         if reason := exempt.get(row.asset_id):
             targets.move([row.pk], TargetState.SKIPPED, now=now, code=reason.code, reason=reason.sentence)
         elif row.asset.gone_at:
-            targets.move([row.pk], TargetState.SKIPPED, now=now, code="gone", reason="The instance no longer exists.")
+            targets.move(
+                [row.pk], TargetState.SKIPPED, now=now, code="gone", reason="The instance no longer exists."
+            )
     return [row for row in rows if row.asset_id not in exempt and not row.asset.gone_at]
 
 
 def _busy_clusters(rows: list[Target]) -> set[str]:
     names = {row.cluster for row in rows if row.cluster}
-    return set(Target.objects.filter(cluster__in=names, state__in=IN_FLIGHT).values_list("cluster", flat=True))
+    return set(
+        Target.objects.filter(cluster__in=names, state__in=IN_FLIGHT).values_list("cluster", flat=True)
+    )
 
 
-def _document(account: str, region: str, phase: Phase, platform: str) -> PublishedDocument:
+def _document(account: str, region: str, phase: Phase, platform: str) -> PublishedDocument | None:
     name = document_name(phase, platform)
-    return PublishedDocument.objects.get(account_id=account, region=region, name=name)
+    return PublishedDocument.objects.filter(account_id=account, region=region, name=name).first()
 
 
 def document_name(phase: Phase, platform: str) -> str:
     return f"PatchPortal-{Phase(phase).name.title()}-{platform.title()}"
 
 
-def _insert(run: Run, phase: Phase, document: PublishedDocument, rows: list[Target], now: datetime) -> Dispatch:
+def _insert(
+    run: Run, phase: Phase, document: PublishedDocument, rows: list[Target], now: datetime
+) -> Dispatch:
     dispatch = Dispatch.objects.create(
         run=run,
         phase=phase,

@@ -13,7 +13,8 @@ from patching.models import PowerHold, Run, Target
 from patching.operations import targets
 from patching.states import HoldState, TargetState
 from portal.audit.operations import Entry, record
-from portal.tags.operations import InstanceRef, want
+from portal.tags.models import InstanceRef
+from portal.tags.operations import want
 
 NEEDED = [HoldState.WANTED, HoldState.STARTING, HoldState.HELD]
 
@@ -54,7 +55,9 @@ def online(hold: PowerHold, launch_time: datetime | None, *, now: datetime) -> N
 
 
 @transaction.atomic
-def failed(hold: PowerHold, reason: str, *, started: bool, launch_time: datetime | None, now: datetime) -> None:
+def failed(
+    hold: PowerHold, reason: str, *, started: bool, launch_time: datetime | None, now: datetime
+) -> None:
     """It cannot be patched. If it was started all the same, the hold stays and the clean-up stops it again."""
     state = HoldState.HELD if started else HoldState.FAILED
     PowerHold.objects.filter(pk=hold.pk).update(state=state, reason=reason, launch_time=launch_time)
@@ -64,7 +67,9 @@ def failed(hold: PowerHold, reason: str, *, started: bool, launch_time: datetime
 
 
 def _target_ids(hold: PowerHold) -> list[int]:
-    return list(Target.objects.filter(run_id=hold.run_id, asset_id=hold.asset_id).values_list("pk", flat=True))
+    return list(
+        Target.objects.filter(run_id=hold.run_id, asset_id=hold.asset_id).values_list("pk", flat=True)
+    )
 
 
 @transaction.atomic
@@ -91,5 +96,10 @@ def _take_mark_away(hold: PowerHold, now: datetime) -> None:
     place = InstanceRef(hold.asset.account.account_id, hold.asset.region, hold.asset.instance_id)
     want(
         instances=[place],
-        key=settings.TAG_KEYS["wake"], value=None, reason="The run is over for it", run_id=hold.run_id, by=None, now=now,
+        key=settings.TAG_KEYS["wake"],
+        value=None,
+        reason="The run is over for it",
+        run_id=hold.run_id,
+        by=None,
+        now=now,
     )  # fmt: skip

@@ -41,7 +41,9 @@ def store(row: DispatchTarget, outcome: Outcome, *, now: datetime) -> None:
     row.status, row.status_details = outcome.status, outcome.status_details
     row.collected_at, row.no_report_reason = now, outcome.missing
     row.save()
-    target = Target.objects.select_for_update(of=("self",)).select_related("asset", "run").get(pk=row.target_id)
+    target = (
+        Target.objects.select_for_update(of=("self",)).select_related("asset", "run").get(pk=row.target_id)
+    )
     if outcome.report is not None:
         _keep_report(row, target, outcome, now)
     if row.phase == Phase.PRECHECK:
@@ -85,13 +87,17 @@ def _after_check(target: Target, outcome: Outcome, now: datetime) -> None:
 def _checked_again_at_start(target: Target, now: datetime) -> bool:
     """Before the start only harmless fixes are allowed; what they could not mend gets one more check with all."""
     run = target.run
-    return now < run.starts_at and not run.check_only and target.attempt == 1 and run.run_policy.fixes == "all"
+    return (
+        now < run.starts_at and not run.check_only and target.attempt == 1 and run.run_policy.fixes == "all"
+    )
 
 
 def _why_blocked(report: dict[str, Any]) -> tuple[str, str]:
     """The host's own error first, then what its repairs came to."""
     error = report["error"] or {"code": "check_failed", "detail": "The pre-check did not end as ready."}
-    tried = [check["fix"]["detail"] for check in report["checks"] if check["fix"]["tried"] and not check["ok"]]
+    tried = [
+        check["fix"]["detail"] for check in report["checks"] if check["fix"]["tried"] and not check["ok"]
+    ]
     return error["code"], " ".join([error["detail"], *tried])
 
 
@@ -115,8 +121,12 @@ def _after_patch(target: Target, outcome: Outcome, now: datetime) -> None:
     target.refresh_from_db()
     _current_state(target, judgement, outcome.report, now)
     if judgement.agreement in {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED}:
-        summary = f"{target.asset.label}: Systems Manager says {outcome.status_details}, the host says otherwise. {judgement.reason}"
-        record(Entry("target.disagreement", "asset", str(target.asset_id), summary, run_id=target.run_id), by=None)
+        said = f"Systems Manager says {outcome.status_details}, the host says otherwise"
+        summary = f"{target.asset.label}: {said}. {judgement.reason}"
+        record(
+            Entry("target.disagreement", "asset", str(target.asset_id), summary, run_id=target.run_id),
+            by=None,
+        )
 
 
 def evidence(target: Target, outcome: Outcome) -> Evidence:
@@ -160,7 +170,9 @@ def _package_changes(target: Target, report: dict[str, Any]) -> None:
     )
 
 
-def _current_state(target: Target, judgement: Judgement, report: dict[str, Any] | None, now: datetime) -> None:
+def _current_state(
+    target: Target, judgement: Judgement, report: dict[str, Any] | None, now: datetime
+) -> None:
     state, _ = AssetPatchState.objects.get_or_create(asset_id=target.asset_id)
     remember(state, target)
     state.last_verdict = judgement.verdict

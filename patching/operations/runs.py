@@ -27,7 +27,7 @@ BEFORE_SENDING = (
 
 def plan_due(*, now: datetime) -> list[Run]:
     """Makes the runs of every active window that start within its planning horizon. Idempotent."""
-    made = []
+    made: list[Run] = []
     for window in Window.objects.filter(active=True):
         try:
             made += _plan_window(window, now)
@@ -39,7 +39,7 @@ def plan_due(*, now: datetime) -> list[Run]:
 def _plan_window(window: Window, now: datetime) -> list[Run]:
     open_since = now - timedelta(minutes=window.duration_minutes - window.cutoff_minutes)
     horizon = now + timedelta(seconds=window.run_policy.plan_ahead_s)
-    made = []
+    made: list[Run] = []
     for starts_at in window.recurrence.after(max(open_since, window.created_at)):
         if starts_at > horizon:
             return made
@@ -75,14 +75,18 @@ def plan_occurrence(window: Window, starts_at: datetime, *, now: datetime) -> Ru
 def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) -> Plan:
     """Makes the targets anew while the run is still planned. Called inside a transaction that holds the run."""
     if assets is None:
-        assets = enrolled(run.window) if run.window else [t.asset for t in run.targets.select_related("asset__account")]
-    assets = {asset.pk: asset for asset in assets}
+        assets = (
+            enrolled(run.window)
+            if run.window
+            else [t.asset for t in run.targets.select_related("asset__account")]
+        )
+    by_pk = {asset.pk: asset for asset in assets}
     late_ids = late(run.window, run.starts_at) if run.window else set()
-    plan = plan_for(assets.values(), run.starts_at, run.ends_at, late_ids)
+    plan = plan_for(by_pk.values(), run.starts_at, run.ends_at, late_ids)
     run.targets.all().delete()
-    rows = [_target(run, assets[item.asset_id], now) for item in plan.included]
+    rows = [_target(run, by_pk[item.asset_id], now) for item in plan.included]
     for left in plan.left_out:
-        row = _target(run, assets[left.candidate.asset_id], now)
+        row = _target(run, by_pk[left.candidate.asset_id], now)
         row.state, row.reason_code, row.reason = TargetState.SKIPPED, left.code, left.sentence
         row.cleaned_at = now
         rows.append(row)
@@ -134,7 +138,8 @@ def start_now(
         replan(run, now=now, assets=chosen)
         kind = "pre-check" if check_only else "run"
         record(
-            Entry("run.planned", "run", str(run.pk), f"Started a {kind} by hand: {run.name}", run_id=run.pk), by=by
+            Entry("run.planned", "run", str(run.pk), f"Started a {kind} by hand: {run.name}", run_id=run.pk),
+            by=by,
         )
     return run
 
@@ -147,10 +152,14 @@ def halt(*, run: Run, by: User | None, reason: str, now: datetime) -> Run:
     with transaction.atomic():
         locked = lock(run)
         if locked.state in RUN_OVER or locked.state == RunState.HALTING:
-            raise Conflict(f"This run is {RunState(locked.state).label.lower()} already; there is nothing to halt.")
+            raise Conflict(
+                f"This run is {RunState(locked.state).label.lower()} already; there is nothing to halt."
+            )
         enter(locked, RunState.HALTING, now=now, reason=reason, by=by, summary=f"Halted: {reason}")
         waiting = locked.targets.filter(state__in=BEFORE_SENDING).values_list("pk", flat=True)
-        targets.move(waiting, TargetState.HALTED, now=now, code="halted", reason=f"The run was halted: {reason}", by=by)
+        targets.move(
+            waiting, TargetState.HALTED, now=now, code="halted", reason=f"The run was halted: {reason}", by=by
+        )
     return locked
 
 
@@ -164,7 +173,9 @@ def cancel(*, run: Run, by: User, reason: str, now: datetime) -> Run:
             raise Conflict("The run has begun; halt it instead.")
         enter(locked, RunState.CANCELLED, now=now, reason=reason, by=by, summary=f"Cancelled: {reason}")
         waiting = locked.targets.filter(state=TargetState.PLANNED).values_list("pk", flat=True)
-        targets.move(waiting, TargetState.SKIPPED, now=now, code="cancelled", reason="The run was cancelled.", by=by)
+        targets.move(
+            waiting, TargetState.SKIPPED, now=now, code="cancelled", reason="The run was cancelled.", by=by
+        )
         locked.targets.update(cleaned_at=now)
     return locked
 
@@ -183,7 +194,9 @@ def lock(run: Run) -> Run:
     return Run.objects.select_for_update().get(pk=run.pk)
 
 
-def enter(run: Run, to: RunState, *, now: datetime, summary: str, reason: str = "", by: User | None = None) -> None:
+def enter(
+    run: Run, to: RunState, *, now: datetime, summary: str, reason: str = "", by: User | None = None
+) -> None:
     """One move of a locked run, with its audit event. Raises Denied where the table has no such move."""
     if to not in RUN_STATES[RunState(run.state)].moves:
         raise Denied(f"A run that is {RunState(run.state).label.lower()} cannot become {to.label.lower()}.")
@@ -192,6 +205,7 @@ def enter(run: Run, to: RunState, *, now: datetime, summary: str, reason: str = 
     why = {"reason": reason} if reason else {}
     Run.objects.filter(pk=run.pk).update(state=to, next_look_at=now, **begun, **over, **why)
     record(
-        Entry(f"run.{to.value}", "run", str(run.pk), summary, run_id=run.pk, detail={"from": run.state}), by=by
+        Entry(f"run.{to.value}", "run", str(run.pk), summary, run_id=run.pk, detail={"from": run.state}),
+        by=by,
     )
     run.refresh_from_db()

@@ -20,7 +20,13 @@ def sources(to: TargetState) -> list[str]:
 
 @transaction.atomic
 def move(
-    ids: Iterable[int], to: TargetState, *, now: datetime, code: str = "", reason: str = "", by: User | None = None
+    ids: Iterable[int],
+    to: TargetState,
+    *,
+    now: datetime,
+    code: str = "",
+    reason: str = "",
+    by: User | None = None,
 ) -> list[int]:
     """Moves those that may go there and returns their ids; the others were moved by somebody else and stay."""
     rows = list(

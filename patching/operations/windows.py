@@ -23,7 +23,8 @@ from portal.access.rules import Conflict, check_role
 from portal.access.states import Role
 from portal.audit.operations import Entry, record, record_all
 from portal.inventory.models import Asset
-from portal.tags.operations import InstanceRef, want
+from portal.tags.models import InstanceRef
+from portal.tags.operations import want
 
 
 @transaction.atomic
@@ -74,7 +75,10 @@ def edit(*, window: Window, changes: Mapping[str, Any], by: User, now: datetime)
     check_policy(window.policy)
     window.save()
     detail = {field: str(value) for field, value in changes.items()}
-    record(Entry("window.changed", "window", str(window.pk), f"Changed the window {window.name}", detail=detail), by=by)
+    record(
+        Entry("window.changed", "window", str(window.pk), f"Changed the window {window.name}", detail=detail),
+        by=by,
+    )
     return window
 
 
@@ -95,7 +99,9 @@ def enrol(*, assets: Sequence[Asset], window: Window, by: User, now: datetime) -
         with transaction.atomic():
             return _enrol(assets, window, by, now)
     except IntegrityError as error:
-        raise Conflict("Somebody enrolled one of these servers at the same moment. Reload and look again.") from error
+        raise Conflict(
+            "Somebody enrolled one of these servers at the same moment. Reload and look again."
+        ) from error
 
 
 def _enrol(assets: Sequence[Asset], window: Window, by: User, now: datetime) -> dict[int, Window | None]:
@@ -106,7 +112,8 @@ def _enrol(assets: Sequence[Asset], window: Window, by: User, now: datetime) -> 
     Enrolment.objects.bulk_create(Enrolment(asset=asset, window=window, by=by, since=now) for asset in locked)
     _want(locked, window.slug, f"Enrolled in {window.name}", by, now)
     record_all(
-        (_entry(asset, "asset.enrolled", f"{asset.label} is enrolled in {window.name}") for asset in locked), by=by
+        (_entry(asset, "asset.enrolled", f"{asset.label} is enrolled in {window.name}") for asset in locked),
+        by=by,
     )
     return {asset.pk: before.get(asset.pk) for asset in locked}
 

@@ -41,7 +41,10 @@ def candidate(asset: Asset, *, late_ids: frozenset[int] | set[int] = frozenset()
 
 
 def plan_for(
-    assets: Iterable[Asset], starts_at: datetime, ends_at: datetime, late_ids: frozenset[int] | set[int] = frozenset()
+    assets: Iterable[Asset],
+    starts_at: datetime,
+    ends_at: datetime,
+    late_ids: frozenset[int] | set[int] = frozenset(),
 ) -> Plan:
     """The plan for these assets in [starts_at, ends_at)."""
     assets = list(assets)

@@ -80,14 +80,20 @@ class Progress:
 
 def progress(run: Run, targets: QuerySet[Target] | None = None) -> Progress:
     """One grouped query; pass `targets` narrowed by visible_to for anybody who does not see the whole run."""
-    rows = (run.targets if targets is None else targets).order_by().values("state", "verdict").annotate(n=Count("pk"))
+    rows = (
+        (run.targets if targets is None else targets)
+        .order_by()
+        .values("state", "verdict")
+        .annotate(n=Count("pk"))
+    )
     counts = Progress()
     for row in rows:
-        _add(counts, row["state"], row["verdict"], row["n"])
+        count_into(counts, row["state"], row["verdict"], row["n"])
     return counts
 
 
-def _add(counts: Progress, state: str, verdict: str, n: int) -> None:
+def count_into(counts: Progress, state: str, verdict: str, n: int) -> None:
+    """Adds `n` targets of this state and verdict to the counts."""
     counts.total += n
     counts.states[state] = counts.states.get(state, 0) + n
     if verdict:

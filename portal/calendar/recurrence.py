@@ -42,7 +42,7 @@ class Recurrence:
 
 
 def to_utc(local: datetime, zone: str) -> datetime:
-    """Wall time to UTC. A time in the spring gap becomes the same length after the change; in autumn the first counts."""
+    """Wall time to UTC. A time in the spring gap moves behind the change; of a doubled one the first counts."""
     aware = local.replace(tzinfo=ZoneInfo(zone), fold=0)
     return aware.astimezone(UTC)
 

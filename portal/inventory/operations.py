@@ -65,7 +65,10 @@ def store(
     """Upserts what was listed and keeps what vanished as gone; the listing must be complete."""
     known = {asset.instance_id: asset for asset in Asset.objects.filter(account=account, region=region)}
     present = [item for item in instances if item.state not in STATES_GONE]
-    rows = [asset_from(account, item, nodes.get(item.instance_id), known.get(item.instance_id), now) for item in present]
+    rows = [
+        asset_from(account, item, nodes.get(item.instance_id), known.get(item.instance_id), now)
+        for item in present
+    ]
     Asset.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -74,7 +77,9 @@ def store(
         batch_size=1000,
     )
     here = {item.instance_id for item in present}
-    vanished = [asset.pk for asset in known.values() if asset.instance_id not in here and asset.gone_at is None]
+    vanished = [
+        asset.pk for asset in known.values() if asset.instance_id not in here and asset.gone_at is None
+    ]
     Asset.objects.filter(pk__in=vanished).update(gone_at=now, state="terminated")
 
 
@@ -158,13 +163,22 @@ def clear_results_denied(*, asset_ids: Iterable[int], now: datetime) -> None:
 
 @transaction.atomic
 def add_account(
-    *, account_id: str, name: str, role_name: str, external_id: str, regions: list[str], by: User, now: datetime
+    *,
+    account_id: str,
+    name: str,
+    role_name: str,
+    external_id: str,
+    regions: list[str],
+    by: User,
+    now: datetime,
 ) -> Account:
     """Connects an account; admins only. Whether the role works is told by `try_account`."""
     check_role(by, Role.ADMIN)
     check_account_fields(account_id, role_name, regions)
     if Account.objects.filter(account_id=account_id).exists():
-        raise Invalid(f"The account {account_id} is connected already; open it to change it.", field="account_id")
+        raise Invalid(
+            f"The account {account_id} is connected already; open it to change it.", field="account_id"
+        )
     account = Account.objects.create(
         account_id=account_id, name=name.strip() or account_id, role_name=role_name,
         external_id=external_id.strip(), regions=regions,
@@ -194,8 +208,12 @@ def try_account(account: Account, *, cloud: Cloud) -> list[tuple[str, bool, str]
         return results
     for region in account.regions:
         ec2, ssm = cloud.ec2(account.account_id, region), cloud.ssm(account.account_id, region)
-        results.append(_tried(f"Read instances in {region}", lambda ec2=ec2: next(iter(ec2.describe_instances()), None)))  # type: ignore[misc]
-        results.append(_tried(f"Read Systems Manager in {region}", lambda ssm=ssm: next(iter(ssm.managed_nodes()), None)))  # type: ignore[misc]
+        results.append(
+            _tried(f"Read instances in {region}", lambda ec2=ec2: next(iter(ec2.describe_instances()), None))
+        )
+        results.append(
+            _tried(f"Read Systems Manager in {region}", lambda ssm=ssm: next(iter(ssm.managed_nodes()), None))
+        )
     return results
 
 

@@ -49,9 +49,13 @@ def known_platform(node: ManagedNode) -> bool:
 def check_account_fields(account_id: str, role_name: str, regions: list[str]) -> None:
     """Raises Invalid for what AWS could never accept."""
     if not re.fullmatch(r"\d{12}", account_id):
-        raise Invalid(f"The account id {account_id!r} is not 12 digits, e.g. 111122223333.", field="account_id")
+        raise Invalid(
+            f"The account id {account_id!r} is not 12 digits, e.g. 111122223333.", field="account_id"
+        )
     if not re.fullmatch(r"[\w+=,.@-]{1,64}", role_name):
-        raise Invalid(f"The role name {role_name!r} is not a role's name, e.g. PatchPortal.", field="role_name")
+        raise Invalid(
+            f"The role name {role_name!r} is not a role's name, e.g. PatchPortal.", field="role_name"
+        )
     for region in regions:
         if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
             raise Invalid(f"{region!r} is not a region, e.g. eu-central-1.", field="regions")

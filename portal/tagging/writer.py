@@ -13,8 +13,7 @@ from aws.errors import AccessRefused, Ambiguous, CloudError, Missing, Refused, T
 from aws.ports import TAGGED_RESOURCES_PER_CALL, Cloud, Ec2
 from portal.audit.operations import Entry, record
 from portal.tags.models import TagChange
-from portal.tags.operations import OPEN
-from portal.tags.states import TagState
+from portal.tags.states import OPEN, TagState
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 20
@@ -110,7 +109,10 @@ def _gone(rows: list[TagChange], *, now: datetime) -> None:
 def _without_missing(rows: list[TagChange], error: Missing, *, cloud: Cloud, now: datetime) -> None:
     """One bad id refuses the whole call: it is sorted out, the others are written at once."""
     row = rows[0]
-    alive = {item.instance_id for item in cloud.ec2(row.account_id, row.region).describe([r.instance_id for r in rows])}
+    alive = {
+        item.instance_id
+        for item in cloud.ec2(row.account_id, row.region).describe([r.instance_id for r in rows])
+    }
     named = set(error.ids) or {r.instance_id for r in rows if r.instance_id not in alive}
     _gone([r for r in rows if r.instance_id in named], now=now)
     rest = [r for r in rows if r.instance_id not in named]
@@ -163,4 +165,6 @@ def _entry(row: TagChange, count: int, state: TagState, error: str) -> Entry:
     summary = f"Tags: {what} {servers} in {row.account_id} {row.region}"
     if state == TagState.FAILED:
         summary = f"Tags: could not {what.replace('removed', 'remove')} {servers}. {error}"
-    return Entry(f"tag.{state.value}", "tag", row.key[:64], summary, run_id=row.run_id, detail={"reason": row.reason})
+    return Entry(
+        f"tag.{state.value}", "tag", row.key[:64], summary, run_id=row.run_id, detail={"reason": row.reason}
+    )

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db import models
 
 from portal.tags.states import TagState
+
+
+@dataclass(frozen=True)
+class InstanceRef:
+    """Where an instance lives; tags know no assets."""
+
+    account_id: str
+    region: str
+    instance_id: str
 
 
 class TagChange(models.Model):
@@ -35,7 +46,9 @@ class TagChange(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["due_at"], name="tagchange_due", condition=models.Q(state__in=["wanted", "writing"])),
+            models.Index(
+                fields=["due_at"], name="tagchange_due", condition=models.Q(state__in=["wanted", "writing"])
+            ),
             models.Index(fields=["run_id"], name="tagchange_run"),
             models.Index(fields=["account_id", "instance_id", "key", "-id"], name="tagchange_instance"),
         ]

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q
 
 from portal.access.models import User
 from portal.audit.operations import PORTAL
-from portal.tags.models import TagChange
-from portal.tags.states import TagState
-
-OPEN = (TagState.WANTED, TagState.WRITING)
-
-
-@dataclass(frozen=True)
-class InstanceRef:
-    """Where an instance lives; tags know no assets."""
-
-    account_id: str
-    region: str
-    instance_id: str
+from portal.tags.models import InstanceRef, TagChange
+from portal.tags.states import OPEN, TagState
 
 
 def want(
@@ -39,7 +27,9 @@ def want(
     refs = list({(ref.account_id, ref.instance_id): ref for ref in instances}.values())
     if not refs:
         return
-    TagChange.objects.filter(_same(refs), key=key, state__in=OPEN).update(state=TagState.REPLACED, finished_at=now)
+    TagChange.objects.filter(_same(refs), key=key, state__in=OPEN).update(
+        state=TagState.REPLACED, finished_at=now
+    )
     TagChange.objects.bulk_create(
         TagChange(
             account_id=ref.account_id,

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from portal.tags.models import TagChange
-from portal.tags.operations import OPEN, InstanceRef
-from portal.tags.states import TagState
+from portal.tags.models import InstanceRef, TagChange
+from portal.tags.states import OPEN, TagState
 
 
 def latest(key: str, refs: Iterable[InstanceRef]) -> dict[str, TagChange]:

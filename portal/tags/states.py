@@ -11,3 +11,6 @@ class TagState(TextChoices):
     VERIFIED = "verified", "Written and read back"
     FAILED = "failed", "Could not be written"
     REPLACED = "replaced", "Replaced by a later change"
+
+
+OPEN = (TagState.WANTED, TagState.WRITING)

@@ -44,7 +44,9 @@ def listed(user: User) -> QuerySet[Asset]:
 
 
 def _severity() -> Case:
-    bad = Q(patch_state__last_verdict__in=[Verdict.FAILED, Verdict.UNKNOWN]) | Q(patch_state__last_state=TargetState.LOST)
+    bad = Q(patch_state__last_verdict__in=[Verdict.FAILED, Verdict.UNKNOWN]) | Q(
+        patch_state__last_state=TargetState.LOST
+    )
     needs = (
         Q(patch_state__last_verdict__in=[Verdict.PARTLY, Verdict.PATCHED_REBOOT_PENDING])
         | Q(patch_state__last_state=TargetState.BLOCKED)
@@ -111,7 +113,11 @@ def state_of(
     if asset.gone_at:
         return "Gone", "unknown", "The instance no longer exists."
     if exception is not None and exception.starts_at <= now:
-        return f"Excepted to {exception.to_date:%-d %b}", "unknown", "It is left out by an approved exception."
+        return (
+            f"Excepted to {exception.to_date:%-d %b}",
+            "unknown",
+            "It is left out by an approved exception.",
+        )
     if patch and (found := _last(patch)):
         return found
     if asset.coverage in {reason.value for reason in BLOCKING}:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
@@ -17,11 +18,12 @@ from portal.web.charts import Part
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
+from portal.web.requests import SignedIn
 from reports.filters import targets
 
 PAGER = KeysetPager(order=("rank", "asset__name", "pk"))
 FINISHED = KeysetPager(order=("-starts_at", "-pk"))
-AGREEMENTS = {
+AGREEMENTS: dict[str, str] = {
     Agreement.AGREES: "agrees",
     Agreement.SSM_FAILED_HOST_PATCHED: "says failed, the host is patched",
     Agreement.SSM_OK_HOST_UNPATCHED: "says success, the host is not patched",
@@ -30,7 +32,7 @@ AGREEMENTS = {
 
 
 @require_GET
-def finished(request: HttpRequest) -> HttpResponse:
+def finished(request: SignedIn) -> HttpResponse:
     rows = Run.objects.visible_to(request.user).filter(state__in=RUN_OVER)
     seen = Q(targets__in=Target.objects.visible_to(request.user))
     rows = rows.annotate(
@@ -41,7 +43,7 @@ def finished(request: HttpRequest) -> HttpResponse:
     return render(request, "reports/finished.html", {"page": FINISHED.page_of(request, rows)})
 
 
-def _rows(request: HttpRequest, run: Run) -> QuerySet[Target]:
+def _rows(request: SignedIn, run: Run) -> QuerySet[Target]:
     rank = Case(
         When(Q(state=TargetState.LOST) | Q(verdict__in=[Verdict.FAILED, Verdict.UNKNOWN]), then=Value(0)),
         When(Q(state__in=[TargetState.BLOCKED, TargetState.HALTED]) | Q(verdict__in=NEEDS), then=Value(1)),
@@ -55,7 +57,7 @@ def _rows(request: HttpRequest, run: Run) -> QuerySet[Target]:
 
 
 @require_GET
-def run_report(request: HttpRequest, pk: int) -> HttpResponse:
+def run_report(request: SignedIn, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
     everything = _rows(request, run)
     form, rows = targets(everything, request.GET)
@@ -73,7 +75,9 @@ def run_report(request: HttpRequest, pk: int) -> HttpResponse:
         "counts": counts,
         "parts": _parts(counts),
         "totals": [(name, _totals(everything, column)) for name, column in TOTALS],
-        "disagreements": everything.exclude(agreement__in=["", Agreement.AGREES, Agreement.NO_REPORT]).count(),
+        "disagreements": everything.exclude(
+            agreement__in=["", Agreement.AGREES, Agreement.NO_REPORT]
+        ).count(),
         "query": request.GET.urlencode(),
     }
     return render(request, "reports/run_report.html", context)
@@ -102,7 +106,9 @@ def _totals(rows: QuerySet[Target], column: str) -> list[dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {}
     for row in counted:
         name = row[column] or "not known"
-        group = groups.setdefault(name, {"name": name, "total": 0, "good": 0, "needs": 0, "bad": 0, "unknown": 0, "busy": 0})
+        group = groups.setdefault(
+            name, {"name": name, "total": 0, "good": 0, "needs": 0, "bad": 0, "unknown": 0, "busy": 0}
+        )
         group["total"] += row["n"]
         group[meaning_of(row["state"], row["verdict"])] += row["n"]
     return sorted(groups.values(), key=lambda group: (-group["total"], group["name"]))[:20]
@@ -120,9 +126,9 @@ def line(row: Target) -> dict[str, Any]:
 
 
 @require_GET
-def run_report_csv(request: HttpRequest, pk: int) -> HttpResponse:
+def run_report_csv(request: SignedIn, pk: int) -> HttpResponseBase:
     run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
-    _, rows = targets(_rows(request, run), request.GET)
+    rows: Any = targets(_rows(request, run), request.GET)[1]
     header = (
         "server", "instance id", "account", "region", "application", "os", "state", "verdict", "SSM", "kernel before",
         "kernel after", "packages updated", "still available", "rebooted", "reboot needed", "reason",

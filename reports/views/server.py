@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -18,13 +18,14 @@ from portal.access.states import Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from portal.inventory.states import Coverage
+from portal.web.requests import SignedIn
 from reports.queries.servers import state_of
 
 EVENTS, CHANGES, RUNS = 60, 200, 30
 
 
 @require_GET
-def server(request: HttpRequest, pk: int) -> HttpResponse:
+def server(request: SignedIn, pk: int) -> HttpResponse:
     rows = Asset.objects.visible_to(request.user).select_related("account", "patch_state")
     asset = get_object_or_404(rows, pk=pk)
     now = timezone.now()
@@ -42,9 +43,13 @@ def server(request: HttpRequest, pk: int) -> HttpResponse:
         "starts": window.recurrence.next(now, 3) if window and window.active else [],
         "exception": exception,
         "coverage": [Coverage(reason).label for reason in asset.coverage_reasons],
-        "events": list(AuditEvent.objects.filter(subject_type="asset", subject_id=str(asset.pk)).order_by("-pk")[:EVENTS]),
+        "events": list(
+            AuditEvent.objects.filter(subject_type="asset", subject_id=str(asset.pk)).order_by("-pk")[:EVENTS]
+        ),
         "changes": list(
-            PackageChange.objects.filter(asset=asset).select_related("target__run").order_by("-target_id", "name")[:CHANGES]
+            PackageChange.objects.filter(asset=asset)
+            .select_related("target__run")
+            .order_by("-target_id", "name")[:CHANGES]
         ),
         "runs": [_past(row) for row in _targets(asset)],
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
@@ -60,13 +65,24 @@ def _targets(asset: Asset) -> list[Target]:
 
 def _past(row: Target) -> dict[str, object]:
     word = VERDICT_LOOKS[row.verdict][0] if row.verdict else row.get_state_display()
-    return {"target": row, "word": word, "meaning": meaning_of(row.state, row.verdict), "reports": row.reports.all()}
+    return {
+        "target": row,
+        "word": word,
+        "meaning": meaning_of(row.state, row.verdict),
+        "reports": row.reports.all(),
+    }
 
 
 @require_GET
-def host_report(request: HttpRequest, pk: int, report: int) -> HttpResponse:
+def host_report(request: SignedIn, pk: int, report: int) -> HttpResponse:
     """The report as the host printed it, for people who want to read it raw."""
     asset = get_object_or_404(Asset.objects.visible_to(request.user), pk=pk)
-    found = get_object_or_404(HostReport.objects.select_related("target__run"), pk=report, target__asset=asset)
-    context = {"asset": asset, "report": found, "text": json.dumps(found.content, indent=2, ensure_ascii=False)}
+    found = get_object_or_404(
+        HostReport.objects.select_related("target__run"), pk=report, target__asset=asset
+    )
+    context = {
+        "asset": asset,
+        "report": found,
+        "text": json.dumps(found.content, indent=2, ensure_ascii=False),
+    }
     return render(request, "reports/host_report.html", context)

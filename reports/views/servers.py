@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -23,6 +24,7 @@ from portal.inventory.models import Asset
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
+from portal.web.requests import SignedIn
 from reports.filters import servers
 from reports.queries.servers import rows_of, summary
 
@@ -37,7 +39,7 @@ MOST = 2000  # ids that one address can carry into the next step
 
 
 @require_GET
-def my_servers(request: HttpRequest) -> HttpResponse:
+def my_servers(request: SignedIn) -> HttpResponse:
     now = timezone.now()
     form, rows = servers(request.user, request.GET)
     total, capped = capped_count(rows)
@@ -58,13 +60,13 @@ def my_servers(request: HttpRequest) -> HttpResponse:
     return render(request, "reports/my_servers.html", context)
 
 
-def _next_run(request: HttpRequest, now: datetime) -> Run | None:
+def _next_run(request: SignedIn, now: datetime) -> Run | None:
     open_runs = Run.objects.visible_to(request.user).filter(state=RunState.PLANNED, starts_at__gt=now)
     return open_runs.order_by("starts_at").first()
 
 
 @require_POST
-def act(request: HttpRequest) -> HttpResponse:
+def act(request: SignedIn) -> HttpResponse:
     """Carries a selection (or all that match) to the page that acts on it."""
     goal = {"window": "patching:pick-window", "exception": "exceptions:ask"}.get(request.POST.get("act", ""))
     if goal is None:
@@ -74,12 +76,14 @@ def act(request: HttpRequest) -> HttpResponse:
         _, rows = servers(request.user, request.GET)
         ids = [str(pk) for pk in rows.order_by("name", "pk").values_list("pk", flat=True)[: MOST + 1]]
     if len(ids) > MOST:
-        raise Invalid(f"More than {MOST:,} servers match. Narrow the filter, then act on the rest.", field="ids")
+        raise Invalid(
+            f"More than {MOST:,} servers match. Narrow the filter, then act on the rest.", field="ids"
+        )
     return redirect(f"{reverse(goal)}?{urlencode([('ids', pk) for pk in ids])}")
 
 
 @require_GET
-def servers_csv(request: HttpRequest) -> HttpResponse:
+def servers_csv(request: SignedIn) -> HttpResponseBase:
     header = (
         "server", "instance id", "account", "region", "application", "environment", "owner", "platform", "os",
         "state", "reason", "kernel running", "kernel before", "updates waiting", "window", "next run", "last patched",

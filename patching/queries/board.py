@@ -1,0 +1,65 @@
+"""Targets as boards and tables show them: the same meaning in the database as in memory, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Case, CharField, Count, IntegerField, QuerySet, Value, When
+from django.db.models.functions import Cast
+
+from patching.models import Enrolment, Run, Target
+from patching.queries.runs import GOOD, NEEDS, Progress, count_into
+from patching.states import IN_FLIGHT, TargetState
+from portal.audit.models import AuditEvent
+from portal.inventory.models import Asset
+
+BUSY = IN_FLIGHT | {TargetState.WAKING, TargetState.CHECKING}
+GROUPS = ("bad", "needs", "busy", "waiting", "good", "skipped")  # worst first
+
+
+def with_group(targets: QuerySet[Target]) -> QuerySet[Target]:
+    """Adds `group` (one of GROUPS) and `rank` (its place in GROUPS) to each target."""
+    done = TargetState.DONE
+    group = Case(
+        When(state=TargetState.SKIPPED, then=Value("skipped")),
+        When(state=done, verdict__in=[*GOOD, ""], then=Value("good")),
+        When(state=done, verdict__in=list(NEEDS), then=Value("needs")),
+        When(state__in=[done, TargetState.LOST], then=Value("bad")),
+        When(state__in=[TargetState.BLOCKED, TargetState.HALTED], then=Value("needs")),
+        When(state__in=list(BUSY), then=Value("busy")),
+        default=Value("waiting"),
+        output_field=CharField(),
+    )
+    rank = Case(
+        *(When(group=name, then=Value(place)) for place, name in enumerate(GROUPS)),
+        output_field=IntegerField(),
+    )
+    return targets.annotate(group=group).annotate(rank=rank)
+
+
+def progress_by_run(runs: Iterable[Run], targets: QuerySet[Target]) -> dict[int, Progress]:
+    """The counts of many runs in one grouped query; `targets` are those that the reader may see."""
+    found = {run.pk: Progress() for run in runs}
+    rows = (
+        targets.filter(run__in=list(found))
+        .order_by()
+        .values("run_id", "state", "verdict")
+        .annotate(n=Count("pk"))
+    )
+    for row in rows:
+        count_into(found[row["run_id"]], row["state"], row["verdict"], row["n"])
+    return found
+
+
+def log_of(run: Run, targets: QuerySet[Target]) -> QuerySet[AuditEvent]:
+    """The run's log, newest first: what concerns the run itself, and the servers among `targets`."""
+    seen = targets.filter(run=run).annotate(subject=Cast("asset_id", CharField())).values("subject")
+    events = AuditEvent.objects.filter(run_id=run.pk)
+    own = events.filter(subject_type="run") | events.filter(subject_type="asset", subject_id__in=seen)
+    return own.order_by("-pk")
+
+
+def enrolled_counts(assets: QuerySet[Asset]) -> dict[int, int]:
+    """Window pk → how many of these assets are enrolled in it."""
+    active = Enrolment.objects.filter(ended_at=None, asset__in=assets.order_by().values("pk"))
+    return dict(active.order_by().values_list("window").annotate(n=Count("pk")))
