@@ -1,0 +1,1 @@
+"""What stock moto lacks of EC2: power, tags, fast lists."""

@@ -1,0 +1,104 @@
+"""What every simulated machine can do, whatever stands behind it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lab.scenario import HostSpec
+
+KILLED = 137
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step of a document for one machine. `timeout_s` is in real seconds."""
+
+    command_id: str
+    region: str
+    document_name: str
+    step: str
+    script: str
+    parameters: Mapping[str, str]
+    timeout_s: float
+    again: bool = False  # after a reboot: output is appended
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a step ended; the whole output is in `folder`/stdout and `folder`/stderr."""
+
+    code: int
+    folder: Path
+    timed_out: bool = False
+    stopped: str = ""  # cancel | power: why it was killed from outside
+
+    @property
+    def stdout(self) -> bytes:
+        return read(self.folder / "stdout")
+
+    @property
+    def stderr(self) -> bytes:
+        return read(self.folder / "stderr")
+
+
+def read(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+class Stopper:
+    """Lets another thread end a running job: stop(why) calls whatever kill function is set, now or later."""
+
+    def __init__(self) -> None:
+        self.why = ""
+        self._kill: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+
+    def stop(self, why: str) -> None:
+        with self._lock:
+            self.why = self.why or why
+            if self._kill:
+                self._kill()
+
+    def on_stop(self, kill: Callable[[], None]) -> None:
+        with self._lock:
+            self._kill = kill
+            if self.why:
+                kill()
+
+    def done(self) -> None:
+        with self._lock:
+            self._kill = None
+
+
+class Machine(Protocol):
+    """One simulated machine."""
+
+    platform_type: str  # Linux | Windows
+    platform_name: str
+    platform_version: str
+    reboot_codes: frozenset[int]
+
+    def run(self, job: Job, stopper: Stopper) -> Finished:
+        """Run one step to its end, its time-out or a stop. Makes the machine's files at the first call."""
+        ...
+
+    def reboot(self) -> None:
+        """Come up again: another boot id, the newest kernel."""
+        ...
+
+    def set_fault(self, name: str, on: bool, content: str = "") -> None:
+        """Turn on or off a fault that scripts on the machine can see; other faults are ignored."""
+        ...
+
+
+def machine_for(root: Path, agent: Path, spec: HostSpec, instance_id: str) -> Machine:
+    """The machine of a host: `root` is its file system, `agent` keeps what its agent writes."""
+    from lab.hosts.shim import ShimMachine
+    from lab.hosts.windows import WindowsMachine
+
+    kind = WindowsMachine if spec.kind == "scenario" else ShimMachine
+    return kind(root, agent, spec, instance_id)

@@ -1,0 +1,147 @@
+"""Reads a scenario: the accounts and hosts of a simulated fleet. Wrong ones are refused with a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+OPERATING_SYSTEMS = ("debian12", "ubuntu2404", "amzn2023", "rhel9", "sles15", "windows2022")
+FAULTS = frozenset(
+    {
+        "offline",
+        "disk_full",
+        "disk_full_unfixable",
+        "repo_broken",
+        "repo_broken_unfixable",
+        "lock_held",
+        "update_fails",
+        "hang",
+        "reboot_lost",
+        "results_denied",
+        "ssm_absent",
+        "start_no_capacity",
+    }
+)
+KINDS = ("shim", "scenario")
+STATES = ("running", "stopped")
+AGENTS = ("online", "absent", "offline")
+RESULTS_BUCKET = "patch-portal-results"
+RESULTS_REGION = "eu-central-1"
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+
+
+class ScenarioError(ValueError):
+    """The scenario cannot be used; the message names the entry and what it may be."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One simulated AWS account and the role that opens it."""
+
+    id: str
+    role_name: str = "PatchPortal"
+    external_id: str = ""
+    regions: tuple[str, ...] = (RESULTS_REGION,)
+
+
+@dataclass(frozen=True)
+class HostSpec:
+    """One host as the scenario describes it, before anything happened to it."""
+
+    name: str
+    account: str
+    region: str
+    os: str = "debian12"
+    kind: str = "shim"
+    state: str = "running"
+    agent: str = "online"
+    instance_profile: bool = True
+    pending: int = 0
+    security: int = 0
+    kernel_update: bool = False
+    faults: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    root_device: str = "ebs"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A whole fleet. `name` goes into the instance ids."""
+
+    name: str
+    accounts: Mapping[str, Account]
+    hosts: tuple[HostSpec, ...]
+    portal_account: str
+    results_bucket: str = RESULTS_BUCKET
+
+
+def load(source: Mapping[str, Any] | Path) -> Scenario:
+    """The scenario of a YAML (or JSON) file or a mapping. Raises ScenarioError."""
+    raw = yaml.safe_load(source.read_text()) if isinstance(source, Path) else source
+    if not isinstance(raw, Mapping) or not raw.get("accounts"):
+        raise ScenarioError("A scenario needs `accounts`: a list of {id, role_name, external_id, regions}.")
+    accounts = {account.id: account for account in map(_account, raw["accounts"])}
+    portal = str(raw.get("portal_account") or next(iter(accounts)))
+    defaults = raw.get("defaults") or {}
+    hosts = [host for group in raw.get("hosts") or () for host in _hosts({**defaults, **group}, accounts)]
+    return Scenario(
+        name=str(raw.get("name", "")),
+        accounts=accounts,
+        hosts=tuple(hosts),
+        portal_account=portal,
+        results_bucket=str(raw.get("results_bucket", RESULTS_BUCKET)),
+    )
+
+
+def _account(raw: Mapping[str, Any]) -> Account:
+    account_id = str(raw.get("id", ""))
+    if not _ACCOUNT_ID.fullmatch(account_id):
+        raise ScenarioError(f"Account id {account_id!r}: it has 12 digits; quote it, or YAML reads a number.")
+    return Account(
+        id=account_id,
+        role_name=str(raw.get("role_name", Account.role_name)),
+        external_id=str(raw.get("external_id", "")),
+        regions=tuple(raw.get("regions") or Account.regions),
+    )
+
+
+def _hosts(raw: Mapping[str, Any], accounts: Mapping[str, Account]) -> list[HostSpec]:
+    known = HostSpec.__dataclass_fields__.keys()
+    if unknown := set(raw) - known - {"count"}:
+        raise ScenarioError(f"Host {raw.get('name')!r}: unknown entry {', '.join(sorted(unknown))}.")
+    entries = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    count = entries.pop("count", None)
+    entries["tags"] = {str(key): str(value) for key, value in (entries.get("tags") or {}).items()}
+    entries["name"] = str(entries.get("name") or "")
+    names = (
+        [entries["name"]] if count is None else [f"{entries['name']}-{i:02d}" for i in range(1, count + 1)]
+    )
+    return [_checked(HostSpec(**{**entries, "name": name}), accounts) for name in names]
+
+
+def _checked(host: HostSpec, accounts: Mapping[str, Account]) -> HostSpec:
+    allowed = {
+        "account": tuple(accounts),
+        "os": OPERATING_SYSTEMS,
+        "kind": KINDS,
+        "state": STATES,
+        "agent": AGENTS,
+    }
+    for entry, values in allowed.items():
+        if getattr(host, entry) not in values:
+            raise ScenarioError(
+                f"Host {host.name!r}: {entry} is {getattr(host, entry)!r}; one of {', '.join(values)}."
+            )
+    if host.region not in accounts[host.account].regions:
+        raise ScenarioError(f"Host {host.name!r}: region {host.region!r} is not one of its account's.")
+    if unknown := set(host.faults) - FAULTS:
+        raise ScenarioError(f"Host {host.name!r}: unknown fault {', '.join(sorted(unknown))}.")
+    if host.os.startswith("windows") != (host.kind == "scenario"):
+        raise ScenarioError(f"Host {host.name!r}: Windows hosts, and only they, have kind: scenario.")
+    return host

@@ -1,0 +1,1 @@
+"""Run Command: documents, commands, agents."""

@@ -1,0 +1,45 @@
+"""Where output goes: cut for the API, whole to S3."""
+
+from __future__ import annotations
+
+from moto.s3.models import s3_backends
+
+from lab.ssm.commands import Command, Invocation, StepResult
+
+STDOUT_LIMIT, STDERR_LIMIT, LISTED_LIMIT = 24_000, 8_000, 2_500  # bytes, the suffix included
+SUFFIX = b"\n--output truncated--"[1:]
+ERROR_RULE = b"\n----------ERROR-------\n"
+
+
+def cut(data: bytes, limit: int) -> str:
+    """The first bytes; a character cut in half becomes a replacement mark, as in AWS."""
+    if len(data) > limit:
+        data = data[: limit - len(SUFFIX)] + SUFFIX
+    return data.decode("utf-8", "replace")
+
+
+def listed(step: StepResult) -> str:
+    """What ListCommandInvocations shows: stdout, then stderr below a rule, 2,500 together."""
+    return cut(step.stdout + (ERROR_RULE + step.stderr if step.stderr else b""), LISTED_LIMIT)
+
+
+def step_prefix(command: Command, instance_id: str, step: StepResult) -> str:
+    """`<prefix>/<command>/<instance>/awsrunShellScript/<step>`."""
+    plugin = step.action.replace("aws:", "aws")
+    parts = (command.request.get("OutputS3KeyPrefix", ""), command.id, instance_id, plugin, step.name)
+    return "/".join(part for part in parts if part)
+
+
+def store_in_s3(command: Command, invocation: Invocation, *, allowed: bool) -> None:
+    """Full copies into the bucket, whichever account owns it. Denied or no such bucket: nothing, as in AWS."""
+    bucket = command.request.get("OutputS3BucketName", "")
+    owner = s3_backends.bucket_accounts.get(bucket)
+    if not allowed or owner is None:
+        return
+    partition, account = owner
+    backend = s3_backends[account][partition]
+    for step in invocation.steps:
+        step.s3 = step_prefix(command, invocation.instance_id, step)
+        for name, data in (("stdout", step.stdout), ("stderr", step.stderr)):
+            if data:
+                backend.put_object(bucket, f"{step.s3}/{name}", data)

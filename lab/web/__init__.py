@@ -1,0 +1,1 @@
+"""The HTTP side: what happens to a call before and after moto."""

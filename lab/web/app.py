@@ -1,0 +1,80 @@
+"""The WSGI application around moto: control calls, credentials, throttling, lost answers, the log."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from lab.web import control
+from lab.web.calls import Call, call_of
+from lab.web.drops import hang_up
+from lab.web.errors import Answer, Refusal, answer_of, code_in, is_page, unimplemented
+from lab.world import World
+
+StartResponse = Callable[..., Any]
+_COMMAND_ID = re.compile(rb'"CommandId"\s*:\s*"([0-9a-f-]{36})"')
+
+
+class App:
+    """One world over HTTP."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith("/lab/"):
+            answer = control.answer(self._world, environ)
+        else:
+            call = call_of(environ)
+            answer, lost = self._aws(call, environ)
+            if lost:
+                hang_up(environ)
+        start_response(answer.status, answer.headers)
+        return [answer.body]
+
+    def _aws(self, call: Call, environ: dict[str, Any]) -> tuple[Answer, bool]:
+        world = self._world
+        call.account = world.credentials.account_of(call.access_key)
+        refusal = world.credentials.refusal(call) or world.throttles.refusal(call)
+        answer = answer_of(call, refusal) if refusal else self._ask_moto(call, environ)
+        lost = refusal is None and world.drops.take(call.operation)
+        error = "answer dropped" if lost else code_in(answer)
+        world.log.add(call, answer.number, error, command_id(call, answer))
+        return answer, lost
+
+    def _ask_moto(self, call: Call, environ: dict[str, Any]) -> Answer:
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = call.account
+        try:
+            answer = collect(self._moto, environ)
+        except NotImplementedError:
+            return answer_of(call, unimplemented(call))
+        except Exception:  # noqa: BLE001 - AWS never answers with a stack trace; ours goes to the log
+            traceback.print_exc(file=sys.stderr)
+            return answer_of(call, Refusal(500, "InternalFailure", "The simulated AWS failed; see its log."))
+        return answer_of(call, unimplemented(call)) if is_page(answer) else answer
+
+
+def collect(app: Any, environ: dict[str, Any]) -> Answer:
+    """Everything that an inner WSGI application answers."""
+    head: list[Any] = []
+    body = app(environ, lambda status, headers, exc_info=None: head.append((status, headers)))
+    try:
+        whole = b"".join(body)
+    finally:
+        if hasattr(body, "close"):
+            body.close()
+    status, headers = head[-1]
+    return Answer(status, list(headers), whole)
+
+
+def command_id(call: Call, answer: Answer) -> str:
+    if call.service != "ssm" or call.operation != "SendCommand":
+        return ""
+    found = _COMMAND_ID.search(answer.body)
+    return found[1].decode() if found else ""
