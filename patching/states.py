@@ -120,7 +120,9 @@ TARGET_STATES: dict[TargetState, Facts] = {
     T.WAKING: Facts("engine", "busy", (T.CHECKING, *_BEFORE_SENDING)),
     T.CHECKING: Facts("engine", "busy", (T.READY, T.PLANNED, T.LOST, *_BEFORE_SENDING)),
     T.READY: Facts("engine", "unknown", (T.IN_DISPATCH, T.DONE, *_BEFORE_SENDING)),
-    T.IN_DISPATCH: Facts("host", "busy", (T.REBOOTING, T.VERIFYING, T.DONE, T.LOST, T.READY, *_BEFORE_SENDING)),
+    T.IN_DISPATCH: Facts(
+        "host", "busy", (T.REBOOTING, T.VERIFYING, T.DONE, T.LOST, T.READY, *_BEFORE_SENDING)
+    ),
     T.REBOOTING: Facts("host", "busy", (T.VERIFYING, T.DONE, T.LOST)),
     T.VERIFYING: Facts("engine", "busy", (T.DONE, T.LOST)),
     T.DONE: Facts("nobody", "good"),

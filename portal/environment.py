@@ -38,7 +38,9 @@ class Environment:
         except ValueError:
             number = 0
         if number <= 0:
-            raise ImproperlyConfigured(f"{name} is {value!r}; write a number of seconds above 0, e.g. {default}.")
+            raise ImproperlyConfigured(
+                f"{name} is {value!r}; write a number of seconds above 0, e.g. {default}."
+            )
         return number
 
     def words(self, name: str, *, default: list[str]) -> list[str]:
@@ -50,7 +52,9 @@ class Environment:
     def url(self, name: str, *, default: str) -> str:
         value = os.environ.get(name, default).rstrip("/")
         if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname:
-            raise ImproperlyConfigured(f"{name} is {value!r}; write a web address, e.g. https://patch.example.com.")
+            raise ImproperlyConfigured(
+                f"{name} is {value!r}; write a web address, e.g. https://patch.example.com."
+            )
         return value
 
     def time_zone(self, name: str, *, default: str) -> str:

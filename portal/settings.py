@@ -163,10 +163,19 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "portal"
 CELERY_BEAT_SCHEDULE = {
     # The rows carry the work: a tick only looks for rows that are due, so a lost or doubled one is harmless.
-    "advance-runs": {"task": "patching.tasks.advance_runs", "schedule": env.seconds("TICK_SECONDS", default=5)},
+    "advance-runs": {
+        "task": "patching.tasks.advance_runs",
+        "schedule": env.seconds("TICK_SECONDS", default=5),
+    },
     "plan-runs": {"task": "patching.tasks.plan_runs", "schedule": env.seconds("PLAN_SECONDS", default=60)},
-    "write-tags": {"task": "portal.inventory.tasks.write_tags", "schedule": env.seconds("TICK_SECONDS", default=5)},
-    "sync-inventory": {"task": "portal.inventory.tasks.sync_all", "schedule": env.seconds("SYNC_SECONDS", default=300)},
+    "write-tags": {
+        "task": "portal.inventory.tasks.write_tags",
+        "schedule": env.seconds("TICK_SECONDS", default=5),
+    },
+    "sync-inventory": {
+        "task": "portal.inventory.tasks.sync_all",
+        "schedule": env.seconds("SYNC_SECONDS", default=300),
+    },
     "exception-clock": {"task": "exceptions.tasks.tick", "schedule": env.seconds("PLAN_SECONDS", default=60)},
 }
 

@@ -49,7 +49,12 @@ def audrey() -> User:
 
 
 def an_account(account_id: str = "111122223333", **facts: Any) -> Account:
-    defaults = {"name": "Payments", "role_name": "PatchPortal", "external_id": "x1", "regions": ["eu-central-1"]}
+    defaults = {
+        "name": "Payments",
+        "role_name": "PatchPortal",
+        "external_id": "x1",
+        "regions": ["eu-central-1"],
+    }
     return Account.objects.get_or_create(account_id=account_id, defaults=defaults | facts)[0]
 
 

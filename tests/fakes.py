@@ -111,7 +111,9 @@ class FakeEc2:
         known = {host.instance.instance_id: host for host in self._here()}
         unknown = tuple(item for item in ids if item not in known)
         if unknown:
-            raise Missing(f"The instance {unknown[0]} does not exist.", code="InvalidInstanceID.NotFound", ids=unknown)
+            raise Missing(
+                f"The instance {unknown[0]} does not exist.", code="InvalidInstanceID.NotFound", ids=unknown
+            )
         return [known[item] for item in ids]
 
     def describe_instances(self) -> Iterator[Instance]:
@@ -160,7 +162,9 @@ class FakeSsm:
             item = host.instance
             if (item.account_id, item.region) == (self.account, self.region) and item.state == "running":
                 ping = "Online" if host.online else "ConnectionLost"
-                yield ManagedNode(item.instance_id, ping, "3.3.1", "Linux", "Debian GNU/Linux", "12", self.cloud.clock())
+                yield ManagedNode(
+                    item.instance_id, ping, "3.3.1", "Linux", "Debian GNU/Linux", "12", self.cloud.clock()
+                )
 
     def send_command(self, request: SendRequest) -> Command:
         self.cloud.call("SendCommand", request.instance_ids)
@@ -192,7 +196,10 @@ class FakeSsm:
     def list_commands(self, *, document_name: str, invoked_after: datetime) -> Iterator[Command]:
         self.cloud.call("ListCommands")
         for command, _ in self.cloud.commands.values():
-            if command.document_name == document_name and (command.requested_at or invoked_after) >= invoked_after:
+            if (
+                command.document_name == document_name
+                and (command.requested_at or invoked_after) >= invoked_after
+            ):
                 done = len([i for i in self._invocations(command.command_id) if i.terminal])
                 yield replace(command, completed_count=done)
 
@@ -245,7 +252,12 @@ class FakeObjects:
 def side(kernel: str, upgradable: int) -> dict[str, Any]:
     package = {"name": "openssl", "arch": "amd64", "from": "3.0.11", "to": "3.0.14", "security": True}
     return {
-        "kernel": {"running": kernel, "installed": [kernel], "newest_installed": kernel, "newest_available": "6.1.112"},
+        "kernel": {
+            "running": kernel,
+            "installed": [kernel],
+            "newest_installed": kernel,
+            "newest_available": "6.1.112",
+        },
         "boot_id": f"boot-{kernel}",
         "uptime_s": 100,
         "packages": {"installed": 200, "upgradable": upgradable, "security": min(upgradable, 1), "held": []},

@@ -27,7 +27,7 @@ _CLOSE = re.compile(r"^PATCH-PORTAL-REPORT>>>\r?$", re.MULTILINE)
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-class ReportUnreadable(Exception):  # noqa: N818 - says what happened, as the run page does
+class ReportUnreadable(Exception):
     """The output holds no usable report; the message is a sentence for the run page."""
 
 

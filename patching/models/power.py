@@ -15,7 +15,9 @@ class PowerHold(models.Model):
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="power_holds")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="power_holds")
     state = models.CharField(max_length=16, choices=HoldState.choices, default=HoldState.WANTED)
-    launch_time = models.DateTimeField(null=True)  # as seen after our start; another one later is somebody else's
+    launch_time = models.DateTimeField(
+        null=True
+    )  # as seen after our start; another one later is somebody else's
     attempts = models.PositiveSmallIntegerField(default=0)
     wanted_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)

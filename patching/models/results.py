@@ -46,7 +46,9 @@ class PackageChange(models.Model):
 class AssetPatchState(models.Model):
     """The current row per asset: last verdict, kernel, what is still open."""
 
-    asset = models.OneToOneField(Asset, on_delete=models.CASCADE, primary_key=True, related_name="patch_state")
+    asset = models.OneToOneField(
+        Asset, on_delete=models.CASCADE, primary_key=True, related_name="patch_state"
+    )
     last_run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+")
     last_target = models.ForeignKey(Target, on_delete=models.SET_NULL, null=True, related_name="+")
     last_state = models.CharField(max_length=16, blank=True)  # TargetState of the last finished target

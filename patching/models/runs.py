@@ -46,7 +46,9 @@ class Run(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
     check_only = models.BooleanField(default=False)  # pre-checks, then stop: nothing is patched
     policy = models.JSONField(default=dict)  # RunPolicy as it was when planned
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)  # a worker advances the run until then
@@ -105,7 +107,9 @@ class Target(models.Model):
     available_count = models.PositiveIntegerField(null=True)
     rebooted = models.BooleanField(null=True)
     reboot_needed = models.BooleanField(null=True)
-    cleaned_at = models.DateTimeField(null=True)  # tag removed, host re-stopped or kept: nothing of the run is left
+    cleaned_at = models.DateTimeField(
+        null=True
+    )  # tag removed, host re-stopped or kept: nothing of the run is left
 
     objects = TargetQuerySet.as_manager()
 
@@ -177,7 +181,9 @@ class DispatchTarget(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["target", "phase", "attempt"], name="one_dispatch_per_target_attempt")
+            models.UniqueConstraint(
+                fields=["target", "phase", "attempt"], name="one_dispatch_per_target_attempt"
+            )
         ]
 
     def __str__(self) -> str:

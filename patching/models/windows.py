@@ -31,7 +31,8 @@ class Window(models.Model):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(cutoff_minutes__lt=models.F("duration_minutes")), name="cutoff_inside_window"
+                condition=models.Q(cutoff_minutes__lt=models.F("duration_minutes")),
+                name="cutoff_inside_window",
             )
         ]
 

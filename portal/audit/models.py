@@ -23,7 +23,9 @@ class AuditEvent(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["subject_type", "subject_id", "-id"], name="audit_subject"),
-            models.Index(fields=["run_id", "-id"], name="audit_run", condition=models.Q(run_id__isnull=False)),
+            models.Index(
+                fields=["run_id", "-id"], name="audit_run", condition=models.Q(run_id__isnull=False)
+            ),
         ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 

@@ -15,7 +15,9 @@ def report_key(
 ) -> str:
     """Partitioned by date and account, as Athena and DuckDB read it."""
     day = starts_at.astimezone(UTC).date().isoformat()
-    return f"reports/date={day}/account={account_id}/run={run_id}/phase={phase}/{instance_id}-{dispatch_id}.txt"
+    return (
+        f"reports/date={day}/account={account_id}/run={run_id}/phase={phase}/{instance_id}-{dispatch_id}.txt"
+    )
 
 
 def store_report(objects: ObjectStore, *, key: str, raw: bytes) -> None:

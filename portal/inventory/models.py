@@ -66,7 +66,9 @@ class Asset(models.Model):
     environment = models.CharField(max_length=256, blank=True)
     business_unit = models.CharField(max_length=256, blank=True)
     cluster = models.CharField(max_length=256, blank=True)
-    ssm_status = models.CharField(max_length=32, blank=True)  # Online, ConnectionLost, Inactive; empty: unknown to SSM
+    ssm_status = models.CharField(
+        max_length=32, blank=True
+    )  # Online, ConnectionLost, Inactive; empty: unknown to SSM
     agent_version = models.CharField(max_length=64, blank=True)
     last_ping_at = models.DateTimeField(null=True)
     results_denied_at = models.DateTimeField(null=True)  # last run whose full report never reached the bucket

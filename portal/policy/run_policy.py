@@ -37,7 +37,9 @@ class RunPolicy:
         known = {field.name: field for field in fields(cls)}
         unknown = sorted(set(values) - set(known))
         if unknown:
-            raise ValueError(f"The policy has no field {', '.join(unknown)}; it knows {', '.join(sorted(known))}.")
+            raise ValueError(
+                f"The policy has no field {', '.join(unknown)}; it knows {', '.join(sorted(known))}."
+            )
         return cls(**dict(values))
 
     def to_json(self) -> dict[str, Any]:

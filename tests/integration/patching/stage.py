@@ -32,7 +32,11 @@ class Stage:
         sync_account(account, cloud=self.cloud, now=self.clock())
         start = self.clock() + timedelta(seconds=120)
         local = start.astimezone(ZoneInfo("Europe/Berlin"))
-        facts = {"weekday": local.weekday(), "start_time": local.time(), "policy": QUICK | window.pop("policy", {})}
+        facts = {
+            "weekday": local.weekday(),
+            "start_time": local.time(),
+            "policy": QUICK | window.pop("policy", {}),
+        }
         self.window = cast.a_window(**(facts | window))
         for asset in account.assets.all():
             Enrolment.objects.create(asset=asset, window=self.window, by=cast.ana(), since=self.clock())

@@ -76,7 +76,9 @@ def test_tags_before_during_after(stage: Stage) -> None:
     run = stage.set()
     assert stage.tag(1, "ssm-patch-now") is None
     seen = []
-    stage.cloud.before = lambda name: seen.append(stage.tag(1, "ssm-patch-now")) if name == "SendCommand" else None
+    stage.cloud.before = lambda name: (
+        seen.append(stage.tag(1, "ssm-patch-now")) if name == "SendCommand" else None
+    )
     stage.to_the_end()
     assert seen == [None, str(run.pk)]  # the check goes out untagged, the patch command only to a tagged host
     assert stage.tag(1, "ssm-patch-now") is None
