@@ -9,6 +9,9 @@ from django import forms
 from exceptions.rules import CATEGORIES, MAX_REASON
 from exceptions.states import ExceptionState
 
+# A draft is never seen: it lives only inside the transaction that submits it.
+SEEN = [choice for choice in ExceptionState.choices if choice[0] != ExceptionState.DRAFT]
+
 
 class Day(forms.DateInput):
     input_type = "date"
@@ -37,7 +40,7 @@ class AskForm(forms.Form):
 
 class RegisterFilter(forms.Form):
     q = forms.CharField(label="Search", required=False, max_length=100)
-    state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *ExceptionState.choices])
+    state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *SEEN])
     mine = forms.ChoiceField(
         label="Whose", required=False, choices=[("", "All I may see"), ("1", "Asked by me")]
     )

@@ -28,6 +28,8 @@ CATEGORIES = {
     "other": "Other",
 }
 MAX_REASON = 2000
+# The same words for somebody else's asset and for one that does not exist.
+NOT_YOURS = "One of the chosen servers is not yours, or does not exist. Choose from your own list."
 
 
 def check_days(first: date, last: date, zone: str, now: datetime) -> tuple[datetime, datetime]:
@@ -100,7 +102,7 @@ def check_assets(assets: Sequence[Asset], by: User) -> None:
         raise Invalid("Choose at least one server.", field="assets")
     grants = list(Grant.objects.filter(user=by, role__in=[Role.OWNER, Role.ADMIN]))
     if not all(covers(grants, asset) for asset in assets):
-        raise Denied("One of the chosen servers is not yours, or does not exist. Choose from your own list.")
+        raise Denied(NOT_YOURS)
     gone = [asset.label for asset in assets if asset.gone_at]
     if gone:
         raise Invalid(f"{', '.join(gone[:5])} no longer exists. Leave it out.", field="assets")

@@ -7,21 +7,21 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from exceptions import operations
+from exceptions import operations, queries
 from exceptions.forms import AskForm, RegisterFilter
 from exceptions.models import ExceptionRequest
-from exceptions.queries import current_for, waiting_for
-from exceptions.rules import CATEGORIES, allows, check_decide, check_revoke
-from exceptions.states import STATES, ExceptionState
+from exceptions.queries import approvers_of, bearing_foreign_tag, current_for, waiting_for
+from exceptions.rules import CATEGORIES, NOT_YOURS, allows, check_decide, check_revoke
+from exceptions.states import IN_FORCE, STATES, ExceptionState
 from portal.access.queries import has_role
-from portal.access.rules import Denied, Invalid
+from portal.access.rules import Conflict, Denied, Invalid
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
@@ -36,11 +36,17 @@ PAGER = KeysetPager(order=("-pk",))
 
 def _chosen(request: SignedIn) -> list[Asset]:
     """The assets that the address or form names, as far as this person may see them."""
-    named = request.POST.getlist("ids") or request.GET.getlist("ids")
-    ids = [int(item) for item in named[:MOST_ASSETS] if item.isdecimal() and len(item) < 15]
+    lists = request.POST.getlist("ids") or request.GET.getlist("ids")
+    named = {item.strip() for items in lists for item in items.split(",") if item.strip()}
+    if len(named) > MOST_ASSETS:
+        raise Invalid(
+            f"{len(named):,} servers are too many for one request; {MOST_ASSETS:,} fit. Choose fewer.",
+            field="ids",
+        )
+    ids = {int(item) for item in named if item.isdecimal() and len(item) < 15}
     found = list(Asset.objects.visible_to(request.user).filter(pk__in=ids).order_by("name", "pk"))
-    if len(found) != len(set(ids)) or len(ids) != len(named):
-        raise Denied("One of the chosen servers is not yours, or does not exist. Choose from your own list.")
+    if len(found) != len(named):
+        raise Denied(NOT_YOURS)
     return found
 
 
@@ -62,6 +68,7 @@ def ask(request: SignedIn) -> HttpResponse:
     context = {
         "form": form,
         "assets": assets,
+        "ids": ",".join(str(asset.pk) for asset in assets),
         "zones": form.zones(),
         "already": current_for(assets, timezone.now()),
     }
@@ -114,6 +121,8 @@ def _case_page(
         "assets": assets,
         "hidden": found.covered.count() - len(assets),
         "events": list(events[:50]),
+        "waits_for": _waits_for(found),
+        "foreign": len(bearing_foreign_tag(assets, timezone.now())),
         "category": CATEGORIES.get(found.category, found.category),
         "meaning": STATES[ExceptionState(found.state)].meaning,
         "can_decide": ExceptionState.APPROVED in open_to,
@@ -125,6 +134,13 @@ def _case_page(
         "typed": request.POST.get("reason", ""),
     }
     return render(request, "exceptions/case.html", context, status=status)
+
+
+def _waits_for(found: ExceptionRequest) -> list[str]:
+    """Names of the people who could decide it now; empty when it waits for nobody."""
+    if found.state != ExceptionState.SUBMITTED:
+        return []
+    return [user.display_name for user in approvers_of(found.assets.all(), without=found.requested_by)]
 
 
 ACTS: dict[str, tuple[Any, str]] = {
@@ -144,11 +160,15 @@ def decide(request: SignedIn, pk: int) -> HttpResponse:
         said = _act(found, act, reason, request)
     except Denied as refusal:
         fresh = ExceptionRequest.objects.select_related("requested_by").get(pk=pk)
-        return _case_page(
-            request, fresh, refusal=str(refusal), status=422 if isinstance(refusal, Invalid) else 403
-        )
+        return _case_page(request, fresh, refusal=str(refusal), status=_status(refusal))
     messages.success(request, said)
     return redirect("exceptions:case", pk)
+
+
+def _status(refusal: Denied) -> int:
+    if isinstance(refusal, Conflict):
+        return 409
+    return 422 if isinstance(refusal, Invalid) else 403
 
 
 def _act(found: ExceptionRequest, act: str, reason: str, request: SignedIn) -> str:
@@ -164,19 +184,9 @@ def _act(found: ExceptionRequest, act: str, reason: str, request: SignedIn) -> s
 
 def _filtered(request: SignedIn) -> tuple[RegisterFilter, QuerySet[ExceptionRequest]]:
     form = RegisterFilter(request.GET)
-    rows = ExceptionRequest.objects.visible_to(request.user).select_related("requested_by")
     if not form.is_valid():
-        return form, rows.none()
-    wanted = form.cleaned_data
-    if wanted["state"]:
-        rows = rows.filter(state=wanted["state"])
-    if wanted["mine"]:
-        rows = rows.filter(requested_by=request.user)
-    if wanted["q"]:
-        rows = rows.filter(
-            Q(reason__icontains=wanted["q"]) | Q(requested_by__username__icontains=wanted["q"])
-        )
-    return form, rows
+        return form, ExceptionRequest.objects.none()
+    return form, queries.register(request.user, **form.cleaned_data)
 
 
 @require_GET
@@ -192,8 +202,8 @@ def register(request: SignedIn) -> HttpResponse:
         "total": total,
         "capped": capped,
         "oldest": waiting,
-        "in_force": rows.filter(state__in=["approved", "active"]).count(),
-        "ending_soon": rows.filter(state__in=["approved", "active"], ends_at__lt=soon).count(),
+        "in_force": rows.filter(state__in=IN_FORCE).count(),
+        "ending_soon": rows.filter(state__in=IN_FORCE, ends_at__lt=soon).count(),
         "is_owner": has_role(request.user, Role.OWNER, Role.ADMIN),
         "now": timezone.now(),
     }
@@ -203,15 +213,20 @@ def register(request: SignedIn) -> HttpResponse:
 @require_GET
 def register_csv(request: SignedIn) -> HttpResponseBase:
     _, rows = _filtered(request)
-    header = ("exception", "state", "from", "to", "zone", "kind", "reason", "asked by", "asked at", "servers")
-    return csv_response(
-        "exceptions.csv", header, _csv_rows(rows.annotate(servers=Count("covered")).order_by("-pk"))
-    )
+    header = (
+        "exception", "state", "from", "to", "zone", "starts at", "ends at", "kind", "reason", "asked by", "asked at",
+        "servers", "last decision", "decided by", "decided at", "reason of the decision",
+    )  # fmt: skip
+    rows = rows.annotate(servers=Count("covered")).prefetch_related("approvals__by").order_by("-pk")
+    return csv_response("exceptions.csv", header, _csv_rows(rows))
 
 
 def _csv_rows(rows: QuerySet[ExceptionRequest]) -> Iterator[tuple[Any, ...]]:
     for row in rows.iterator(chunk_size=500):
+        last = max(row.approvals.all(), key=lambda approval: approval.pk, default=None)
         yield (
-            row.pk, row.get_state_display(), row.from_date, row.to_date, row.time_zone, row.category, row.reason,
-            row.requested_by.display_name, row.submitted_at, row.servers,  # type: ignore[attr-defined]
+            row.pk, row.get_state_display(), row.from_date, row.to_date, row.time_zone, row.starts_at, row.ends_at,
+            CATEGORIES.get(row.category, row.category), row.reason, row.requested_by.display_name, row.submitted_at,
+            row.servers,  # type: ignore[attr-defined]
+            *((last.decision, last.by.display_name, last.at, last.reason) if last else ("", "", None, "")),
         )  # fmt: skip
