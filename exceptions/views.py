@@ -112,13 +112,14 @@ def _case_page(
         Asset.objects.visible_to(request.user)
         .filter(covered__request=found)
         .select_related("account")
-        .order_by("name", "pk")[:500]
+        .order_by("name", "pk")
     )
     events = AuditEvent.objects.filter(subject_type="exception", subject_id=str(found.pk)).order_by("-pk")
     open_to = STATES[ExceptionState(found.state)].moves
     context = {
         "case": found,
-        "assets": assets,
+        "assets": assets[:50],
+        "more": max(0, len(assets) - 50),
         "hidden": found.covered.count() - len(assets),
         "events": list(events[:50]),
         "waits_for": _waits_for(found),
@@ -193,7 +194,8 @@ def _filtered(request: SignedIn) -> tuple[RegisterFilter, QuerySet[ExceptionRequ
 def register(request: SignedIn) -> HttpResponse:
     form, rows = _filtered(request)
     total, capped = capped_count(rows)
-    waiting = rows.filter(state=ExceptionState.SUBMITTED).order_by("submitted_at").first()
+    # The headline speaks of all that this person may see, whatever the filter shows.
+    seen = queries.register(request.user)
     soon = timezone.now() + timedelta(days=7)
     context = {
         "form": form,
@@ -201,9 +203,9 @@ def register(request: SignedIn) -> HttpResponse:
         "page": PAGER.page_of(request, rows.annotate(servers=Count("covered"))),
         "total": total,
         "capped": capped,
-        "oldest": waiting,
-        "in_force": rows.filter(state__in=IN_FORCE).count(),
-        "ending_soon": rows.filter(state__in=IN_FORCE, ends_at__lt=soon).count(),
+        "oldest": seen.filter(state=ExceptionState.SUBMITTED).order_by("submitted_at").first(),
+        "in_force": seen.filter(state__in=IN_FORCE).count(),
+        "ending_soon": seen.filter(state__in=IN_FORCE, ends_at__lt=soon).count(),
         "is_owner": has_role(request.user, Role.OWNER, Role.ADMIN),
         "now": timezone.now(),
     }
