@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from patching.views import enrolment, plan, run, sending, tonight, windows
 
 app_name = "patching"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("tonight/", tonight.tonight, name="tonight"),
+    path("runs/", tonight.runs, name="runs"),
+    path("runs/<int:pk>/", run.run, name="run"),
+    path("runs/<int:pk>/live/", run.run_live, name="run-live"),
+    path("runs/<int:pk>/halt/", run.halt, name="halt"),
+    path("runs/<int:pk>/cancel/", run.cancel, name="cancel"),
+    path("windows/", windows.windows, name="windows"),
+    path("windows/new/", windows.window_new, name="window-new"),
+    path("windows/<slug:slug>/", windows.window, name="window"),
+    path("windows/<slug:slug>/edit/", windows.window_edit, name="window-edit"),
+    path("windows/<slug:slug>/retire/", windows.window_retire, name="window-retire"),
+    path("windows/<slug:slug>/plan/", plan.plan, name="plan"),
+    path("windows/<slug:slug>/start/", plan.start_now, name="start-now"),
+    path("pick-window/", enrolment.pick_window, name="pick-window"),
+    path("pick-window/enrol/", enrolment.enrol, name="enrol"),
+    path("pick-window/leave/", enrolment.leave, name="leave"),
+    path("pick-window/undo/", enrolment.undo_enrol, name="undo-enrol"),
+    path("sending/pause/", sending.pause, name="pause"),
+    path("sending/resume/", sending.resume, name="resume"),
+]

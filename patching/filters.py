@@ -1,0 +1,59 @@
+"""Filters of the lists of patching: what the address may ask for."""
+
+from __future__ import annotations
+
+from django import forms
+from django.db.models import Q, QuerySet
+
+from patching.models import Run, Target
+from patching.states import VERDICT_LOOKS, RunState, TargetState
+
+GROUP_WORDS = {
+    "bad": "Failed",
+    "needs": "Needs you",
+    "busy": "Running",
+    "waiting": "Waiting",
+    "good": "Good",
+    "skipped": "Left out",
+}
+
+
+class TargetFilter(forms.Form):
+    q = forms.CharField(label="Search", required=False, max_length=100)
+    show = forms.ChoiceField(label="Show", required=False, choices=[("", "Any"), *GROUP_WORDS.items()])
+    state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *TargetState.choices])
+    verdict = forms.ChoiceField(
+        label="Verdict", required=False,
+        choices=[("", "Any"), *((verdict, words) for verdict, (words, _) in VERDICT_LOOKS.items())],
+    )  # fmt: skip
+
+    def narrow(self, targets: QuerySet[Target]) -> QuerySet[Target]:
+        """The targets that match; none while the filter is not valid. `targets` carry `group`."""
+        if not self.is_valid():
+            return targets.none()
+        wanted = self.cleaned_data
+        exact = {"group": wanted["show"], "state": wanted["state"], "verdict": wanted["verdict"]}
+        targets = targets.filter(**{name: value for name, value in exact.items() if value})
+        text = wanted["q"].replace("\x00", "")
+        if text:
+            found = (
+                Q(asset__name__icontains=text) | Q(instance_id__icontains=text) | Q(reason__icontains=text)
+            )
+            targets = targets.filter(found)
+        return targets
+
+    @property
+    def narrows(self) -> bool:
+        return self.is_valid() and any(self.cleaned_data.values())
+
+
+class RunFilter(forms.Form):
+    q = forms.CharField(label="Search", required=False, max_length=100)
+    state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *RunState.choices])
+
+    def narrow(self, runs: QuerySet[Run]) -> QuerySet[Run]:
+        if not self.is_valid():
+            return runs.none()
+        if self.cleaned_data["state"]:
+            runs = runs.filter(state=self.cleaned_data["state"])
+        return runs.filter(name__icontains=self.cleaned_data["q"]) if self.cleaned_data["q"] else runs

@@ -1,0 +1,108 @@
+"""Forms of patching; the rules live in the operations, whose sentences land on the fields."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+
+from patching.models import Window
+from patching.words import DAYS, POSITIONS
+from portal.policy.run_policy import RunPolicy
+
+POLICY_FIELDS = ("mode", "reboot", "fixes", "concurrency", "stop_at_error_percent", "min_free_mb")
+
+
+class ReasonForm(forms.Form):
+    """One reason, asked before something that others will wonder about."""
+
+    reason = forms.CharField(label="Reason", max_length=300, widget=forms.Textarea(attrs={"rows": 3}))
+
+    def __init__(self, *args: Any, hint: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = hint
+        self.fields["reason"].error_messages["required"] = "Write a reason."
+
+
+class WindowForm(forms.Form):
+    name = forms.CharField(
+        label="Name", max_length=100, help_text="As people say it, e.g. Saturday production."
+    )
+    description = forms.CharField(
+        label="For whom", required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Owners read it when they choose.",
+    )  # fmt: skip
+    frequency = forms.ChoiceField(
+        label="How often",
+        choices=[("weekly", "Every week"), ("monthly", "Once a month")],
+        widget=forms.RadioSelect,
+    )
+    weekday = forms.TypedChoiceField(label="Day", coerce=int, choices=list(enumerate(DAYS)))
+    nth = forms.TypedChoiceField(
+        label="Which one of the month", coerce=int, empty_value=None, required=False,
+        choices=[("", "Every week"), *POSITIONS.items()], help_text="Only for a monthly window.",
+    )  # fmt: skip
+    start_time = forms.TimeField(
+        label="Start", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
+    time_zone = forms.CharField(
+        label="Time zone",
+        max_length=64,
+        widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
+    )
+    duration_minutes = forms.IntegerField(label="Length in minutes", help_text="15 minutes to 24 hours.")
+    cutoff_minutes = forms.IntegerField(
+        label="Cutoff in minutes before the end",
+        help_text="Nothing is sent after it, so that everything is over in time.",
+    )
+    mode = forms.ChoiceField(
+        label="What is installed", choices=[("all", "All updates"), ("security", "Security updates only")]
+    )
+    reboot = forms.ChoiceField(
+        label="Reboot",
+        choices=[("if-needed", "If an update needs it"), ("never", "Never; owners reboot themselves")],
+    )
+    fixes = forms.ChoiceField(
+        label="What the check may repair",
+        choices=[
+            ("all", "All safe fixes"),
+            ("early", "Only fixes that are safe before the start"),
+            ("none", "Nothing"),
+        ],
+    )
+    concurrency = forms.IntegerField(label="Servers at a time")
+    stop_at_error_percent = forms.IntegerField(
+        label="Halt above this share of errors, in %", help_text="Counted once a few servers have failed."
+    )
+    min_free_mb = forms.IntegerField(label="Free space that a server needs, in MB")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("frequency") == "weekly":
+            cleaned["nth"] = None
+        return cleaned
+
+    @staticmethod
+    def zones() -> list[str]:
+        return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+
+    def facts(self, policy: dict[str, Any]) -> dict[str, Any]:
+        """The valid values as the operations take them; figures that are the default are not stored."""
+        values = {name: self.cleaned_data[name] for name in self.fields if name not in POLICY_FIELDS}
+        chosen = policy | {name: self.cleaned_data[name] for name in POLICY_FIELDS}
+        defaults = RunPolicy().to_json()
+        return values | {
+            "policy": {name: value for name, value in chosen.items() if value != defaults.get(name)}
+        }
+
+    @staticmethod
+    def initial_of(window: Window | None, zone: str) -> dict[str, Any]:
+        policy = window.run_policy if window else RunPolicy()
+        figures = {name: getattr(policy, name) for name in POLICY_FIELDS}
+        if window is None:
+            return figures | {"frequency": "weekly", "weekday": 5, "start_time": "22:00", "time_zone": zone,
+                              "duration_minutes": 240, "cutoff_minutes": 60}  # fmt: skip
+        return figures | {
+            name: getattr(window, name) for name in WindowForm.base_fields if name not in POLICY_FIELDS
+        }

@@ -1,0 +1,1 @@
+"""Pages of patching: each loads what its reader may see, calls one operation, and translates the answer."""

@@ -1,0 +1,90 @@
+"""Before a run: who will be patched, who not and why; and the buttons that start one by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from patching.models import Window
+from patching.navigation import is_admin, pause_in_force
+from patching.operations.runs import start_now as start
+from patching.queries import runs as queries
+from patching.queries.candidates import enrolled
+from patching.views.refusals import status_of
+from patching.words import rule_words
+from portal.access.rules import Denied, Invalid, check_role
+from portal.access.states import Role
+from portal.web.paging import Page
+from portal.web.requests import SignedIn
+
+SIZE = 50
+
+
+@require_GET
+def plan(request: SignedIn, slug: str) -> HttpResponse:
+    """The plan of the next start, or for an admin of a start at once (`at=now`)."""
+    return _plan_page(request, get_object_or_404(Window, slug=slug))
+
+
+def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int = 200) -> HttpResponse:
+    now = timezone.now()
+    at_once = is_admin(request) and (request.GET.get("at") == "now" or bool(refusal))
+    starts_at = now if at_once else window.recurrence.next(now, 1)[0]
+    mine = enrolled(window).visible_to(request.user)  # type: ignore[attr-defined]
+    made = queries.plan_of(window, starts_at, mine)
+    show_left = request.GET.get("show") == "left-out"
+    rows = made.left_out if show_left else made.included
+    context = {
+        "window": window,
+        "rule": rule_words(window),
+        "plan": made,
+        "at_once": at_once,
+        "cutoff_at": _cutoff(window, starts_at),
+        "stopped": sum(host.stopped for host in made.included),
+        "reasons": Counter(left.sentence for left in made.left_out).most_common(8),
+        "show_left": show_left,
+        "page": _cut(sorted(rows, key=_by_name), request.GET.get("cursor", "")),
+        "admin": is_admin(request),
+        "pause": pause_in_force(request),
+        "refusal": refusal,
+    }
+    return render(request, "patching/plan.html", context, status=status)
+
+
+def _cutoff(window: Window, starts_at: datetime) -> datetime:
+    return starts_at + timedelta(minutes=window.duration_minutes - window.cutoff_minutes)
+
+
+def _by_name(row: queries.PlannedHost | queries.LeftOut) -> tuple[str, int]:
+    return (row.asset.label.lower(), row.asset.pk)
+
+
+def _cut(rows: list[Any], cursor: str) -> Page:
+    """A page of a plan, which is computed as a whole: the cursor is the number of rows before it."""
+    first = min(int(cursor), len(rows)) if cursor.isascii() and cursor.isdecimal() and len(cursor) < 8 else 0
+    after = str(first + SIZE) if first + SIZE < len(rows) else ""
+    before = str(max(0, first - SIZE)) if first else ""
+    return Page(rows[first : first + SIZE], after, before, SIZE)
+
+
+@require_POST
+def start_now(request: SignedIn, slug: str) -> HttpResponse:
+    """Starts a run at once for everybody enrolled: patching (`kind=full`) or only the checks (`check_only`)."""
+    window = get_object_or_404(Window, slug=slug)
+    check_role(request.user, Role.ADMIN)
+    kind = request.POST.get("kind", "")
+    try:
+        if kind not in {"full", "check_only"}:
+            raise Invalid("Choose what to start: the whole run, or the checks only.", field="kind")
+        run = start(window=window, by=request.user, now=timezone.now(), check_only=kind == "check_only")
+    except Denied as refusal:
+        return _plan_page(request, window, str(refusal), status_of(refusal))
+    messages.success(request, f"Started: {run.name}.")
+    return redirect("patching:run", run.pk)

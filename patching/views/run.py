@@ -1,0 +1,142 @@
+"""One run: what it does now, whom it needs, its servers, its log; and the admin's halt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from patching.filters import TargetFilter
+from patching.forms import ReasonForm
+from patching.models import Run, Target
+from patching.navigation import is_admin
+from patching.operations import runs as operations
+from patching.queries.board import log_of, with_group
+from patching.queries.runs import Progress, progress
+from patching.states import RUN_OVER, TARGET_STATES, VERDICT_LOOKS, RunState, TargetState
+from patching.views.refusals import onto
+from patching.words import phases, state_look, time_left
+from portal.access.rules import Denied, check_role
+from portal.access.states import Role
+from portal.web.filters import chips_of
+from portal.web.paging import KeysetPager
+from portal.web.requests import SignedIn
+
+WORST_FIRST = KeysetPager(order=("rank", "asset__name", "pk"))
+NEEDY_SHOWN, LOG_SHOWN = 12, 60
+READ_BY = "The owners of the servers read it."
+
+
+def _load(request: SignedIn, pk: int) -> tuple[Run, QuerySet[Target]]:
+    run = get_object_or_404(Run.objects.visible_to(request.user).select_related("window", "created_by"), pk=pk)
+    return run, with_group(Target.objects.visible_to(request.user).filter(run=run))
+
+
+@require_GET
+def run(request: SignedIn, pk: int) -> HttpResponse:
+    """The page; asked by htmx for its table alone, only the table."""
+    found, targets = _load(request, pk)
+    table = _table(request, found, targets)
+    if request.headers.get("HX-Target") == "targets":
+        return render(request, "patching/_targets.html", table)
+    board = _board(request, found, targets)
+    if not table["form"].narrows:
+        table["total"] = board["counts"].total
+    context = board | table | {"halt_form": ReasonForm(hint=READ_BY, auto_id="id_halt_%s")}
+    return render(request, "patching/run.html", context)
+
+
+@require_GET
+def run_live(request: SignedIn, pk: int) -> HttpResponse:
+    """What changes while a run is under way. The fragment of a run that is over asks no more."""
+    found, targets = _load(request, pk)
+    return render(request, "patching/_live.html", _board(request, found, targets) | {"fragment": True})
+
+
+def _board(request: SignedIn, found: Run, targets: QuerySet[Target]) -> dict[str, Any]:
+    now, counts = timezone.now(), progress(found, targets)
+    needy = targets.filter(group__in=["bad", "needs"]).select_related("asset").order_by("rank", "-since", "pk")
+    return {
+        "run": found,
+        "counts": counts,
+        "trouble": counts.needs + counts.bad,
+        "parts": parts_of(counts, reverse("patching:run", args=[found.pk]), check_only=found.check_only),
+        "phases": phases(found),
+        "look": state_look(found),
+        "left": time_left(found, counts, now),
+        "needy": [shown(row) for row in needy[:NEEDY_SHOWN]],
+        "log": list(log_of(found, targets)[:LOG_SHOWN]),
+        "over": found.state in RUN_OVER,
+        "active": found.state not in RUN_OVER and found.state != RunState.PLANNED,
+        "stoppable": found.state not in RUN_OVER and found.state != RunState.HALTING,
+        "admin": is_admin(request),
+    }
+
+
+def parts_of(counts: Progress, address: str, *, check_only: bool = False) -> list[tuple[str, int, str, str]]:
+    """The shares of the bar: (label, count, meaning, address of the rows behind it)."""
+    good = "ready" if check_only else "patched"
+    return [
+        (good, counts.good, "good", f"{address}?show=good#targets"),
+        ("running", counts.busy, "busy", f"{address}?show=busy#targets"),
+        ("need you", counts.needs, "needs", f"{address}?show=needs#targets"),
+        ("failed", counts.bad, "bad", f"{address}?show=bad#targets"),
+        ("waiting", counts.waiting, "unknown", f"{address}?show=waiting#targets"),
+        ("left out", counts.skipped, "unknown", f"{address}?show=skipped#targets"),
+    ]
+
+
+def _table(request: SignedIn, found: Run, targets: QuerySet[Target]) -> dict[str, Any]:
+    form = TargetFilter(request.GET)
+    page = WORST_FIRST.page_of(request, form.narrow(targets).select_related("asset"))
+    return {
+        "run": found,
+        "form": form,
+        "chips": chips_of(form, request.GET),
+        "page": page,
+        "rows": [shown(row) for row in page],
+        "total": None,
+        "over": found.state in RUN_OVER,
+    }
+
+
+def shown(row: Target) -> dict[str, Any]:
+    """A target with the word and the meaning of where it stands."""
+    if row.state == TargetState.DONE and row.verdict:
+        label, meaning = VERDICT_LOOKS[row.verdict]
+    else:
+        label, meaning = TargetState(row.state).label, TARGET_STATES[TargetState(row.state)].meaning
+    return {"target": row, "label": label, "meaning": meaning}
+
+
+@require_http_methods(["GET", "POST"])
+def halt(request: SignedIn, pk: int) -> HttpResponse:
+    return _stop(request, pk, operations.halt, "Halting: nothing more is sent.", "halt")
+
+
+@require_http_methods(["GET", "POST"])
+def cancel(request: SignedIn, pk: int) -> HttpResponse:
+    return _stop(request, pk, operations.cancel, "The run is cancelled.", "cancel")
+
+
+def _stop(request: SignedIn, pk: int, operation: Any, said: str, kind: str) -> HttpResponse:
+    found, targets = _load(request, pk)
+    check_role(request.user, Role.ADMIN)
+    form = ReasonForm(request.POST or None, hint=READ_BY)
+    status = 422 if request.method == "POST" else 200
+    if form.is_valid():
+        try:
+            operation(run=found, by=request.user, reason=form.cleaned_data["reason"], now=timezone.now())
+        except Denied as refusal:
+            status = onto(form, refusal)
+        else:
+            messages.warning(request, said)
+            return redirect("patching:run", pk)
+    context = {"run": found, "form": form, "counts": progress(found, targets), "kind": kind}
+    return render(request, "patching/stop.html", context, status=status)

@@ -1,0 +1,164 @@
+"""Maintenance windows: the list, one window, and the admin's forms."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import F
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from patching.forms import WindowForm
+from patching.models import Run, Target, Window
+from patching.navigation import is_admin
+from patching.operations import windows as operations
+from patching.queries.board import enrolled_counts, progress_by_run
+from patching.queries.candidates import enrolled
+from patching.rules import check_lengths, check_times
+from patching.states import RunState
+from patching.views.enrolment import undo_url
+from patching.views.refusals import onto
+from patching.words import rule_words, state_look
+from portal.access.queries import has_role
+from portal.access.rules import Denied, check_role
+from portal.access.states import Role
+from portal.calendar.recurrence import Recurrence
+from portal.inventory.models import Asset
+from portal.web.chrome import Chrome
+from portal.web.paging import KeysetPager
+from portal.web.requests import SignedIn
+
+PAGER = KeysetPager(order=("name", "pk"))
+RUNS_SHOWN = 8
+RULE_FIELDS = ("frequency", "weekday", "nth", "start_time", "time_zone")
+
+
+@require_GET
+def windows(request: SignedIn) -> HttpResponse:
+    """Windows on offer (or the retired ones), with the next start and how many of the reader's servers are in."""
+    retired = request.GET.get("show") == "retired"
+    page = PAGER.page_of(request, Window.objects.filter(active=not retired))
+    mine = Asset.objects.visible_to(request.user).present()
+    counts = enrolled_counts(mine)
+    now = timezone.now()
+    context = {
+        "page": page,
+        "rows": [_row(window, counts, now) for window in page],
+        "retired": retired,
+        "enrolled": sum(counts.values()),
+        "servers": mine.count(),
+        "admin": is_admin(request),
+        "undo_url": undo_url(request),
+    }
+    return render(request, "patching/windows.html", context)
+
+
+def _row(window: Window, counts: dict[int, int], now: datetime) -> dict[str, Any]:
+    starts = window.recurrence.next(now, 1) if window.active else []
+    return {
+        "window": window,
+        "rule": rule_words(window),
+        "start": starts[0] if starts else None,
+        "servers": counts.get(window.pk, 0),
+    }
+
+
+@require_GET
+def window(request: SignedIn, slug: str) -> HttpResponse:
+    """When the window opens next, who is in it, and how its runs went."""
+    found = get_object_or_404(Window, slug=slug)
+    inside = enrolled(found).visible_to(request.user)  # type: ignore[attr-defined]
+    runs = list(Run.objects.visible_to(request.user).filter(window=found).order_by("-starts_at")[:RUNS_SHOWN])
+    counts = progress_by_run(runs, Target.objects.visible_to(request.user)) if runs else {}
+    context = {
+        "window": found,
+        "rule": rule_words(found),
+        "policy": found.run_policy,
+        "starts": found.recurrence.next(timezone.now(), 5) if found.active else [],
+        "page": PAGER.page_of(request, inside),
+        "servers": inside.count(),
+        "runs": [{"run": run, "look": state_look(run), "counts": counts[run.pk]} for run in runs],
+        "admin": is_admin(request),
+        "may_move": is_admin(request) or has_role(request.user, Role.OWNER),
+        "undo_url": undo_url(request),
+    }
+    return render(request, "patching/window.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def window_new(request: SignedIn) -> HttpResponse:
+    check_role(request.user, Role.ADMIN)
+    form = WindowForm(request.POST or None, initial=WindowForm.initial_of(None, str(Chrome(request).zone)))
+    return _form_page(request, form, None)
+
+
+@require_http_methods(["GET", "POST"])
+def window_edit(request: SignedIn, slug: str) -> HttpResponse:
+    found = get_object_or_404(Window, slug=slug)
+    check_role(request.user, Role.ADMIN)
+    form = WindowForm(request.POST or None, initial=WindowForm.initial_of(found, found.time_zone))
+    return _form_page(request, form, found)
+
+
+def _form_page(request: SignedIn, form: WindowForm, found: Window | None) -> HttpResponse:
+    """The form; after a valid post of it the saved window, after "preview" the next starts."""
+    status, starts = 200, []
+    if request.method == "POST" and form.is_valid():
+        try:
+            if "preview" not in request.POST:
+                return _saved(request, _save(request, form, found))
+            starts = _preview(form)
+        except Denied as refusal:
+            status = onto(form, refusal)
+    elif request.method == "POST":
+        status = 422
+    context = {"form": form, "window": found, "starts": starts, "zones": form.zones()} | _consequence(found)
+    return render(request, "patching/window_form.html", context, status=status)
+
+
+def _preview(form: WindowForm) -> list[datetime]:
+    """The next five starts of the values in the form; raises Invalid for values that make no window."""
+    values = form.cleaned_data
+    check_times(**{name: values[name] for name in RULE_FIELDS})
+    check_lengths(values["duration_minutes"], values["cutoff_minutes"])
+    rule = Recurrence(
+        values["frequency"], values["weekday"], values["nth"], values["start_time"], values["time_zone"]
+    )
+    return rule.next(timezone.now(), 5)
+
+
+def _save(request: SignedIn, form: WindowForm, found: Window | None) -> Window:
+    facts = form.facts(found.policy if found else {})
+    if found is None:
+        return operations.offer(**facts, by=request.user, now=timezone.now())
+    return operations.edit(window=found, changes=facts, by=request.user, now=timezone.now())
+
+
+def _saved(request: SignedIn, window: Window) -> HttpResponse:
+    messages.success(request, f"{window.name} is saved.")
+    return redirect("patching:window", window.slug)
+
+
+def _consequence(found: Window | None) -> dict[str, Any]:
+    """What a change does not reach: runs that exist already keep their times and figures."""
+    if found is None:
+        return {}
+    planned = Run.objects.filter(window=found, state=RunState.PLANNED).order_by("starts_at").first()
+    return {"planned": planned, "servers": enrolled(found).count()}
+
+
+@require_http_methods(["GET", "POST"])
+def window_retire(request: SignedIn, slug: str) -> HttpResponse:
+    found = get_object_or_404(Window, slug=slug)
+    check_role(request.user, Role.ADMIN)
+    if request.method == "POST":
+        operations.retire(window=found, by=request.user, now=timezone.now())
+        messages.success(request, f"{found.name} is off the list. No more runs are made.")
+        return redirect("patching:windows")
+    runs = Run.objects.filter(window=found, state=RunState.PLANNED).order_by(F("starts_at"))
+    context = {"window": found, "servers": enrolled(found).count(), "planned": list(runs[:3])}
+    return render(request, "patching/window_retire.html", context)

@@ -1,0 +1,57 @@
+"""Windows and runs in words that people use. Pure."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from patching.models import Run, Window
+from patching.queries.runs import Progress
+from patching.states import RUN_STATES, RunState
+from portal.web.moments import duration_words, zone_words
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+POSITIONS = {1: "First", 2: "Second", 3: "Third", 4: "Fourth", -1: "Last"}
+PACE_NEEDS = 5  # finished hosts before a remaining time means anything
+PHASES = (RunState.PLANNED, RunState.WAKING, RunState.CHECKING, RunState.PATCHING, RunState.VERIFYING)
+
+
+def rule_words(window: Window) -> str:
+    """`Third Saturday of the month, 22:00 to 02:00 Berlin`"""
+    day = DAYS[window.weekday]
+    when = (
+        f"Every {day}" if window.frequency == "weekly" else f"{POSITIONS[window.nth or 1]} {day} of the month"
+    )
+    begin = datetime.combine(date(2026, 1, 5), window.start_time)
+    end = begin + timedelta(minutes=window.duration_minutes)
+    city = zone_words(ZoneInfo(window.time_zone), begin.replace(tzinfo=ZoneInfo(window.time_zone)))
+    return f"{when}, {begin:%H:%M} to {end:%H:%M} {city}"
+
+
+def time_left(run: Run, counts: Progress, now: datetime) -> str:
+    """`about 12 min left at this pace`; empty while too little is finished to tell."""
+    judged = counts.good + counts.needs + counts.bad
+    open_hosts = counts.busy + counts.waiting
+    if run.started_at is None or judged < PACE_NEEDS or not open_hosts or now <= run.starts_at:
+        return ""
+    elapsed = now - max(run.started_at, run.starts_at)
+    return f"about {duration_words(elapsed / judged * open_hosts)} left at this pace"
+
+
+def phases(run: Run) -> list[tuple[str, str, bool]]:
+    """(label, meaning, is the current one) for the line of phases; a pre-check has no patching."""
+    known = [phase for phase in PHASES if not (run.check_only and phase == RunState.PATCHING)]
+    at = known.index(RunState(run.state)) if run.state in known else -1
+    over = run.state == RunState.FINISHED
+    line = []
+    for number, phase in enumerate(known):
+        done = over or number < at
+        meaning = "good" if done else "busy" if number == at and number else "unknown"
+        line.append((phase.label, meaning, number == at))
+    return line
+
+
+def state_look(run: Run) -> tuple[str, str]:
+    """The words and the meaning of a run's state."""
+    state = RunState(run.state)
+    return state.label, RUN_STATES[state].meaning
