@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from embedded import EmbeddedError, LabOptions, Stack
+from embedded import EmbeddedError, LabOptions, Stack, stop_on_signals
 
 SCENARIO = Path(__file__).resolve().parent.parent / "scenarios" / "demo.yaml"
 STATE = Path(".state")
@@ -36,6 +36,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
+    stop_on_signals()
     options = arguments()
     state = STATE if options.keep or not options.once else Path(tempfile.mkdtemp(prefix="patch-portal-"))
     scenario = scaled(options.hosts, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +16,8 @@ from rich.table import Table
 from embedded import Stack
 
 LIMIT_S = 240  # --once promises an end within five minutes
-console = Console()
+# A pipe has no width: give the report room there, too.
+console = Console() if sys.stdout.isatty() else Console(width=200)
 
 
 def demo(stack: Stack, fleet: dict[str, Any], *, once: bool, tell: Callable[[dict[str, Any]], None]) -> int:
@@ -136,8 +138,16 @@ def report(run) -> None:  # type: ignore[no-untyped-def]
 
     rows = Target.objects.filter(run=run).select_related("asset")
     table = Table(title=f"Post-patching report: {run.name}", title_justify="left", header_style="dim")
-    for column in ("Server", "OS", "Verdict", "Kernel", "Updated", "Open", "Reason"):
-        table.add_column(column, overflow="fold", max_width=60 if column == "Reason" else 44)
+    for column, width in (
+        ("Server", 18),
+        ("OS", 30),
+        ("Verdict", 16),
+        ("Kernel", 46),
+        ("Updated", 7),
+        ("Open", 4),
+    ):
+        table.add_column(column, overflow="fold", max_width=width)
+    table.add_column("Reason", overflow="fold", ratio=1)
     for row in sorted(rows, key=lambda row: (rank(row), row.asset.label)):
         table.add_row(*cells(row))
     console.print(table)
@@ -162,7 +172,14 @@ def cells(row) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
         else (f"{row.kernel_before} → {row.kernel_after}")
     )
     counts = ["" if n is None else str(n) for n in (row.updated_count, row.available_count)]
-    return (row.asset.label, row.os_label, f"[{colour}]{word}[/{colour}]", kernel, *counts, row.reason)
+    return (
+        row.asset.label,
+        row.os_label,
+        f"[{colour}]{word}[/{colour}]",
+        kernel,
+        *counts,
+        "" if meaning == "good" else row.reason,
+    )
 
 
 def totals(rows) -> str:  # type: ignore[no-untyped-def]
