@@ -172,13 +172,14 @@ def cells(row) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
         else (f"{row.kernel_before} → {row.kernel_after}")
     )
     counts = ["" if n is None else str(n) for n in (row.updated_count, row.available_count)]
+    reason = "" if meaning == "good" else row.reason
     return (
         row.asset.label,
         row.os_label,
         f"[{colour}]{word}[/{colour}]",
         kernel,
         *counts,
-        "" if meaning == "good" else row.reason,
+        reason,
     )
 
 
