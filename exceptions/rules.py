@@ -48,9 +48,7 @@ def check_days(first: date, last: date, zone: str, now: datetime) -> tuple[datet
     try:
         starts_at, ends_at = whole_days(first, last, zone)
     except OverflowError as error:
-        raise Invalid(
-            f"{last:%Y-%m-%d} is outside the calendar. Choose a nearer day.", field="to_date"
-        ) from error
+        raise Invalid(f"{last} is outside the calendar. Choose a nearer day.", field="to_date") from error
     today = now.astimezone(ZoneInfo(zone)).date()
     if first < today:
         raise Invalid(

@@ -35,8 +35,21 @@ def test_a_single_day_is_that_day() -> None:
     assert interval.ends_at == datetime(2026, 12, 2, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("value", ["", "/", "until further notice", "2026-13-01/2026-14-01", "2026-12-12/2026-12-01",
-                                   "2026-12-01/", "9999-12-31/9999-12-31", "٢٠٢٦-١٢-٠١/", "<b>x</b>", "$(reboot)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "/",
+        "until further notice",
+        "2026-13-01/2026-14-01",
+        "2026-12-12/2026-12-01",
+        "2026-12-01/",
+        "9999-12-31/9999-12-31",
+        "٢٠٢٦-١٢-٠١/",
+        "<b>x</b>",
+        "$(reboot)",
+    ],
+)
 def test_what_cannot_be_read_excludes_always(value: str) -> None:
     interval = parse(value)
     assert not interval.readable
