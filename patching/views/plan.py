@@ -10,13 +10,14 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST
 
 from patching.models import Window
 from patching.navigation import is_admin, pause_in_force
 from patching.operations.runs import start_now as start
 from patching.queries import runs as queries
 from patching.queries.candidates import enrolled
+from patching.views.reading import reads
 from patching.views.refusals import status_of
 from patching.words import rule_words
 from portal.access.rules import Denied, Invalid, check_role
@@ -27,7 +28,7 @@ from portal.web.requests import SignedIn
 SIZE = 50
 
 
-@require_GET
+@reads
 def plan(request: SignedIn, slug: str) -> HttpResponse:
     """The plan of the next start, or for an admin of a start at once (`at=now`)."""
     return _plan_page(request, get_object_or_404(Window, slug=slug))

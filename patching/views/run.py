@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from patching.filters import TargetFilter
 from patching.forms import ReasonForm
@@ -20,6 +20,7 @@ from patching.operations import runs as operations
 from patching.queries.board import log_of, with_group
 from patching.queries.runs import Progress, progress
 from patching.states import RUN_OVER, TARGET_STATES, VERDICT_LOOKS, RunState, TargetState
+from patching.views.reading import reads
 from patching.views.refusals import onto
 from patching.words import phases, state_look, time_left
 from portal.access.rules import Denied, check_role
@@ -38,7 +39,7 @@ def _load(request: SignedIn, pk: int) -> tuple[Run, QuerySet[Target]]:
     return run, with_group(Target.objects.visible_to(request.user).filter(run=run))
 
 
-@require_GET
+@reads
 def run(request: SignedIn, pk: int) -> HttpResponse:
     """The page; asked by htmx for its table alone, only the table."""
     found, targets = _load(request, pk)
@@ -52,7 +53,7 @@ def run(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "patching/run.html", context)
 
 
-@require_GET
+@reads
 def run_live(request: SignedIn, pk: int) -> HttpResponse:
     """What changes while a run is under way. The fragment of a run that is over asks no more."""
     found, targets = _load(request, pk)

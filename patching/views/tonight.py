@@ -10,7 +10,6 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
 
 from patching.filters import RunFilter
 from patching.models import Run, Target, Window
@@ -18,6 +17,7 @@ from patching.navigation import is_admin
 from patching.queries.board import enrolled_counts, progress_by_run, with_group
 from patching.queries.runs import Progress
 from patching.states import RUN_OVER, RunState
+from patching.views.reading import reads
 from patching.views.run import parts_of, shown
 from patching.words import rule_words, state_look, time_left
 from portal.inventory.models import Asset
@@ -29,7 +29,7 @@ NEWEST_FIRST = KeysetPager(order=("-starts_at", "-pk"))
 MOST_ACTIVE, NEXT_SHOWN, NEEDY_SHOWN, JUST_OVER = 20, 12, 10, timedelta(hours=24)
 
 
-@require_GET
+@reads
 def tonight(request: SignedIn) -> HttpResponse:
     """The board; htmx asks again for its inner part while something runs."""
     now = timezone.now()
@@ -97,7 +97,7 @@ def _next(request: SignedIn, planned: list[Run], counts: dict[int, Progress], no
     return sorted(rows, key=lambda row: row["at"])[:NEXT_SHOWN]
 
 
-@require_GET
+@reads
 def runs(request: SignedIn) -> HttpResponse:
     form = RunFilter(request.GET)
     rows = form.narrow(Run.objects.visible_to(request.user))

@@ -10,7 +10,7 @@ from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from patching.forms import WindowForm
 from patching.models import Run, Target, Window
@@ -21,6 +21,7 @@ from patching.queries.candidates import enrolled
 from patching.rules import check_lengths, check_times
 from patching.states import RunState
 from patching.views.enrolment import undo_url
+from patching.views.reading import reads
 from patching.views.refusals import onto
 from patching.words import rule_words, state_look
 from portal.access.queries import has_role
@@ -37,7 +38,7 @@ RUNS_SHOWN = 8
 RULE_FIELDS = ("frequency", "weekday", "nth", "start_time", "time_zone")
 
 
-@require_GET
+@reads
 def windows(request: SignedIn) -> HttpResponse:
     """Windows on offer (or the retired ones), with the next start and how many of the reader's servers are in."""
     retired = request.GET.get("show") == "retired"
@@ -67,7 +68,7 @@ def _row(window: Window, counts: dict[int, int], now: datetime) -> dict[str, Any
     }
 
 
-@require_GET
+@reads
 def window(request: SignedIn, slug: str) -> HttpResponse:
     """When the window opens next, who is in it, and how its runs went."""
     found = get_object_or_404(Window, slug=slug)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
@@ -23,8 +23,8 @@ def scope(user: User | AnonymousUser, *, roles: Iterable[Role] = tuple(Role), pr
     """
     if not user.is_authenticated:
         return NOTHING
-    grants = Grant.objects.filter(user=user, role__in=list(roles))
-    return scope_of(grants, prefix=prefix)
+    wanted = set(roles)
+    return scope_of((grant for grant in user.grants.all() if grant.role in wanted), prefix=prefix)
 
 
 def scope_of(grants: Iterable[Grant], *, prefix: str = "") -> Q:
@@ -45,7 +45,13 @@ def covers(grants: Iterable[Grant], asset: object) -> bool:
 
 
 def has_role(user: User | AnonymousUser, *roles: Role) -> bool:
-    return user.is_authenticated and Grant.objects.filter(user=user, role__in=list(roles)).exists()
+    return user.is_authenticated and any(grant.role in roles for grant in user.grants.all())
+
+
+def read_grants_once(user: User | AnonymousUser) -> None:
+    """Loads the grants of this user object for all later questions of this module: one query a page, not one each."""
+    if user.is_authenticated:
+        prefetch_related_objects([user], "grants")
 
 
 def people_with(role: Role) -> list[User]:
