@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+from lab.hosts import sandbox
 from lab.scenario import ScenarioError
 from lab.server import LabServer
 
@@ -35,6 +36,10 @@ def main() -> int:
     except (ScenarioError, OSError) as problem:
         print(f"lab: {problem}", file=sys.stderr)
         return 2
+    if not sandbox.namespaces():
+        print(
+            "lab: no namespaces here; only file permissions keep scripts inside their hosts", file=sys.stderr
+        )
     with server:
         print(f"lab ready {server.url}", flush=True)
         ended.wait()

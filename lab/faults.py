@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab import power
 from lab.scenario import FAULTS
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ def set_fault(world: World, host: Host, name: str, on: bool, content: str = "") 
     (host.faults.add if on else host.faults.discard)(name)
     host.machine.set_fault(name, on, content)
     world.fleet.changed([host])
+    if name == "reboot_lost" and not on and host.lost:
+        power.come_back(world, host)
 
 
 def restore(world: World, host: Host) -> None:

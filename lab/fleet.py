@@ -75,6 +75,7 @@ class Host:
         for name in KEPT:
             setattr(self, name, kept[name])
         self.faults = set(kept["faults"])
+        self.machine.adopt_faults(self.faults)
         self.launched_at = datetime.fromisoformat(kept["launched_at"])
         ends = {"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}
         self.state = ends.get(self.state, self.state)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.ec2.responses import EC2Response
+from moto.s3.models import S3Backend
 from moto.ssm.responses import SimpleSystemManagerResponse
 from moto.sts.responses import TokenResponse
 
-from lab import sts
+from lab import objects, sts
 from lab.ec2 import describe, powering, tags
 from lab.ssm import documents, listing, nodes, send
 
@@ -37,11 +38,27 @@ OPERATIONS: dict[type, tuple[Callable[..., Any], ...]] = {
         nodes.describe_instance_information,
     ),
     TokenResponse: (sts.assume_role,),
+    S3Backend: (objects.put_object, objects.delete_object),
 }
 
 
+_originals: dict[tuple[type, str], Any] = {}
+
+
 def install() -> None:
-    """Idempotent; holds for the whole process."""
-    for response, operations in OPERATIONS.items():
+    """Until `remove`, for the whole process."""
+    for owner, operations in OPERATIONS.items():
         for operation in operations:
-            setattr(response, operation.__name__, operation)
+            name = operation.__name__
+            _originals[owner, name] = vars(owner).get(name)
+            setattr(owner, name, operation)
+
+
+def remove() -> None:
+    """Stock moto again, for whoever uses it next in this process."""
+    for (owner, name), original in _originals.items():
+        if original is None:  # it was inherited
+            delattr(owner, name)
+        else:
+            setattr(owner, name, original)
+    _originals.clear()

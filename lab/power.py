@@ -81,6 +81,12 @@ def restart(world: World, host: Host) -> None:
     later(world, host, world.delays.reboot_s, booted)
 
 
+def come_back(world: World, host: Host) -> None:
+    """Someone brought a lost host up again."""
+    host.lost, host.rebooting = False, True
+    later(world, host, world.delays.reboot_s, booted)
+
+
 def go_down(world: World, host: Host) -> None:
     """Timers of the earlier life no longer count; scripts die."""
     host.lives += 1

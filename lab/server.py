@@ -18,7 +18,7 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from lab import overrides, scenario
+from lab import objects, overrides, scenario
 from lab import world as worlds
 from lab.delays import Delays
 from lab.ssm import lifecycle
@@ -55,13 +55,14 @@ class LabServer:
     def start(self) -> Self:
         """Seed the fleet and serve. Raises RuntimeError when another lab runs in this process."""
         self._state.mkdir(parents=True, exist_ok=True)
-        reset_model_data()
-        overrides.install()
+        worlds.check_free()
         self.world = worlds.World(self.scenario, self._state, self._scale, self._delays)
         worlds.enter(self.world)
+        reset_model_data()
+        overrides.install()
         self.world.when_down.append(lifecycle.host_went_down)
         self.world.when_up.append(lifecycle.host_came_up)
-        make_bucket(self.scenario)
+        objects.open_bucket(self.world)
         self._server: BaseWSGIServer = make_server(
             HOST, self._port, App(self.world), threaded=True, request_handler=QuietHandler
         )
@@ -75,6 +76,7 @@ class LabServer:
         self._thread.join()
         self._server.server_close()
         self.world.close()
+        overrides.remove()
         worlds.leave()
 
     def control(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -100,11 +102,3 @@ class QuietHandler(MotoRequestHandler):
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
         pass
-
-
-def make_bucket(fleet: scenario.Scenario) -> None:
-    """The results bucket in the portal's account; hosts of all accounts may write to it."""
-    from moto.s3.models import s3_backends
-
-    backend = s3_backends[fleet.portal_account]["aws"]
-    backend.create_bucket(fleet.results_bucket, scenario.RESULTS_REGION)

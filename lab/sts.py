@@ -10,6 +10,7 @@ from moto.sts.exceptions import STSClientError
 from moto.sts.responses import TokenResponse
 
 from lab import world as worlds
+from lab.scenario import Account
 
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/([\w+=,.@/-]+)")
 _assume_role = TokenResponse.assume_role
@@ -21,15 +22,23 @@ def assume_role(response: TokenResponse) -> ActionResult:
     arn = response._get_param("RoleArn")
     found = ROLE_ARN.fullmatch(arn)
     account = world.scenario.accounts.get(found[1]) if found else None
-    external_id = response._get_param("ExternalId") or ""
-    known = account is not None and found is not None and found[2] == account.role_name
-    trusted = known and account is not None and account.external_id == external_id
-    if not trusted or not world.credentials.may_be_assumed(account.id if account else ""):
+    if account is None or found is None or not trusts(world, response, account, found[2]):
         raise denied(response, arn)
     answer = _assume_role(response)
     keys = answer.result["Credentials"]  # type: ignore[index]
-    world.credentials.remember(keys.access_key_id, account.id if account else "", keys.session_token)
+    world.credentials.remember(keys.access_key_id, account.id, keys.session_token)
     return answer
+
+
+def trusts(world: worlds.World, response: TokenResponse, account: Account, role_name: str) -> bool:
+    """The role's trust policy: the portal's account, with the external id when one is agreed."""
+    external_id = response._get_param("ExternalId") or ""
+    return (
+        role_name == account.role_name
+        and response.current_account == world.scenario.portal_account
+        and account.external_id in ("", external_id)
+        and world.credentials.may_be_assumed(account.id)
+    )
 
 
 def denied(response: TokenResponse, arn: str) -> ServiceException:

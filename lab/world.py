@@ -93,10 +93,15 @@ def current() -> World:
 
 
 def enter(world: World) -> None:
-    """Make this the world. Raises RuntimeError when another is running."""
+    """Make this the world."""
+    check_free()
+    _current.append(world)
+
+
+def check_free() -> None:
+    """Raises RuntimeError when a world exists already."""
     if _current:
         raise RuntimeError("a simulated AWS is already running in this process; close it first")
-    _current.append(world)
 
 
 def leave() -> None:

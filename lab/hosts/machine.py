@@ -90,6 +90,10 @@ class Machine(Protocol):
         """Come up again: another boot id, the newest kernel."""
         ...
 
+    def adopt_faults(self, names: set[str]) -> None:
+        """The faults of an earlier start; files that exist already tell theirs themselves."""
+        ...
+
     def set_fault(self, name: str, on: bool, content: str = "") -> None:
         """Turn on or off a fault that scripts on the machine can see; other faults are ignored."""
         ...

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from lab.hosts.machine import KILLED, Finished, Stopper
-from lab.hosts.sandbox_child import NOBODY, PLACES
+from lab.hosts.sandbox_child import HANDLES, NOBODY, PLACES
 from lab.shims import template
 
 CHILD = Path(__file__).with_name("sandbox_child.py")
@@ -57,9 +57,9 @@ def namespaces() -> bool:
         return execute(run, Stopper(), isolated=True).code == 7
 
 
-def places(root: Path, folder: Path, *, isolated: bool) -> dict[str, str]:
+def places(*, isolated: bool) -> dict[str, str]:
     """Where the script sees its host, the shims and its own file."""
-    return dict(PLACES) if isolated else {"host": str(root), "shims": str(SHIMS), "ssm": str(folder)}
+    return dict(PLACES) if isolated else {name: f"/proc/self/fd/{number}" for name, number in HANDLES.items()}
 
 
 def write_script(folder: Path, text: str) -> None:
@@ -72,7 +72,7 @@ def write_script(folder: Path, text: str) -> None:
 def execute(run: Run, stopper: Stopper, *, isolated: bool | None = None) -> Finished:
     """Run to the end, the time-out (SIGKILL to the group, no trap runs) or a stop."""
     isolated = namespaces() if isolated is None else isolated
-    seen = places(run.root, run.folder, isolated=isolated)
+    seen = places(isolated=isolated)
     spec = {
         "namespaces": isolated,
         "host": str(run.root),

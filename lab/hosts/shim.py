@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -42,7 +43,7 @@ class ShimMachine:
             (folder / name).unlink(missing_ok=True)
         sandbox.write_script(folder, job.script)
         isolated = sandbox.namespaces()
-        seen = sandbox.places(self._root, folder, isolated=isolated)
+        seen = sandbox.places(isolated=isolated)
         environment = template.environment(
             Path(seen["host"]), command_id=job.command_id, instance_id=self._instance_id, region=job.region
         )
@@ -51,7 +52,9 @@ class ShimMachine:
             "AWS_SSM_PLATFORM_NAME": self.platform_name,
             "AWS_SSM_PLATFORM_VERSION": self.platform_version,
         }
-        return sandbox.execute(sandbox.Run(self._root, folder, environment, job.timeout_s), stopper)
+        return sandbox.execute(
+            sandbox.Run(self._root, folder, environment, job.timeout_s), stopper, isolated=isolated
+        )
 
     def reboot(self) -> None:
         """Another boot id, the newest kernel, an empty /run. Raises TamperedHost."""
@@ -63,6 +66,10 @@ class ShimMachine:
             raise TamperedHost(f"{links[0]} became a link; the host stays down")
         template.reboot(self._root)
         sandbox.own(self._root)
+
+    def adopt_faults(self, names: set[str]) -> None:
+        """Used when the host's files are first written."""
+        self._faults = names & template.FAULTS
 
     def set_fault(self, name: str, on: bool, content: str = "") -> None:
         """Remember it for the first run, or change the running host at once."""
@@ -86,10 +93,8 @@ class ShimMachine:
             os.close(folder)
 
     def _change_file(self, name: str, on: bool, folder: int) -> None:
-        try:
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)
-        except FileNotFoundError:
-            pass
         if on:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             with os.fdopen(os.open(name, flags, 0o644, dir_fd=folder), "w") as file:

@@ -54,6 +54,10 @@ class WindowsMachine:
         state["waits_for_reboot"] = False
         self._save(state)
 
+    def adopt_faults(self, names: set[str]) -> None:
+        """The faults that an earlier start left."""
+        self._faults = set(names)
+
     def set_fault(self, name: str, on: bool, content: str = "") -> None:
         """disk_full, update_fails and hang change the answers; others are ignored."""
         (self._faults.add if on else self._faults.discard)(name)
@@ -70,7 +74,7 @@ class WindowsMachine:
         return self._patch(job, state)
 
     def _precheck(self, job: Job, state: dict[str, Any]) -> str:
-        full = self._disk_full()
+        full = self._disk_full(job)
         status = "blocked" if full else "ready" if state["pending"] else "nothing_to_do"
         before = self._side(state)
         return self._render(job, status, before=before, after=None, changes=[], boots=0, full=full)
@@ -88,7 +92,7 @@ class WindowsMachine:
         return record["result"], 0
 
     def _install(self, job: Job, state: dict[str, Any]) -> list[dict[str, Any]]:
-        if self._disk_full():
+        if self._disk_full(job):
             return []
         time.sleep(INSTALL_SECONDS)
         wanted = [kb for kb in state["pending"] if kb["security"] or job.parameters.get("Mode") != "security"]
@@ -102,7 +106,7 @@ class WindowsMachine:
         return [{**kb, "from": "", "to": "installed", "kind": "kb"} for kb in done]
 
     def _result(self, job: Job, state: dict[str, Any], record: dict[str, Any]) -> str:
-        full, changes = self._disk_full(), record["changes"]
+        full, changes = self._disk_full(job), record["changes"]
         failed = "update_fails" in self._faults and bool(state["pending"])
         status = "blocked" if full else "patched" if changes else "nothing_to_do"
         if state["waits_for_reboot"]:
@@ -165,7 +169,10 @@ class WindowsMachine:
             "available": [{**kb, "from": "", "to": "available"} for kb in state["pending"]],
         }
 
-    def _disk_full(self) -> bool:
+    def _disk_full(self, job: Job) -> bool:
+        """Clearing the update cache, where fixes are allowed, helps against disk_full alone."""
+        if job.parameters.get("Fixes", "none") != "none":
+            self._faults.discard("disk_full")
         return bool({"disk_full", "disk_full_unfixable"} & self._faults)
 
     def _state(self) -> dict[str, Any]:

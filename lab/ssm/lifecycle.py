@@ -8,7 +8,7 @@ from lab import world as worlds
 from lab.fleet import Host
 from lab.ssm import events
 from lab.ssm.agent import run_document
-from lab.ssm.commands import Command, Invocation, StepResult, busy
+from lab.ssm.commands import Command, Invocation, StepResult
 
 MAX_STARTS = 15  # the agent's CommandRetryLimit: then the document is dropped as corrupt
 

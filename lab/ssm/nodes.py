@@ -16,9 +16,15 @@ from lab.ssm.listing import page
 
 LEAST_PAGE, DEFAULT_PAGE, MOST_PAGE = 5, 10, 50
 AGENT_VERSION = "3.3.2746.0"
+
+
+def ping_status(host: Host) -> str:
+    return "Online" if host.reachable else "ConnectionLost"
+
+
 VALUES: dict[str, Callable[[Host], str]] = {
     "InstanceIds": lambda host: host.instance_id,
-    "PingStatus": lambda host: ping_status(host),
+    "PingStatus": ping_status,
     "PlatformTypes": lambda host: host.machine.platform_type,
     "AgentVersion": lambda host: AGENT_VERSION,
     "ResourceType": lambda host: "EC2Instance",
@@ -61,10 +67,6 @@ def value_fits(host: Host, key: str, values: list[str]) -> bool:
     if key.startswith("tag:"):
         return host.tags.get(key.removeprefix("tag:")) in values
     return VALUES[key](host) in values
-
-
-def ping_status(host: Host) -> str:
-    return "Online" if host.reachable else "ConnectionLost"
 
 
 def view(host: Host) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from moto.s3.models import s3_backends
 from lab.ssm.commands import Command, Invocation, StepResult
 
 STDOUT_LIMIT, STDERR_LIMIT, LISTED_LIMIT = 24_000, 8_000, 2_500  # bytes, the suffix included
-SUFFIX = b"\n--output truncated--"[1:]
+SUFFIX = b"--output truncated--"
 ERROR_RULE = b"\n----------ERROR-------\n"
 
 

@@ -85,5 +85,5 @@ def unimplemented(call: Call) -> Refusal:
 
 def is_page(answer: Answer) -> bool:
     """Whether a framework's HTML page stands where AWS's answer belongs."""
-    kind: Any = dict((name.lower(), value) for name, value in answer.headers).get("content-type", "")
+    kind: Any = {name.lower(): value for name, value in answer.headers}.get("content-type", "")
     return answer.number >= 400 and "html" in kind
