@@ -41,7 +41,7 @@ def check_name(name: str, slug: str, *, other_than: Window | None = None) -> tup
 def check_times(*, frequency: str, weekday: int, nth: int | None, start_time: time, time_zone: str) -> None:
     try:
         ZoneInfo(time_zone)
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:  # an unknown name is a KeyError
         raise Invalid(
             f"{time_zone[:60]!r} is no time zone. Choose one like Europe/Berlin.", field="time_zone"
         ) from error

@@ -13,7 +13,13 @@ from portal.web.moments import duration_words, zone_words
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 POSITIONS = {1: "First", 2: "Second", 3: "Third", 4: "Fourth", -1: "Last"}
 PACE_NEEDS = 5  # finished hosts before a remaining time means anything
-PHASES = (RunState.PLANNED, RunState.WAKING, RunState.CHECKING, RunState.PATCHING, RunState.VERIFYING)
+PHASES = {
+    RunState.PLANNED: "Planned",
+    RunState.WAKING: "Starting servers",
+    RunState.CHECKING: "Checking",
+    RunState.PATCHING: "Patching",
+    RunState.VERIFYING: "Verifying",
+}
 
 
 def rule_words(window: Window) -> str:
@@ -47,7 +53,7 @@ def phases(run: Run) -> list[tuple[str, str, bool]]:
     for number, phase in enumerate(known):
         done = over or number < at
         meaning = "good" if done else "busy" if number == at and number else "unknown"
-        line.append((phase.label, meaning, number == at))
+        line.append((PHASES[phase], meaning, number == at))
     return line
 
 
