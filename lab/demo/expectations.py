@@ -52,8 +52,14 @@ def _outcomes(run: Run) -> Iterator[str]:
 
 
 def _also_fine(row: Target) -> bool:
-    """A host with a failing package may be judged failed instead of partly patched: both are the truth."""
-    return row.asset.name.startswith("log-scan") and row.verdict in {V.FAILED, V.PARTLY}
+    """What a fleet that an earlier start has patched already shows instead; and the two truths of a failing package."""
+    if row.asset.name.startswith("log-scan"):
+        return row.verdict in {V.FAILED, V.PARTLY}
+    before = Target.objects.filter(asset=row.asset, run__lt=row.run_id)
+    if row.verdict == V.NOTHING_TO_DO:
+        return before.filter(verdict=V.PATCHED).exists()
+    lost = before.filter(state=T.LOST).exists()
+    return lost and row.state == T.SKIPPED and row.reason_code == "offline"
 
 
 def _evidence(run: Run) -> Iterator[str]:

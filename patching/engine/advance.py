@@ -113,10 +113,7 @@ def check(run: Run, *, cloud: Cloud, clock: Clock) -> None:
         first = _first_attempts(run)
         waiting = [pk for pk in waiting if pk in first]
     if waiting and run.state != RunState.HALTING:
-        try:
-            publish.publish(run, cloud=cloud, now=clock())
-        finally:  # where the documents stand, the checks go out all the same
-            _send(run, Phase.PRECHECK, waiting, cloud=cloud, clock=clock)
+        _publish_and_send(run, Phase.PRECHECK, waiting, cloud=cloud, clock=clock)
 
 
 def _first_attempts(run: Run) -> set[int]:
@@ -131,6 +128,13 @@ def _undispatched(run: Run, state: TargetState, phase: Phase) -> list[int]:
 
 def _same(dispatched: DispatchTarget, row: Target, phase: Phase) -> bool:
     return dispatched.phase == phase and dispatched.attempt == row.attempt
+
+
+def _publish_and_send(run: Run, phase: Phase, ids: list[int], *, cloud: Cloud, clock: Clock) -> None:
+    try:
+        publish.publish(run, cloud=cloud, now=clock())
+    finally:  # where the documents stand, commands go out all the same
+        _send(run, phase, ids, cloud=cloud, clock=clock)
 
 
 def _send(run: Run, phase: Phase, ids: list[int], *, cloud: Cloud, clock: Clock) -> None:
@@ -184,7 +188,7 @@ def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     write_due(cloud=cloud, now=clock())
     ready = marks.marked(run, now=clock())
     if ready and not _too_many_errors(run, clock()):
-        _send(run, Phase.PATCH, _room(run, ready), cloud=cloud, clock=clock)
+        _publish_and_send(run, Phase.PATCH, _room(run, ready), cloud=cloud, clock=clock)
 
 
 def _room(run: Run, ids: list[int]) -> list[int]:

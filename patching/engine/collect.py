@@ -45,7 +45,9 @@ def sweep(run: Run, *, cloud: Cloud, clock: Clock) -> None:
         for dispatch in open_rows.filter(**here).select_related("run"):
             _look(dispatch, commands, cloud=cloud, clock=clock)
 
-    for_each(list(open_rows.values_list("account_id", "region", "document_name").order_by().distinct()), look_at)
+    for_each(
+        list(open_rows.values_list("account_id", "region", "document_name").order_by().distinct()), look_at
+    )
 
 
 def _commands(

@@ -8,7 +8,7 @@ from typing import Any
 from aws.ports import Cloud
 from patching.documents.assemble import document
 from patching.engine.places import for_each
-from patching.models import PublishedDocument, Run
+from patching.models import Dispatch, PublishedDocument, Run
 from patching.states import Phase
 
 
@@ -35,3 +35,10 @@ def publish_one(account: str, region: str, platform: str, phase: str, *, cloud: 
     PublishedDocument.objects.update_or_create(
         **place, defaults={"content_hash": wanted.sha256, "version": version, "published_at": now}
     )
+
+
+def forget(dispatch: Dispatch) -> None:
+    """AWS no longer has the document (somebody deleted it): the next look publishes it again."""
+    PublishedDocument.objects.filter(
+        account_id=dispatch.account_id, region=dispatch.region, name=dispatch.document_name
+    ).delete()

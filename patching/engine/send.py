@@ -10,6 +10,7 @@ from django.conf import settings
 from aws.errors import Ambiguous, CloudError, Missing, Refused, Throttled
 from aws.ports import Cloud, SendRequest
 from patching.engine.places import for_each
+from patching.engine.publish import forget
 from patching.models import Dispatch, Run, Target
 from patching.operations import dispatches, targets
 from patching.states import DispatchState, Phase, TargetState
@@ -17,6 +18,7 @@ from patching.states import DispatchState, Phase, TargetState
 Clock = Callable[[], datetime]
 LOOK_BACK = timedelta(seconds=60)  # AWS's clock and ours may differ a little
 MAX_REFUSALS = 3
+DOCUMENT_GONE = {"InvalidDocument", "InvalidDocumentVersion"}
 
 
 def send(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
@@ -72,16 +74,21 @@ def parameters(dispatch: Dispatch) -> dict[str, list[str]]:
 
 def refused(dispatch: Dispatch, error: CloudError, *, cloud: Cloud, now: datetime) -> None:
     """AWS said no to the whole batch: the hosts that caused it are blocked, the others go into a new one."""
-    guilty = _guilty(dispatch, error, cloud=cloud)
+    if error.code in DOCUMENT_GONE:
+        forget(dispatch)
+    guilty = {} if error.code in DOCUMENT_GONE else _guilty(dispatch, error, cloud=cloud)
     rows = list(Target.objects.filter(dispatched__dispatch=dispatch))
     blocked = [row for row in rows if row.instance_id in guilty or row.attempt >= MAX_REFUSALS]
     others = [row.pk for row in rows if row not in blocked]
     dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=f"AWS refused it: {error}")
+    dispatch.rows.filter(collected_at=None).update(
+        no_report_reason=f"AWS refused the command: {error}", collected_at=now
+    )
     for row in blocked:
         reason = guilty.get(row.instance_id) or f"AWS refused the command: {error}"
         targets.move([row.pk], TargetState.BLOCKED, now=now, code="refused", reason=reason)
     back = TargetState.READY if dispatch.phase == Phase.PATCH else TargetState.PLANNED
-    targets.try_again(others, back, now=now, reason="Another server of its batch was refused by AWS.")
+    targets.try_again(others, back, now=now, reason=f"AWS refused its batch: {error}")
 
 
 def _guilty(dispatch: Dispatch, error: CloudError, *, cloud: Cloud) -> dict[str, str]:

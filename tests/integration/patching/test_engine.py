@@ -401,3 +401,21 @@ def test_every_move_has_its_audit_event(stage: Stage) -> None:
                  "dispatch.sent", "dispatch.collected", "tag.verified"):  # fmt: skip
         assert kind in kinds, kind
     assert Dispatch.objects.filter(run=run).count() == 2
+
+
+def test_a_deleted_document_is_published_again(stage: Stage) -> None:
+    stage.cloud.add(1)
+    run = stage.set()
+    stage.until(lambda: run.targets.filter(state=T.READY).exists())
+    published = len(stage.cloud.called("CreateDocument"))
+    left = [1]
+
+    def before(name: str) -> None:
+        if name == "SendCommand" and left.pop():
+            left.append(0)
+            raise Missing("The document does not exist.", code="InvalidDocument")
+
+    stage.cloud.before = before
+    stage.to_the_end()
+    assert run.targets.get().verdict == Verdict.PATCHED
+    assert len(stage.cloud.called("CreateDocument")) == published + 1
