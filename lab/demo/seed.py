@@ -11,7 +11,7 @@ from django.db import transaction
 from exceptions.models import ExceptionRequest
 from exceptions.operations import approve, submit
 from patching.models import Enrolment, Run, Window
-from patching.operations.windows import enrol, offer
+from patching.operations.windows import enrol, offer, retire
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
 from portal.inventory.models import Account, Asset
@@ -85,6 +85,8 @@ def windows(now: datetime) -> None:
 
 def window_opening_now(now: datetime, start_in: timedelta) -> Window:
     """A weekly window whose occurrence begins in a moment."""
+    for old in Window.objects.filter(slug__startswith="tonight-", active=True):
+        retire(window=old, by=person("ada"), now=now)
     local = (now + start_in).astimezone(ZoneInfo(ZONE)).replace(microsecond=0)
     return offer(
         name=f"Tonight, opened {local:%H:%M:%S}",
