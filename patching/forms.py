@@ -41,7 +41,7 @@ class WindowForm(forms.Form):
     weekday = forms.TypedChoiceField(label="Day", coerce=int, choices=list(enumerate(DAYS)))
     nth = forms.TypedChoiceField(
         label="Which one of the month", coerce=int, empty_value=None, required=False,
-        choices=[("", "Every week"), *POSITIONS.items()], help_text="Only for a monthly window.",
+        choices=[("", "Not monthly"), *POSITIONS.items()], help_text="Only for a monthly window.",
     )  # fmt: skip
     start_time = forms.TimeField(
         label="Start", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")

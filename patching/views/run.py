@@ -35,7 +35,9 @@ READ_BY = "The owners of the servers read it."
 
 
 def _load(request: SignedIn, pk: int) -> tuple[Run, QuerySet[Target]]:
-    run = get_object_or_404(Run.objects.visible_to(request.user).select_related("window", "created_by"), pk=pk)
+    run = get_object_or_404(
+        Run.objects.visible_to(request.user).select_related("window", "created_by"), pk=pk
+    )
     return run, with_group(Target.objects.visible_to(request.user).filter(run=run))
 
 
@@ -62,7 +64,9 @@ def run_live(request: SignedIn, pk: int) -> HttpResponse:
 
 def _board(request: SignedIn, found: Run, targets: QuerySet[Target]) -> dict[str, Any]:
     now, counts = timezone.now(), progress(found, targets)
-    needy = targets.filter(group__in=["bad", "needs"]).select_related("asset").order_by("rank", "-since", "pk")
+    needy = (
+        targets.filter(group__in=["bad", "needs"]).select_related("asset").order_by("rank", "-since", "pk")
+    )
     return {
         "run": found,
         "counts": counts,

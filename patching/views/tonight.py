@@ -45,7 +45,9 @@ def tonight(request: SignedIn) -> HttpResponse:
         "next": _next(request, [run for run in runs if run.state == RunState.PLANNED], counts, now),
         "admin": is_admin(request),
     }
-    template = "patching/_board.html" if request.headers.get("HX-Target") == "board" else "patching/tonight.html"
+    template = (
+        "patching/_board.html" if request.headers.get("HX-Target") == "board" else "patching/tonight.html"
+    )
     return render(request, template, context)
 
 
@@ -59,7 +61,13 @@ def _relevant(request: SignedIn, now: datetime) -> list[Run]:
 def _card(run: Run, counts: Progress, now: datetime) -> dict[str, Any]:
     address = reverse("patching:run", args=[run.pk])
     parts = parts_of(counts, address, check_only=run.check_only)
-    return {"run": run, "counts": counts, "parts": parts, "look": state_look(run), "left": time_left(run, counts, now)}
+    return {
+        "run": run,
+        "counts": counts,
+        "parts": parts,
+        "look": state_look(run),
+        "left": time_left(run, counts, now),
+    }
 
 
 def _row(run: Run, counts: Progress) -> dict[str, Any]:
@@ -79,10 +87,15 @@ def _needy(targets: QuerySet[Target], active: list[Run]) -> list[dict[str, Any]]
     if not active:
         return []
     rows = with_group(targets.filter(run__in=active)).filter(group__in=["bad", "needs"])
-    return [shown(row) for row in rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:NEEDY_SHOWN]]
+    return [
+        shown(row)
+        for row in rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:NEEDY_SHOWN]
+    ]
 
 
-def _next(request: SignedIn, planned: list[Run], counts: dict[int, Progress], now: datetime) -> list[dict[str, Any]]:
+def _next(
+    request: SignedIn, planned: list[Run], counts: dict[int, Progress], now: datetime
+) -> list[dict[str, Any]]:
     """Runs that are planned, and the next starts of windows whose run is not made yet; the soonest first."""
     rows = [{"run": run, "at": run.starts_at, "name": run.name, "zone": run.time_zone, "window": None,
              "servers": counts[run.pk].planned} for run in planned]  # fmt: skip

@@ -6,19 +6,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from patching.models import Enrolment, Run, SendingPause, Target, Window
 from patching.operations.runs import plan_occurrence
 from patching.states import RunState, TargetState, Verdict
 from portal.access.models import User
+from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from tests import cast
 
 pytestmark = pytest.mark.django_db
 NOW = cast.NOW
 MOST_QUERIES = 12
+PAGES = ("tonight", "runs", "run", "live", "windows", "window", "plan")
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +39,8 @@ def browser(user: User) -> Client:
 
 def enrol(window: Window, *assets: Asset) -> None:
     Enrolment.objects.bulk_create(
-        Enrolment(asset=asset, window=window, by=cast.ana(), since=NOW - timedelta(days=9)) for asset in assets
+        Enrolment(asset=asset, window=window, by=cast.ana(), since=NOW - timedelta(days=9))
+        for asset in assets
     )
 
 
@@ -119,15 +124,15 @@ class TestOwnersSeeTheirPart:
         seen = browser(cast.ana()).get(reverse("patching:run", args=[run.pk])).content.decode()
         assert "1 of 3 servers are patched." in seen
         assert "secret" not in seen
-        assert "secret-host" in browser(cast.ada()).get(reverse("patching:run", args=[run.pk])).content.decode()
+        assert (
+            "secret-host" in browser(cast.ada()).get(reverse("patching:run", args=[run.pk])).content.decode()
+        )
         for name in ("window", "plan"):
             address = reverse(f"patching:{name}", args=[window.slug])
             assert "secret-host" not in browser(cast.ana()).get(address).content.decode(), name
 
     def test_of_the_log(self):
-        from portal.audit.models import AuditEvent
-
-        window, run = a_run()
+        _, run = a_run()
         other = cast.an_asset(application="intranet")
         mine = run.targets.first().asset
         for subject, words in ((other, "others: lost"), (mine, "mine: done")):
@@ -139,14 +144,15 @@ class TestOwnersSeeTheirPart:
 
 
 @pytest.mark.parametrize("person", [cast.ana, cast.ada, cast.bo])
-def test_pages_cost_the_same_for_10_rows_and_50(person, django_assert_max_num_queries):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
+def test_pages_cost_the_same_for_10_rows_and_50(person):
     def cost(window: Window, run: Run) -> dict[str, int]:
         client, found = browser(person()), {}
-        for name, address in zip("tonight runs run live windows window plan".split(), pages(window, run), strict=True):
-            with CaptureQueriesContext(connection, ) as queries:
+        for name, address in zip(
+            PAGES, pages(window, run), strict=True
+        ):
+            with CaptureQueriesContext(
+                connection,
+            ) as queries:
                 assert client.get(address).status_code == 200
             found[name] = len(queries)
         return found

@@ -38,7 +38,9 @@ class TestPickAWindow:
         old, new = cast.a_window(name="Old window"), cast.a_window(name="New window", slug="new-window")
         inside, outside = cast.an_asset(name="inside"), cast.an_asset(name="outside")
         enrol(old, inside)
-        seen = text(browser(cast.ana()).get(reverse("patching:pick-window"), {"ids": [inside.pk, outside.pk]}))
+        seen = text(
+            browser(cast.ana()).get(reverse("patching:pick-window"), {"ids": [inside.pk, outside.pk]})
+        )
         assert "moves away from" in seen
         assert "in no window" in seen
         assert seen.count("<li><time") == 3 * 2
@@ -263,7 +265,11 @@ class TestWindowForm:
         ada.post(reverse("patching:window-edit", args=[window.slug]),
                  self.values(mode="all", frequency="weekly", nth="3"))  # fmt: skip
         window.refresh_from_db()
-        assert (window.name, window.nth, window.policy) == ("Sunday test", None, {"lead_s": 60, "concurrency": 50})
+        assert (window.name, window.nth, window.policy) == (
+            "Sunday test",
+            None,
+            {"lead_s": 60, "concurrency": 50},
+        )
 
     @pytest.mark.parametrize(
         ("field", "value", "sentence"),
@@ -280,9 +286,13 @@ class TestWindowForm:
     )
     @pytest.mark.parametrize("preview", [{}, {"preview": "1"}])
     def test_bad_values_come_back_with_a_sentence(self, field, value, sentence, preview):
-        answer = browser(cast.ada()).post(reverse("patching:window-new"), self.values(**{field: value}) | preview)
+        answer = browser(cast.ada()).post(
+            reverse("patching:window-new"), self.values(**{field: value}) | preview
+        )
         previewed_only = preview and field in {"concurrency", "name"} and answer.status_code == 200
-        assert previewed_only or (answer.status_code == 422 and sentence in text(answer).replace("10,000", "10000"))
+        assert previewed_only or (
+            answer.status_code == 422 and sentence in text(answer).replace("10,000", "10000")
+        )
         assert not Window.objects.exists()
 
     def test_retiring_takes_it_off_the_list(self):
