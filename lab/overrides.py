@@ -12,7 +12,7 @@ from moto.sts.responses import TokenResponse
 
 from lab import objects, sts
 from lab.ec2 import describe, powering, tags
-from lab.ssm import documents, listing, nodes, send
+from lab.ssm import documents, listing, nodes, send, versions
 
 # Moto calls the method that has the operation's name in snake case.
 OPERATIONS: dict[type, tuple[Callable[..., Any], ...]] = {
@@ -30,6 +30,7 @@ OPERATIONS: dict[type, tuple[Callable[..., Any], ...]] = {
     SimpleSystemManagerResponse: (
         documents.create_document,
         documents.update_document,
+        versions.list_document_versions,
         send.send_command,
         send.cancel_command,
         listing.list_commands,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
-from moto.sts.exceptions import STSClientError
 from moto.sts.responses import TokenResponse
 
 from lab import world as worlds
 from lab.scenario import Account
+from lab.web.errors import Refusal, RefusedCall
 
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/([\w+=,.@/-]+)")
 _assume_role = TokenResponse.assume_role
@@ -41,9 +40,7 @@ def trusts(world: worlds.World, response: TokenResponse, account: Account, role_
     )
 
 
-def denied(response: TokenResponse, arn: str) -> ServiceException:
+def denied(response: TokenResponse, arn: str) -> RefusedCall:
     user = f"arn:aws:iam::{response.current_account}:user/portal"
-    return STSClientError(
-        "AccessDenied",
-        f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {arn}",
-    )
+    message = f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+    return RefusedCall(Refusal(403, "AccessDenied", message))

@@ -29,17 +29,13 @@ def create_document(response: SimpleSystemManagerResponse) -> ActionResult:
     """CreateDocument: moto's, after the checks that AWS makes."""
     check_name(response._get_param("Name"))
     check_new(response)
-    answer = _create(response)
-    remember_platforms(response)
-    return answer
+    return with_platforms(response, _create(response))
 
 
 def update_document(response: SimpleSystemManagerResponse) -> ActionResult:
     """UpdateDocument: moto's, after the checks that AWS makes."""
     check_new(response)
-    answer = _update(response)
-    remember_platforms(response)
-    return answer
+    return with_platforms(response, _update(response))
 
 
 def check_new(response: SimpleSystemManagerResponse) -> None:
@@ -110,7 +106,7 @@ def wrong(what: str) -> SSMException:
     return SSMException("InvalidDocumentContent", f"The content for the document is not valid: {what}.")
 
 
-def remember_platforms(response: SimpleSystemManagerResponse) -> None:
+def with_platforms(response: SimpleSystemManagerResponse, answer: ActionResult) -> ActionResult:
     """Moto answers `Not Implemented (moto)`; AWS reads the platforms off the actions."""
     documents = ssm_backends[response.current_account][response.region]._documents[
         response._get_param("Name")
@@ -118,6 +114,8 @@ def remember_platforms(response: SimpleSystemManagerResponse) -> None:
     document = documents.get_latest_version()
     actions = {step.get("action") for step in getattr(document, "mainSteps", None) or ()}
     document.platform_types = sorted({ACTIONS[action] for action in actions if action in ACTIONS})
+    answer.result["DocumentDescription"]["PlatformTypes"] = document.platform_types  # type: ignore[index]
+    return answer
 
 
 def find(account: str, region: str, name: str, version: str | None) -> Document:

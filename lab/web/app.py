@@ -13,7 +13,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from lab.web import control
 from lab.web.calls import Call, call_of
 from lab.web.drops import hang_up
-from lab.web.errors import Answer, Refusal, answer_of, code_in, is_page, unimplemented
+from lab.web.errors import Answer, Refusal, RefusedCall, answer_of, code_in, is_page, unimplemented
 from lab.world import World
 
 StartResponse = Callable[..., Any]
@@ -25,7 +25,7 @@ class App:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = DomainDispatcherApplication(backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith("/lab/"):
@@ -52,12 +52,21 @@ class App:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = call.account
         try:
             answer = collect(self._moto, environ)
+        except RefusedCall as refused:
+            return answer_of(call, refused.refusal)
         except NotImplementedError:
             return answer_of(call, unimplemented(call))
         except Exception:  # noqa: BLE001 - AWS never answers with a stack trace; ours goes to the log
             traceback.print_exc(file=sys.stderr)
             return answer_of(call, Refusal(500, "InternalFailure", "The simulated AWS failed; see its log."))
         return answer_of(call, unimplemented(call)) if is_page(answer) else answer
+
+
+def backend_app(service: str | None) -> Any:
+    """Moto's application of one service. Raises NotImplementedError where moto has none."""
+    if service is None:
+        raise NotImplementedError
+    return create_backend_app(service)
 
 
 def collect(app: Any, environ: dict[str, Any]) -> Answer:

@@ -35,7 +35,7 @@ class Call:
     access_key: str
     session_token: str
     body: bytes
-    protocol: str  # json | query | ec2 | s3
+    protocol: str  # json | query | ec2 | s3 | rest
     account: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
 
@@ -86,7 +86,9 @@ def protocol_of(service: str, target: str) -> str:
         return "json"
     if service == "ec2":
         return "ec2"
-    return "query" if service in _QUERY_SERVICES else "s3"
+    if service in _QUERY_SERVICES:
+        return "query"
+    return "s3" if service in ("s3", "") else "rest"
 
 
 def fields_of(protocol: str, body: bytes, environ: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def fields_of(protocol: str, body: bytes, environ: dict[str, Any]) -> dict[str, 
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
-    if protocol == "s3":
+    if protocol in ("s3", "rest"):
         return {}
     text = body.decode("utf-8", "replace") or environ.get("QUERY_STRING", "")
     return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}
@@ -107,10 +109,10 @@ def operation_of(protocol: str, target: str, fields: dict[str, Any], environ: di
         return target.rpartition(".")[2]
     if protocol in ("ec2", "query"):
         return str(fields.get("Action", ""))
-    method, key = (
-        environ.get("REQUEST_METHOD", ""),
-        environ.get("PATH_INFO", "/").strip("/").partition("/")[2],
-    )
+    method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "/").strip("/")
+    if protocol == "rest":  # such services name the operation by method and path
+        return f"{method} /{path}"
+    key = path.partition("/")[2]
     return (_S3_OPERATIONS if key else _S3_BUCKET_OPERATIONS).get(method, method)
 
 

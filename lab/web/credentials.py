@@ -69,7 +69,7 @@ def invalid(call: Call) -> Refusal:
     message = "The security token included in the request is invalid."
     if call.protocol == "ec2":
         return Refusal(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
-    if call.protocol == "json":
+    if call.protocol in ("json", "rest"):
         return Refusal(400, "UnrecognizedClientException", message)
     if call.protocol == "s3":
         return Refusal(
@@ -83,6 +83,6 @@ def expired(call: Call) -> Refusal:
     message = "The security token included in the request is expired"
     if call.protocol == "ec2":
         return Refusal(400, "RequestExpired", "Request has expired.")
-    if call.protocol == "json":
+    if call.protocol in ("json", "rest"):
         return Refusal(400, "ExpiredTokenException", message)
     return Refusal(400 if call.protocol == "s3" else 403, "ExpiredToken", message)

@@ -24,6 +24,14 @@ class Refusal:
     message: str
 
 
+class RefusedCall(Exception):
+    """An error that moto's model of a service does not know."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
 @dataclass(frozen=True)
 class Answer:
     """A whole HTTP answer."""
@@ -40,7 +48,7 @@ class Answer:
 def answer_of(call: Call, refusal: Refusal) -> Answer:
     """The refusal in the protocol of the call."""
     request_id = str(uuid.uuid4())
-    if call.protocol == "json":
+    if call.protocol in ("json", "rest"):
         body = json.dumps({"__type": refusal.code, "message": refusal.message})
         kind = "application/x-amz-json-1.1"
     else:
@@ -49,6 +57,7 @@ def answer_of(call: Call, refusal: Refusal) -> Answer:
         ("Content-Type", kind),
         ("x-amzn-RequestId", request_id),
         ("Content-Length", str(len(body.encode()))),
+        *([("x-amzn-ErrorType", refusal.code)] if call.protocol == "rest" else []),
     ]
     return Answer(f"{refusal.status} {refusal.code}", headers, body.encode())
 
@@ -78,7 +87,8 @@ def code_in(answer: Answer) -> str:
 def unimplemented(call: Call) -> Refusal:
     """What AWS says to an operation that it does not know."""
     what = f"The simulated AWS does not implement {call.service}:{call.operation or '(no operation)'}."
-    codes = {"json": "UnknownOperationException", "s3": "NotImplemented"}
+    unknown = "UnknownOperationException"
+    codes = {"json": unknown, "rest": unknown, "s3": "NotImplemented"}
     status = 501 if call.protocol == "s3" else 400
     return Refusal(status, codes.get(call.protocol, "InvalidAction"), what)
 

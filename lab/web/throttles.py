@@ -92,7 +92,7 @@ class Throttles:
             return Refusal(503, "RequestLimitExceeded", "Request limit exceeded.")
         if call.protocol == "s3":
             return Refusal(503, "SlowDown", "Please reduce your request rate.")
-        code = "ThrottlingException" if call.protocol == "json" else "Throttling"
+        code = "ThrottlingException" if call.protocol in ("json", "rest") else "Throttling"
         return Refusal(400, code, "Rate exceeded")
 
     def _take(self, call: Call, resources: bool) -> bool:

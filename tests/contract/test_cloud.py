@@ -1,0 +1,175 @@
+"""The product's own AWS adapters against the simulated AWS: every port once, and every failure as its CloudError."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Missing, Refused, Throttled
+from aws.ports import Invocation, SendRequest
+from aws.session import AccountAccess, AwsCloud
+from lab.server import LabServer
+from patching.documents.assemble import document
+from patching.documents.report import parse_report, parse_result_line
+from tests.contract.lab.fleet import OTHER, PORTAL, REGION, account, eventually
+
+BUCKET = "patch-portal-results"
+HOSTS: list[dict[str, Any]] = [
+    {"name": "deb", "os": "debian12"},
+    {"name": "red", "os": "rhel9", "account": OTHER},
+    {"name": "win", "os": "windows2022", "kind": "scenario", "kernel_update": False},
+    {"name": "asleep", "state": "stopped"},
+]
+DEFAULTS = {"account": PORTAL, "region": REGION, "pending": 4, "security": 2, "kernel_update": True}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    fleet = {"accounts": [account(PORTAL), account(OTHER)], "defaults": DEFAULTS, "hosts": HOSTS}
+    with LabServer(fleet, tmp_path_factory.mktemp("cloud"), 60.0) as running:
+        yield running
+
+
+@pytest.fixture
+def cloud(server: LabServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsCloud]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", PORTAL)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    accounts = {one: AccountAccess(one, "PatchPortal", "agreed", (REGION,)) for one in (PORTAL, OTHER)}
+    yield AwsCloud(accounts, portal_region=REGION, endpoint_url=server.url)
+    server.control("/lab/reset", {})
+
+
+def host(server: LabServer, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in server.control("/lab/hosts") if one["name"] == name)
+    return found
+
+
+def request(name: str, version: str, ids: list[str], **parameters: str) -> SendRequest:
+    dispatch = str(uuid.uuid4())
+    return SendRequest(
+        document_name=name,
+        document_version=version,
+        instance_ids=ids,
+        parameters={"DispatchId": [dispatch], **{key: [value] for key, value in parameters.items()}},
+        comment=f"pp:{dispatch}",
+        delivery_timeout_s=600,
+        output_bucket=BUCKET,
+        output_prefix="runs/1",
+    )
+
+
+def patch(cloud: AwsCloud, where: dict[str, Any]) -> tuple[SendRequest, Invocation]:
+    made = document("patch", where["platform"])
+    ssm = cloud.ssm(where["account"], where["region"])
+    version = ssm.publish_document(made.name, made.content_yaml)
+    assert ssm.publish_document(made.name, made.content_yaml) == version
+    sent = request(made.name, version, [where["instance_id"]], Fixes="all", DocumentHash=made.sha256)
+    command = ssm.send_command(sent)
+
+    def over() -> list[Invocation]:
+        return [one for one in ssm.list_invocations(command.command_id) if one.terminal]
+
+    return sent, eventually(over, 40)[0]
+
+
+@pytest.mark.parametrize("name", ["deb", "red", "win"])
+def test_the_real_document_patches_a_host_through_its_reboot(
+    server: LabServer, cloud: AwsCloud, name: str
+) -> None:
+    where = host(server, name)
+    sent, ended = patch(cloud, where)
+    assert (ended.status, ended.response_code) == ("Success", 0)
+    line = parse_result_line(ended.output)
+    assert line is not None
+    assert (line.status, line.reboot_done, line.upgradable) == ("patched", True, 0)
+    prefix = f"runs/1/{ended.command_id}/{where['instance_id']}/"
+    key = next(key for key in cloud.objects().keys(BUCKET, prefix) if key.endswith("/patch/stdout"))
+    report = parse_report(cloud.objects().get(BUCKET, key).decode())
+    assert report["dispatch"] == sent.parameters["DispatchId"][0]
+    assert report["command_id"] == ended.command_id
+    assert report["before"]["boot_id"] != report["after"]["boot_id"]
+    assert len(report["changes"]) == 4
+
+
+def test_a_command_is_found_again_by_its_comment(server: LabServer, cloud: AwsCloud) -> None:
+    """The exactly-once rule: the answer is lost, the command is there, once."""
+    made, where = document("precheck", "linux"), host(server, "deb")
+    ssm = cloud.ssm(PORTAL, REGION)
+    version = ssm.publish_document(made.name, made.content_yaml)
+    sent = request(made.name, version, [where["instance_id"]])
+    server.control("/lab/drop", {"operation": "SendCommand", "times": 1})
+    with pytest.raises(Ambiguous):
+        ssm.send_command(sent)
+    before = datetime.now(UTC) - timedelta(seconds=60)
+    found = [
+        one
+        for one in ssm.list_commands(document_name=made.name, invoked_after=before)
+        if one.comment == sent.comment
+    ]
+    assert len(found) == 1
+    eventually(lambda: [one for one in ssm.list_invocations(found[0].command_id) if one.terminal])
+    lost = [one for one in server.control("/lab/log?since=0") if one["error"] == "answer dropped"]
+    assert [(one["operation"], one["command_id"]) for one in lost] == [("SendCommand", found[0].command_id)]
+
+
+def test_failures_arrive_as_the_kind_that_they_are(server: LabServer, cloud: AwsCloud) -> None:
+    ec2, ssm = cloud.ec2(PORTAL, REGION), cloud.ssm(PORTAL, REGION)
+    asleep = host(server, "asleep")["instance_id"]
+    with pytest.raises(Missing) as unknown:
+        ec2.create_tags(["i-0123456789abcdef0", asleep], {"k": "v"})
+    assert unknown.value.ids == ("i-0123456789abcdef0",)
+    with pytest.raises(Refused):
+        ec2.create_tags([asleep], {"aws:x": "v"})
+    server.control("/lab/fault", {"host": "asleep", "fault": "start_no_capacity"})
+    with pytest.raises(CapacityShortage):
+        ec2.start_instances([asleep])
+    server.control(
+        "/lab/throttle",
+        {"service": "ssm", "operation": "SendCommand", "capacity": 0, "refill_per_s": 0},
+    )
+    with pytest.raises(Throttled):
+        ssm.send_command(request("PatchPortal-Precheck-Linux", "1", [asleep]))
+    server.control("/lab/throttle", {"off": True})
+    with pytest.raises(Missing):
+        ssm.send_command(request("PatchPortal-Precheck-Linux", "1", [asleep]))
+
+
+def test_a_role_that_was_taken_away_and_given_back(server: LabServer, cloud: AwsCloud) -> None:
+    red = host(server, "red")["instance_id"]
+    assert [one.instance_id for one in cloud.ec2(OTHER, REGION).describe_instances()] == [red]
+    server.control("/lab/credentials", {"account": OTHER, "state": "revoked"})
+    for _ in range(2):  # with the keys it had, then at AssumeRole
+        with pytest.raises(AccessRefused):
+            list(cloud.ec2(OTHER, REGION).describe_instances())
+    assert list(cloud.ec2(PORTAL, REGION).describe_instances())
+    server.control("/lab/credentials", {"account": OTHER, "state": "ok"})
+    assert list(cloud.ec2(OTHER, REGION).describe_instances())
+    assert cloud.identity(OTHER).account_id() == OTHER
+
+
+@pytest.mark.parametrize(("role", "external_id"), [("PatchPortal", "guessed"), ("Other", "agreed")])
+def test_a_role_or_external_id_that_was_not_agreed(
+    server: LabServer, cloud: AwsCloud, role: str, external_id: str
+) -> None:
+    access = {OTHER: AccountAccess(OTHER, role, external_id, (REGION,))}
+    stranger = AwsCloud(access, portal_region=REGION, endpoint_url=server.url)
+    with pytest.raises(AccessRefused, match="AssumeRole"):
+        list(stranger.ec2(OTHER, REGION).describe_instances())
+
+
+def test_starting_and_stopping(server: LabServer, cloud: AwsCloud) -> None:
+    asleep, ec2 = host(server, "asleep")["instance_id"], cloud.ec2(PORTAL, REGION)
+    first = ec2.describe([asleep])[0].launch_time
+    ec2.start_instances([asleep])
+    eventually(lambda: asleep in {node.instance_id for node in cloud.ssm(PORTAL, REGION).managed_nodes()})
+    started = ec2.describe([asleep])[0]
+    assert started.state == "running"
+    assert started.launch_time is not None
+    assert first is not None
+    assert started.launch_time >= first
+    ec2.stop_instances([asleep])
+    eventually(lambda: ec2.describe([asleep])[0].state == "stopped")
