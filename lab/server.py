@@ -14,6 +14,7 @@ from typing import Any, Self
 # Read by moto when it is imported: its thousands of images are not needed and slow to load.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
+from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -58,7 +59,7 @@ class LabServer:
         worlds.check_free()
         self.world = worlds.World(self.scenario, self._state, self._scale, self._delays)
         worlds.enter(self.world)
-        reset_model_data()
+        forget_moto()
         overrides.install()
         self.world.when_down.append(lifecycle.host_went_down)
         self.world.when_up.append(lifecycle.host_came_up)
@@ -78,6 +79,7 @@ class LabServer:
         self.world.close()
         overrides.remove()
         worlds.leave()
+        forget_moto()
 
     def control(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """POST (with a body) or GET one control call, such as `/lab/fault`. Raises ControlError."""
@@ -95,6 +97,12 @@ class LabServer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def forget_moto() -> None:
+    """Moto's backends are global: nothing of an earlier or later user may stay."""
+    BackendDict.reset()
+    reset_model_data()
 
 
 class QuietHandler(MotoRequestHandler):

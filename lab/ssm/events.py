@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
+import time
 import traceback
+import uuid
+from datetime import datetime
 from typing import Any
 
 from moto.events.models import events_backends
@@ -26,19 +28,33 @@ def command_changed(command: Command, status: str) -> None:
 
 def put(command: Command, kind: str, detail: dict[str, str], resources: list[str]) -> None:
     backend = events_backends[command.account][command.region]
-    if not any(bus.rules for bus in backend.event_buses.values()):
-        return
-    try:
-        backend.put_events([entry(command, kind, detail, resources)])
-    except Exception:  # noqa: BLE001 - a broken rule target must not stop commands; events are best effort
-        traceback.print_exc(file=sys.stderr)
+    for rule in list(backend.event_buses["default"].rules.values()):
+        try:
+            rule.send_to_targets(event(command, kind, detail, resources), transform_input=False)
+        except Exception:  # noqa: BLE001 - a broken rule target must not stop commands; events are best effort
+            traceback.print_exc(file=sys.stderr)
 
 
-def entry(command: Command, kind: str, detail: dict[str, str], resources: list[str]) -> dict[str, Any]:
+def event(command: Command, kind: str, detail: dict[str, str], resources: list[str]) -> Any:
+    """The event as rules see it; customers could not put one with this source."""
     whole = {
         "command-id": command.id,
         "document-name": command.request["DocumentName"],
-        "requested-date-time": command.requested.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "requested-date-time": stamp(command.requested),
         **detail,
     }
-    return {"Source": "aws.ssm", "DetailType": kind, "Detail": json.dumps(whole), "Resources": resources}
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": kind,
+        "source": "aws.ssm",
+        "account": command.account,
+        "time": time.time(),  # moto writes it as text
+        "region": command.region,
+        "resources": resources,
+        "detail": whole,
+    }
+
+
+def stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

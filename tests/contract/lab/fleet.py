@@ -20,7 +20,7 @@ REGION, FAR = "eu-central-1", "us-east-1"
 SCALE = 40.0
 ENDED = {"Success", "Failed", "TimedOut", "Cancelled"}
 # One attempt: a test must see what AWS says, not what the SDK makes of it.
-ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
+ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20, parameter_validation=False)
 
 
 def scenario(hosts: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -42,7 +42,7 @@ HOSTS: list[dict[str, Any]] = [
     {"name": "bare", "agent": "absent", "instance_profile": False},
     {"name": "silent", "agent": "offline"},
     {"name": "win", "os": "windows2022", "kind": "scenario"},
-    {"name": "far", "region": FAR, "os": "amzn2023"},
+    {"name": "far", "region": FAR, "os": "amzn2023", "count": 50},
     {"name": "other", "account": OTHER, "os": "sles15"},
 ]
 
@@ -97,6 +97,13 @@ class Aws:
 
     def fault(self, host: str, fault: str, on: bool = True) -> None:
         self.server.control("/lab/fault", {"host": host, "fault": fault, "on": on})
+
+    @cached_property
+    def far(self) -> Aws:
+        """The same lab, seen from the other region."""
+        there = Aws(self.server)
+        there.ssm, there.ec2 = self.client("ssm", region=FAR), self.client("ec2", region=FAR)
+        return there
 
     def publish(self, *scripts: str, name: str = "Test-Doc", parameters: Any = None, **inputs: Any) -> str:
         """A document with one step per script; a document of this name gets another version."""

@@ -39,7 +39,7 @@ def test_accounts_and_regions_are_apart(aws: Aws) -> None:
     names = aws.client("ec2", **keys).describe_tags(Filters=[{"Name": "key", "Values": ["Name"]}])["Tags"]
     assert [row["Value"] for row in names] == ["other"]
     assert refused(aws.ec2.describe_instances, InstanceIds=aws.ids("other")) == "InvalidInstanceID.NotFound"
-    assert refused(aws.ec2.describe_instances, InstanceIds=aws.ids("far")) == "InvalidInstanceID.NotFound"
+    assert refused(aws.ec2.describe_instances, InstanceIds=aws.ids("far-01")) == "InvalidInstanceID.NotFound"
 
 
 @pytest.mark.parametrize(
