@@ -19,9 +19,7 @@ class Day(forms.DateInput):
 
 class AskForm(forms.Form):
     from_date = forms.DateField(label="First day", widget=Day(format="%Y-%m-%d"))
-    to_date = forms.DateField(
-        label="Last day", widget=Day(format="%Y-%m-%d"), help_text="Still unpatched on this day."
-    )
+    to_date = forms.DateField(label="Last day, still unpatched", widget=Day(format="%Y-%m-%d"))
     time_zone = forms.CharField(
         label="Time zone of these days", max_length=64, widget=forms.TextInput(attrs={"list": "zones"})
     )

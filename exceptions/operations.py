@@ -65,7 +65,7 @@ def submit(
         S.SUBMITTED,
         by=by,
         now=now,
-        said=f"asks to leave {_servers(assets)} unpatched until {_last(request)}",
+        said=f"asked to leave {_servers(assets)} unpatched until {_last(request)}",
     )
     return _fresh(request)
 
@@ -97,7 +97,7 @@ def reject(*, request: ExceptionRequest, by: User, reason: str, now: datetime) -
 
 def return_for_rework(*, request: ExceptionRequest, by: User, reason: str, now: datetime) -> ExceptionRequest:
     return _answer(
-        request, S.RETURNED, by=by, reason=reason, now=now, said="asks for changes to the exception"
+        request, S.RETURNED, by=by, reason=reason, now=now, said="asked for changes to the exception"
     )
 
 

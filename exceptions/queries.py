@@ -122,7 +122,7 @@ def approvers_of(assets: Iterable[Asset], *, without: User) -> list[User]:
 
 def waiting_for(user: User) -> QuerySet[ExceptionRequest]:
     """Submitted requests that this approver may decide; the oldest first."""
-    grants = list(Grant.objects.filter(user=user, role=Role.APPROVER))
+    grants = [grant for grant in user.grants.all() if grant.role == Role.APPROVER]
     beyond = Covered.objects.exclude(asset__in=Asset.objects.filter(scope_of(grants))).values("request")
     waiting = ExceptionRequest.objects.filter(state=ExceptionState.SUBMITTED).exclude(requested_by=user)
     return waiting.exclude(pk__in=beyond).order_by("submitted_at", "pk")

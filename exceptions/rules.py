@@ -120,9 +120,9 @@ def check_approvable(assets: Sequence[Asset], by: User) -> list[User]:
 
 def check_decide(request: ExceptionRequest, by: User) -> None:
     """Raises unless this person may decide this request now."""
-    check_role(by, Role.APPROVER)
     if request.requested_by_id == by.pk:
-        raise Denied("You cannot decide your own request. Another approver must.")
+        raise Denied("You cannot decide your own request. A business leader of these servers must.")
+    check_role(by, Role.APPROVER)
     grants = list(Grant.objects.filter(user=by, role=Role.APPROVER))
     if not all(covers(grants, asset) for asset in request.assets.all()):
         raise Denied("You do not answer for every server of this request, so you cannot decide it.")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,7 +20,7 @@ from exceptions.models import ExceptionRequest
 from exceptions.queries import approvers_of, bearing_foreign_tag, current_for, waiting_for
 from exceptions.rules import CATEGORIES, NOT_YOURS, allows, check_decide, check_revoke
 from exceptions.states import IN_FORCE, STATES, ExceptionState
-from portal.access.queries import has_role
+from portal.access.queries import has_role, read_grants_once
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
@@ -91,6 +91,7 @@ def _onto(form: Any, refusal: Denied) -> None:
 @require_GET
 def inbox(request: SignedIn) -> HttpResponse:
     """What waits for this approver, the longest waiting first."""
+    read_grants_once(request.user)
     rows = waiting_for(request.user).select_related("requested_by").annotate(servers=Count("covered"))
     context = {"rows": list(rows[:200]), "now": timezone.now(), "categories": CATEGORIES}
     return render(request, "exceptions/inbox.html", context)
@@ -99,9 +100,9 @@ def inbox(request: SignedIn) -> HttpResponse:
 @require_GET
 def case(request: SignedIn, pk: int) -> HttpResponse:
     """The whole case on one screen, and what this person may do about it."""
-    found = get_object_or_404(
-        ExceptionRequest.objects.visible_to(request.user).select_related("requested_by").distinct(), pk=pk
-    )
+    read_grants_once(request.user)
+    rows = ExceptionRequest.objects.visible_to(request.user).select_related("requested_by")
+    found = get_object_or_404(rows, pk=pk)
     return _case_page(request, found)
 
 
@@ -121,7 +122,7 @@ def _case_page(
         "assets": assets[:50],
         "more": max(0, len(assets) - 50),
         "hidden": found.covered.count() - len(assets),
-        "events": list(events[:50]),
+        "events": [(_meaning(event), event) for event in events[:50]],
         "waits_for": _waits_for(found),
         "foreign": len(bearing_foreign_tag(assets, timezone.now())),
         "category": CATEGORIES.get(found.category, found.category),
@@ -135,6 +136,10 @@ def _case_page(
         "typed": request.POST.get("reason", ""),
     }
     return render(request, "exceptions/case.html", context, status=status)
+
+
+def _meaning(event: AuditEvent) -> str:
+    return STATES[ExceptionState(event.kind.removeprefix("exception."))].meaning
 
 
 def _waits_for(found: ExceptionRequest) -> list[str]:
@@ -155,7 +160,7 @@ ACTS: dict[str, tuple[Any, str]] = {
 
 @require_POST
 def decide(request: SignedIn, pk: int) -> HttpResponse:
-    found = get_object_or_404(ExceptionRequest.objects.visible_to(request.user).distinct(), pk=pk)
+    found = get_object_or_404(ExceptionRequest.objects.visible_to(request.user), pk=pk)
     act, reason = request.POST.get("act", ""), request.POST.get("reason", "")
     try:
         said = _act(found, act, reason, request)
@@ -192,6 +197,7 @@ def _filtered(request: SignedIn) -> tuple[RegisterFilter, QuerySet[ExceptionRequ
 
 @require_GET
 def register(request: SignedIn) -> HttpResponse:
+    read_grants_once(request.user)
     form, rows = _filtered(request)
     total, capped = capped_count(rows)
     # The headline speaks of all that this person may see, whatever the filter shows.
@@ -204,8 +210,9 @@ def register(request: SignedIn) -> HttpResponse:
         "total": total,
         "capped": capped,
         "oldest": seen.filter(state=ExceptionState.SUBMITTED).order_by("submitted_at").first(),
-        "in_force": seen.filter(state__in=IN_FORCE).count(),
-        "ending_soon": seen.filter(state__in=IN_FORCE, ends_at__lt=soon).count(),
+        **seen.filter(state__in=IN_FORCE).aggregate(
+            in_force=Count("pk"), ending_soon=Count("pk", filter=Q(ends_at__lt=soon))
+        ),
         "is_owner": has_role(request.user, Role.OWNER, Role.ADMIN),
         "now": timezone.now(),
     }
