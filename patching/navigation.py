@@ -51,4 +51,4 @@ def pause_in_force(request: HttpRequest) -> SendingPause | None:
     """The pause in force, or None; asked once per request."""
     if not hasattr(request, "_sending_pause"):
         request._sending_pause = current()  # type: ignore[attr-defined]
-    return request._sending_pause  # type: ignore[attr-defined,no-any-return]
+    return request._sending_pause  # type: ignore[attr-defined]

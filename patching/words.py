@@ -15,7 +15,7 @@ POSITIONS = {1: "First", 2: "Second", 3: "Third", 4: "Fourth", -1: "Last"}
 PACE_NEEDS = 5  # finished hosts before a remaining time means anything
 PHASES = {
     RunState.PLANNED: "Planned",
-    RunState.WAKING: "Starting servers",
+    RunState.WAKING: "Starting up",
     RunState.CHECKING: "Checking",
     RunState.PATCHING: "Patching",
     RunState.VERIFYING: "Verifying",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Case, CharField, Count, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Cast
@@ -17,7 +18,7 @@ BUSY = IN_FLIGHT | {TargetState.WAKING, TargetState.CHECKING}
 GROUPS = ("bad", "needs", "busy", "waiting", "good", "skipped")  # worst first
 
 
-def with_group(targets: QuerySet[Target]) -> QuerySet[Target]:
+def with_group(targets: QuerySet[Target]) -> QuerySet[Any]:
     """Adds `group` (one of GROUPS) and `rank` (its place in GROUPS) to each target."""
     done = TargetState.DONE
     group = Case(

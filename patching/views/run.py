@@ -34,7 +34,7 @@ NEEDY_SHOWN, LOG_SHOWN = 12, 60
 READ_BY = "The owners of the servers read it."
 
 
-def _load(request: SignedIn, pk: int) -> tuple[Run, QuerySet[Target]]:
+def _load(request: SignedIn, pk: int) -> tuple[Run, QuerySet[Any]]:
     run = get_object_or_404(
         Run.objects.visible_to(request.user).select_related("window", "created_by"), pk=pk
     )
@@ -62,7 +62,7 @@ def run_live(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "patching/_live.html", _board(request, found, targets) | {"fragment": True})
 
 
-def _board(request: SignedIn, found: Run, targets: QuerySet[Target]) -> dict[str, Any]:
+def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     now, counts = timezone.now(), progress(found, targets)
     needy = (
         targets.filter(group__in=["bad", "needs"]).select_related("asset").order_by("rank", "-since", "pk")
@@ -97,7 +97,7 @@ def parts_of(counts: Progress, address: str, *, check_only: bool = False) -> lis
     ]
 
 
-def _table(request: SignedIn, found: Run, targets: QuerySet[Target]) -> dict[str, Any]:
+def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     form = TargetFilter(request.GET)
     page = WORST_FIRST.page_of(request, form.narrow(targets).select_related("asset"))
     return {

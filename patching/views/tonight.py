@@ -19,7 +19,7 @@ from patching.queries.runs import Progress
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
 from patching.views.run import parts_of, shown
-from patching.words import rule_words, state_look, time_left
+from patching.words import state_look, time_left
 from portal.inventory.models import Asset
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
@@ -97,17 +97,22 @@ def _next(
     request: SignedIn, planned: list[Run], counts: dict[int, Progress], now: datetime
 ) -> list[dict[str, Any]]:
     """Runs that are planned, and the next starts of windows whose run is not made yet; the soonest first."""
-    rows = [{"run": run, "at": run.starts_at, "name": run.name, "zone": run.time_zone, "window": None,
-             "servers": counts[run.pk].planned} for run in planned]  # fmt: skip
+    rows = [_coming(run.name, run.starts_at, run.time_zone, counts[run.pk].planned, run=run) for run in planned]
     made = {(run.window_id, run.starts_at) for run in planned}
     enrolled = enrolled_counts(Asset.objects.visible_to(request.user).present())
     offered = Window.objects.filter(active=True)
     for window in offered if is_admin(request) else offered.filter(pk__in=list(enrolled)):
         at = window.recurrence.next(now, 1)[0]
         if (window.pk, at) not in made:
-            rows.append({"run": None, "at": at, "name": window.name, "zone": window.time_zone, "window": window,
-                         "servers": enrolled.get(window.pk, 0), "rule": rule_words(window)})  # fmt: skip
+            servers = enrolled.get(window.pk, 0)
+            rows.append(_coming(window.name, at, window.time_zone, servers, window=window))
     return sorted(rows, key=lambda row: row["at"])[:NEXT_SHOWN]
+
+
+def _coming(
+    name: str, at: datetime, zone: str, servers: int, *, run: Run | None = None, window: Window | None = None
+) -> dict[str, Any]:
+    return {"name": name, "at": at, "zone": zone, "servers": servers, "run": run, "window": window}
 
 
 @reads
