@@ -35,7 +35,7 @@ ORDERS = {
     "application": ("application", "name", "pk"),
     "-application": ("-application", "name", "pk"),
 }
-MOST = 2000  # ids that one address can carry into the next step
+MOST, MOST_IN_ADDRESS = 5000, 200
 
 
 @require_GET
@@ -76,10 +76,11 @@ def act(request: SignedIn) -> HttpResponse:
         _, rows = servers(request.user, request.GET)
         ids = [str(pk) for pk in rows.order_by("name", "pk").values_list("pk", flat=True)[: MOST + 1]]
     if len(ids) > MOST:
-        raise Invalid(
-            f"More than {MOST:,} servers match. Narrow the filter, then act on the rest.", field="ids"
-        )
-    return redirect(f"{reverse(goal)}?{urlencode([('ids', pk) for pk in ids])}")
+        raise Invalid(f"More than {MOST:,} servers match. Narrow the filter, then act on the rest.", field="ids")
+    if len(ids) > MOST_IN_ADDRESS:  # an address cannot hold them: a form carries them on
+        context = {"goal": reverse(goal), "ids": ",".join(ids), "count": len(ids)}
+        return render(request, "reports/carry_on.html", context)
+    return redirect(f"{reverse(goal)}?{urlencode({'ids': ','.join(ids)})}")
 
 
 @require_GET
