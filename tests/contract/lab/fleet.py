@@ -20,7 +20,9 @@ REGION, FAR = "eu-central-1", "us-east-1"
 SCALE = 40.0
 ENDED = {"Success", "Failed", "TimedOut", "Cancelled"}
 # One attempt: a test must see what AWS says, not what the SDK makes of it.
-ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20, parameter_validation=False)
+ONCE = Config(
+    retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20, parameter_validation=False
+)
 
 
 def scenario(hosts: list[dict[str, Any]] | None = None) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""Windows hosts answer from the scenario, in the shape that the portal's own parser reads."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from patching.documents.assemble import document
+from patching.documents.report import parse_report, parse_result_line
+from tests.contract.lab.fleet import Aws, eventually
+
+BUCKET = "patch-portal-results"
+
+
+def send(aws: Aws, phase: str, dispatch: str, **parameters: str) -> str:
+    wanted = document(phase, "windows")
+    name = aws.publish_text(wanted.content_yaml, wanted.name)
+    given = {"DispatchId": [dispatch], **{key: [value] for key, value in parameters.items()}}
+    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": "win", "Comment": f"pp:{dispatch}"}
+    return aws.send(aws.ids("win"), DocumentName=name, parameters=given, **where)
+
+
+def output(aws: Aws, command_id: str) -> str:
+    aws.ended(command_id)
+    one = aws.ssm.get_command_invocation(CommandId=command_id, InstanceId=aws.id("win"))
+    text: str = one["StandardOutputContent"]
+    return text
+
+
+@pytest.fixture
+def dispatch() -> str:
+    return str(uuid.uuid4())
+
+
+def test_precheck_then_patch_with_one_reboot_then_nothing_to_do(aws: Aws, dispatch: str) -> None:
+    text = output(aws, send(aws, "precheck", dispatch))
+    assert text.startswith("scenario: windows answers are scripted\n")
+    checked = parse_report(text)
+    assert (checked["status"], checked["before"]["packages"]["upgradable"]) == ("ready", 4)
+    aws.server.control("/lab/time-scale", {"scale": 60})
+    command_id = send(aws, "patch", dispatch, DocumentHash="ab")
+    eventually(lambda: aws.ping("win") == "ConnectionLost")
+    text = output(aws, command_id)
+    assert text.startswith("scenario: windows answers are scripted; restarting\n")
+    report = parse_report(text)
+    line = parse_result_line(text)
+    assert line is not None
+    assert (report["status"], line.changed, report["document_hash"]) == ("patched", 4, "ab")
+    assert report["reboot"] == {"needed": False, "reasons": ["windows_update"], "done": True}
+    assert report["before"]["boot_id"] != report["after"]["boot_id"]
+    assert report["before"]["kernel"]["running"] != report["after"]["kernel"]["running"]
+    assert {change["kind"] for change in report["changes"]} == {"kb"}
+    # The same dispatch again: the stored answer, nothing installed twice.
+    assert parse_report(output(aws, send(aws, "patch", dispatch)))["changes"] == report["changes"]
+    again = parse_report(output(aws, send(aws, "patch", str(uuid.uuid4()))))
+    assert (again["status"], again["changes"]) == ("nothing_to_do", [])
+
+
+def test_a_full_disk_blocks_unless_it_may_be_fixed(aws: Aws, dispatch: str) -> None:
+    aws.fault("win", "disk_full")
+    blocked = parse_report(output(aws, send(aws, "precheck", dispatch)))
+    assert (blocked["status"], blocked["error"]["code"]) == ("blocked", "disk_full")
+    freed = parse_report(output(aws, send(aws, "precheck", str(uuid.uuid4()), Fixes="early")))
+    assert freed["error"] is None
