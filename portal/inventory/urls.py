@@ -1,8 +1,19 @@
-"""Addresses of inventory."""
+"""Addresses of accounts, coverage, people, audit and notifications."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from portal.audit.views import audit, audit_csv
+from portal.inventory.views.coverage import coverage, coverage_csv
+from portal.notify.views import mark_all_read, notifications
 
 app_name = "inventory"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("coverage/", coverage, name="coverage"),
+    path("coverage/servers.csv", coverage_csv, name="coverage-csv"),
+    path("audit/", audit, name="audit"),
+    path("audit/events.csv", audit_csv, name="audit-csv"),
+    path("notifications/", notifications, name="notifications"),
+    path("notifications/read/", mark_all_read, name="notifications-read"),
+]

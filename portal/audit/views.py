@@ -1,0 +1,76 @@
+"""The audit trail: who did what, when and why. Admins and auditors read it; nobody changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from portal.access.queries import has_role, read_grants_once
+from portal.access.rules import Denied
+from portal.access.states import Role
+from portal.audit.forms import AuditFilter
+from portal.audit.models import AuditEvent
+from portal.audit.queries import events
+from portal.web.chrome import Chrome
+from portal.web.csv_export import csv_response
+from portal.web.filters import chips_of
+from portal.web.paging import KeysetPager, capped_count
+from portal.web.requests import SignedIn
+
+PAGER = KeysetPager(order=("-pk",))
+NOT_YOURS = "The audit trail is read by patch admins and auditors. Ask a patch admin to give you that role."
+
+
+def _check_reader(request: SignedIn) -> None:
+    read_grants_once(request.user)
+    if not has_role(request.user, Role.ADMIN, Role.AUDITOR):
+        raise Denied(NOT_YOURS)
+
+
+def _filtered(request: SignedIn) -> tuple[AuditFilter, QuerySet[AuditEvent]]:
+    """Days are whole days of the reader's zone; a filter that cannot be read finds nothing and says why."""
+    form = AuditFilter(request.GET)
+    if not form.is_valid():
+        return form, AuditEvent.objects.none()
+    wanted, zone = form.cleaned_data, Chrome(request).zone
+    for name, more in (("since", 0), ("until", 1)):
+        if day := wanted[name]:
+            wanted[name] = datetime.combine(day + timedelta(days=more), time(), tzinfo=zone).astimezone(UTC)
+    return form, events(**wanted)
+
+
+@require_GET
+def audit(request: SignedIn) -> HttpResponse:
+    _check_reader(request)
+    form, rows = _filtered(request)
+    total, capped = capped_count(rows)
+    context = {
+        "form": form,
+        "chips": chips_of(form, request.GET),
+        "page": PAGER.page_of(request, rows),
+        "total": total,
+        "capped": capped,
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "audit/audit.html", context)
+
+
+@require_GET
+def audit_csv(request: SignedIn) -> HttpResponseBase:
+    _check_reader(request)
+    header = ("event", "at", "done by", "kind", "subject", "subject id", "run", "what happened")
+    return csv_response("audit.csv", header, _cells(_filtered(request)[1].order_by("-pk")))
+
+
+def _cells(rows: QuerySet[AuditEvent]) -> Iterator[tuple[Any, ...]]:
+    for row in rows.iterator(chunk_size=5000):
+        yield (
+            row.pk, row.at, row.actor, row.kind, row.subject_type, row.subject_id, row.run_id, row.summary,
+        )  # fmt: skip

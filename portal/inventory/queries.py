@@ -1,0 +1,29 @@
+"""Reads of the inventory for its pages."""
+
+from __future__ import annotations
+
+from django.db.models import Count, Q, QuerySet
+
+from portal.inventory.models import Account, Asset
+from portal.inventory.states import BLOCKING, Coverage
+
+
+def accounts() -> QuerySet[Account]:
+    """With `servers`, those that are there now, and `hindered`, those of them with any coverage reason."""
+    here = Q(assets__gone_at=None, assets__isnull=False)
+    return Account.objects.annotate(
+        servers=Count("assets", filter=here), hindered=Count("assets", filter=here & ~Q(assets__coverage=""))
+    )
+
+
+def counts(rows: QuerySet[Asset]) -> dict[str, int]:
+    """How many of the rows have each reason, and `blocked`: those that cannot be patched at all."""
+    blocking = Q(pk__in=[])
+    for reason in BLOCKING:
+        blocking |= _has(reason)
+    each = {reason.value: Count("pk", filter=_has(reason)) for reason in Coverage}
+    return rows.exclude(coverage="").aggregate(blocked=Count("pk", filter=blocking), **each)
+
+
+def _has(reason: Coverage) -> Q:
+    return Q(coverage_reasons__contains=[reason.value])
