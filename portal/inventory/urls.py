@@ -5,11 +5,16 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from portal.audit.views import audit, audit_csv
+from portal.inventory.views.accounts import account, account_check, account_new, accounts
 from portal.inventory.views.coverage import coverage, coverage_csv
 from portal.notify.views import mark_all_read, notifications
 
 app_name = "inventory"
 urlpatterns: list[URLPattern] = [
+    path("aws-accounts/", accounts, name="accounts"),
+    path("aws-accounts/new/", account_new, name="account-new"),
+    path("aws-accounts/<int:pk>/", account, name="account"),
+    path("aws-accounts/<int:pk>/check/", account_check, name="account-check"),
     path("coverage/", coverage, name="coverage"),
     path("coverage/servers.csv", coverage_csv, name="coverage-csv"),
     path("audit/", audit, name="audit"),

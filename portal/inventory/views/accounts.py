@@ -1,0 +1,127 @@
+"""AWS accounts: the list, the guided form, and the check of every permission that a reading needs."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from aws.iam import Names, policy
+from portal.access.queries import read_grants_once
+from portal.access.rules import Denied, check_role
+from portal.access.states import Role
+from portal.inventory import operations, queries
+from portal.inventory.cloud import cloud
+from portal.inventory.forms import AccountForm
+from portal.inventory.models import Account
+from portal.web.forms import onto
+from portal.web.paging import KeysetPager
+from portal.web.requests import SignedIn
+
+PAGER = KeysetPager(order=("account_id",))
+
+
+def _check_admin(request: SignedIn) -> None:
+    read_grants_once(request.user)
+    check_role(request.user, Role.ADMIN)
+
+
+@require_GET
+def accounts(request: SignedIn) -> HttpResponse:
+    _check_admin(request)
+    rows = Account.objects.all()
+    context = {
+        "page": PAGER.page_of(request, queries.accounts()),
+        "active": rows.filter(active=True).count(),
+        "failing": rows.filter(active=True).exclude(sync_error="").count(),
+    }
+    return render(request, "inventory/accounts.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def account_new(request: SignedIn) -> HttpResponse:
+    """Connects an account, and then shows at once whether its role works."""
+    _check_admin(request)
+    status, first = 200, {"role_name": settings.AWS_ROLE_NAME, "external_id": _external_id()}
+    form = AccountForm(request.POST or None, initial=first)
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                made = operations.add_account(**form.cleaned_data, by=request.user, now=timezone.now())
+            except Denied as refusal:
+                status = onto(form, refusal)
+            else:
+                messages.success(request, f"{made.name} is connected. It is read within a few minutes.")
+                return redirect("inventory:account-check", made.pk)
+    return render(request, "inventory/account_new.html", {"form": form} | _guide(form), status=status)
+
+
+def _external_id() -> str:
+    return str(settings.AWS_EXTERNAL_ID) or secrets.token_urlsafe(18)
+
+
+def _guide(form: AccountForm) -> dict[str, str]:
+    """The two policies of the role, as text to copy."""
+    role, external_id = form["role_name"].value(), form["external_id"].value()
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::ACCOUNT-OF-THE-PORTAL:root"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
+        }],
+    }  # fmt: skip
+    names = Names(role=role or settings.AWS_ROLE_NAME, bucket=settings.RESULTS_BUCKET)
+    return {
+        "trust": json.dumps(trust, indent=2),
+        "permissions": json.dumps(policy(names)["managed_account_role"], indent=2),
+    }
+
+
+@require_http_methods(["GET", "POST"])
+def account(request: SignedIn, pk: int) -> HttpResponse:
+    """What is known of the account, and the form that changes it."""
+    _check_admin(request)
+    found = get_object_or_404(queries.accounts(), pk=pk)
+    status, form = 200, AccountForm(request.POST or None, initial=AccountForm.initial_of(found), account=found)
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                _change(request, found, form.cleaned_data)
+            except Denied as refusal:
+                status = onto(form, refusal)
+            else:
+                messages.success(request, "Saved. The next reading uses it.")
+                return redirect("inventory:account", pk)
+    return render(request, "inventory/account.html", {"account": found, "form": form}, status=status)
+
+
+def _change(request: SignedIn, found: Account, wanted: dict[str, Any]) -> None:
+    fresh = Account.objects.get(pk=found.pk)
+    name = wanted.pop("name") or fresh.account_id
+    operations.change_account(account=fresh, name=name, by=request.user, now=timezone.now(), **wanted)
+
+
+@require_GET
+def account_check(request: SignedIn, pk: int) -> HttpResponse:
+    """Tries what a reading needs, right now, and shows AWS's own words for what it refuses. Changes nothing."""
+    _check_admin(request)
+    found = get_object_or_404(Account, pk=pk)
+    results = operations.try_account(found, cloud=cloud())
+    context = {
+        "account": found,
+        "results": results,
+        "refused": sum(not works for _, works, _ in results),
+        "entered": results[0][1],
+    }
+    return render(request, "inventory/account_check.html", context)
