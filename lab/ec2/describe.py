@@ -39,10 +39,11 @@ def describe_instances(response: EC2Response) -> ActionResult:
     world = worlds.current()
     ids, size = response._get_param("InstanceIds", []), response._get_param("MaxResults")
     check_page(ids, size)
+    filters = response._filters_from_querystring()
     with world.lock:
         place = world.fleet.at(response.current_account, response.region)
         hosts = named(place, ids) if ids else list(place.values())
-        hosts = [host for host in hosts if fits(host, response._filters_from_querystring())]
+        hosts = [host for host in hosts if fits(host, filters)]
         shown, token = page(hosts, size, response._get_param("NextToken"))
         views = [reservation(host) for host in shown]
     return ActionResult({"Reservations": views, "NextToken": token})

@@ -86,6 +86,10 @@ class Machine(Protocol):
         """Run one step to its end, its time-out or a stop. Makes the machine's files at the first call."""
         ...
 
+    def forget(self, command_id: str) -> None:
+        """The command is over: its files on the host are no longer needed."""
+        ...
+
     def reboot(self) -> None:
         """Come up again: another boot id, the newest kernel."""
         ...

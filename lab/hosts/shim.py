@@ -56,6 +56,10 @@ class ShimMachine:
             sandbox.Run(self._root, folder, environment, job.timeout_s), stopper, isolated=isolated
         )
 
+    def forget(self, command_id: str) -> None:
+        """The agent's copies of script and output go."""
+        shutil.rmtree(self._agent / command_id, ignore_errors=True)
+
     def reboot(self) -> None:
         """Another boot id, the newest kernel, an empty /run. Raises TamperedHost."""
         if not self._root.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 import uuid
 from datetime import UTC, datetime
@@ -46,6 +47,10 @@ class WindowsMachine:
         with (folder / "stdout").open("a") as file:
             file.write(text)
         return Finished(code, folder)
+
+    def forget(self, command_id: str) -> None:
+        """The agent's copies of script and output go."""
+        shutil.rmtree(self._agent / command_id, ignore_errors=True)
 
     def reboot(self) -> None:
         """Another boot id; what waited for the reboot is done."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lab import power
 from lab.hosts.machine import Finished, Job, Stopper
 from lab.ssm import steps
-from lab.ssm.output import store_in_s3
+from lab.ssm.output import STDERR_LIMIT, STDOUT_LIMIT, store_in_s3
 
 if TYPE_CHECKING:
     from lab.fleet import Host
@@ -100,6 +100,9 @@ def publish(world: World, command: Command, invocation: Invocation, host: Host, 
         world.timers.after(world.delays.delivery_retry_s, again)
         return
     store_in_s3(command, invocation, allowed="results_denied" not in host.faults)
+    host.machine.forget(command.id)
+    for step in invocation.steps:  # what the API can show is all that is kept in memory
+        step.stdout, step.stderr = step.stdout[: STDOUT_LIMIT + 1], step.stderr[: STDERR_LIMIT + 1]
     with world.lock:
         done(world, command, invocation, *outcome(invocation))
 

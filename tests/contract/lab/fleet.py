@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import boto3
@@ -49,6 +49,20 @@ HOSTS: list[dict[str, Any]] = [
 ]
 
 
+@cache
+def client(url: str, service: str, key: str, region: str, **more: Any) -> Any:
+    """Made once: a client costs more than the calls of a whole test."""
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=url,
+        aws_access_key_id=key,
+        aws_secret_access_key="any",
+        config=ONCE,
+        **more,
+    )
+
+
 @dataclass
 class Aws:
     """Clients of a running lab."""
@@ -67,15 +81,7 @@ class Aws:
         return [self.id(name) for name in names]
 
     def client(self, service: str, key: str = PORTAL, region: str = REGION, **more: Any) -> Any:
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=self.server.url,
-            aws_access_key_id=key,
-            aws_secret_access_key="any",
-            config=ONCE,
-            **more,
-        )
+        return client(self.server.url, service, key, region, **more)
 
     def assume(
         self, account_id: str, role: str = "PatchPortal", external_id: str = "agreed"

@@ -125,15 +125,17 @@ def test_50_tags_per_resource_1000_resources_per_call(aws: Aws) -> None:
 
 
 def test_stop_and_start_take_their_time_and_keep_their_reason(aws: Aws) -> None:
-    aws.server.control("/lab/time-scale", {"scale": 60})
+    aws.server.control("/lab/time-scale", {"scale": 30})
     ids = aws.ids("asleep-01")
     change = aws.ec2.start_instances(InstanceIds=ids)["StartingInstances"][0]
     assert (change["PreviousState"]["Name"], change["CurrentState"]["Name"]) == ("stopped", "pending")
+    aws.server.control("/lab/time-scale", {"scale": 8})  # a second and more between running and agent
     assert aws.state("asleep-01") == "pending"
     assert aws.ping("asleep-01") == "absent"
     eventually(lambda: aws.state("asleep-01") == "running")
     assert aws.ping("asleep-01") == "ConnectionLost"  # the agent is not up yet
     eventually(lambda: aws.ping("asleep-01") == "Online")
+    aws.server.control("/lab/time-scale", {"scale": 20})  # a second of stopping
     again = aws.ec2.start_instances(InstanceIds=ids)["StartingInstances"][0]
     assert again["CurrentState"]["Name"] == "running"
     change = aws.ec2.stop_instances(InstanceIds=ids)["StoppingInstances"][0]
