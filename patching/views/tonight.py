@@ -97,7 +97,9 @@ def _next(
     request: SignedIn, planned: list[Run], counts: dict[int, Progress], now: datetime
 ) -> list[dict[str, Any]]:
     """Runs that are planned, and the next starts of windows whose run is not made yet; the soonest first."""
-    rows = [_coming(run.name, run.starts_at, run.time_zone, counts[run.pk].planned, run=run) for run in planned]
+    rows = [
+        _coming(run.name, run.starts_at, run.time_zone, counts[run.pk].planned, run=run) for run in planned
+    ]
     made = {(run.window_id, run.starts_at) for run in planned}
     enrolled = enrolled_counts(Asset.objects.visible_to(request.user).present())
     offered = Window.objects.filter(active=True)

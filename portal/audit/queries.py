@@ -10,7 +10,12 @@ from portal.audit.models import AuditEvent
 
 
 def events(
-    *, q: str = "", kind: str = "", actor: str = "", since: datetime | None = None, until: datetime | None = None
+    *,
+    q: str = "",
+    kind: str = "",
+    actor: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> QuerySet[AuditEvent]:
     """Events whose sentence, kind and actor match; `since` belongs to them, `until` does not."""
     rows = AuditEvent.objects.all()

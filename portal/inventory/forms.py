@@ -27,7 +27,9 @@ class AccountForm(forms.Form):
         help_text="The role must ask for the same text, so that nobody else can send the portal into it.",
     )  # fmt: skip
     regions = forms.CharField(
-        label="Regions", max_length=1000, help_text="With commas or spaces between, e.g. eu-central-1, us-east-1."
+        label="Regions",
+        max_length=1000,
+        help_text="With commas or spaces between, e.g. eu-central-1, us-east-1.",
     )
     active = forms.BooleanField(
         label="Read this account", required=False, initial=True,

@@ -76,7 +76,9 @@ def act(request: SignedIn) -> HttpResponse:
         _, rows = servers(request.user, request.GET)
         ids = [str(pk) for pk in rows.order_by("name", "pk").values_list("pk", flat=True)[: MOST + 1]]
     if len(ids) > MOST:
-        raise Invalid(f"More than {MOST:,} servers match. Narrow the filter, then act on the rest.", field="ids")
+        raise Invalid(
+            f"More than {MOST:,} servers match. Narrow the filter, then act on the rest.", field="ids"
+        )
     if len(ids) > MOST_IN_ADDRESS:  # an address cannot hold them: a form carries them on
         context = {"goal": reverse(goal), "ids": ",".join(ids), "count": len(ids)}
         return render(request, "reports/carry_on.html", context)

@@ -92,7 +92,10 @@ def account(request: SignedIn, pk: int) -> HttpResponse:
     """What is known of the account, and the form that changes it."""
     _check_admin(request)
     found = get_object_or_404(queries.accounts(), pk=pk)
-    status, form = 200, AccountForm(request.POST or None, initial=AccountForm.initial_of(found), account=found)
+    status, form = (
+        200,
+        AccountForm(request.POST or None, initial=AccountForm.initial_of(found), account=found),
+    )
     if request.method == "POST":
         status = 422
         if form.is_valid():

@@ -147,9 +147,7 @@ class TestOwnersSeeTheirPart:
 def test_pages_cost_the_same_for_10_rows_and_50(person):
     def cost(window: Window, run: Run) -> dict[str, int]:
         client, found = browser(person()), {}
-        for name, address in zip(
-            PAGES, pages(window, run), strict=True
-        ):
+        for name, address in zip(PAGES, pages(window, run), strict=True):
             with CaptureQueriesContext(
                 connection,
             ) as queries:
