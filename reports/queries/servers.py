@@ -78,6 +78,15 @@ class Row:
     next_start: datetime | None
     exception: ExceptionRequest | None
 
+    @property
+    def waits(self) -> bool:
+        """Whether the exception covers the next start, so that this run passes the server by."""
+        return bool(
+            self.exception
+            and self.next_start
+            and self.exception.starts_at <= self.next_start < self.exception.ends_at
+        )
+
 
 def rows_of(assets: Iterable[Asset], now: datetime) -> list[Row]:
     """Windows and exceptions are read once for the page, next starts worked out once per window."""
