@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.contract.lab.fleet import SCALE, Aws, document, eventually
+from tests.contract.lab.fleet import PORTAL, Aws, document, eventually
 
 BUCKET = "patch-portal-results"
 
