@@ -83,7 +83,7 @@ class Scenario:
 
 def load(source: Mapping[str, Any] | Path) -> Scenario:
     """The scenario of a YAML (or JSON) file or a mapping. Raises ScenarioError."""
-    raw = yaml.safe_load(source.read_text()) if isinstance(source, Path) else source
+    raw = _read(source) if isinstance(source, Path) else source
     if not isinstance(raw, Mapping) or not raw.get("accounts"):
         raise ScenarioError("A scenario needs `accounts`: a list of {id, role_name, external_id, regions}.")
     accounts = {account.id: account for account in map(_account, raw["accounts"])}
@@ -97,6 +97,13 @@ def load(source: Mapping[str, Any] | Path) -> Scenario:
         portal_account=portal,
         results_bucket=str(raw.get("results_bucket", RESULTS_BUCKET)),
     )
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except yaml.YAMLError as problem:
+        raise ScenarioError(f"{path} is not valid YAML: {' '.join(str(problem).split())}") from problem
 
 
 def _account(raw: Mapping[str, Any]) -> Account:
@@ -115,14 +122,22 @@ def _hosts(raw: Mapping[str, Any], accounts: Mapping[str, Account]) -> list[Host
     known = HostSpec.__dataclass_fields__.keys()
     if unknown := set(raw) - known - {"count"}:
         raise ScenarioError(f"Host {raw.get('name')!r}: unknown entry {', '.join(sorted(unknown))}.")
-    entries = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
-    count = entries.pop("count", None)
-    entries["tags"] = {str(key): str(value) for key, value in (entries.get("tags") or {}).items()}
-    entries["name"] = str(entries.get("name") or "")
-    names = (
-        [entries["name"]] if count is None else [f"{entries['name']}-{i:02d}" for i in range(1, count + 1)]
-    )
-    return [_checked(HostSpec(**{**entries, "name": name}), accounts) for name in names]
+    if missing := {"account", "region"} - set(raw):
+        raise ScenarioError(f"Host {raw.get('name')!r}: {' and '.join(sorted(missing))} must be given.")
+    entries: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()
+    }
+    entries["tags"] = _tags(raw)
+    name, count = str(entries.get("name") or ""), entries.pop("count", None)
+    names = [name] if count is None else [f"{name}-{i:02d}" for i in range(1, int(count) + 1)]
+    return [_checked(HostSpec(**{**entries, "name": one}), accounts) for one in names]
+
+
+def _tags(raw: Mapping[str, Any]) -> dict[str, str]:
+    tags = raw.get("tags") or {}
+    if not isinstance(tags, Mapping):
+        raise ScenarioError(f"Host {raw.get('name')!r}: tags are a mapping like {{Owner: payments}}.")
+    return {str(key): str(value) for key, value in tags.items()}
 
 
 def _checked(host: HostSpec, accounts: Mapping[str, Account]) -> HostSpec:

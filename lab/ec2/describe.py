@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -74,7 +74,7 @@ def page(hosts: list[Host], size: Any, token: str | None) -> tuple[list[Host], s
     return hosts[begin:end], hosts[end - 1].instance_id if end < len(hosts) else None
 
 
-def fits(host: Host, filters: dict[str, list[str]]) -> bool:
+def fits(host: Host, filters: Mapping[str, Any]) -> bool:
     """Every filter, any of its values; `*` and `?` are wildcards."""
     return all(
         any(matcher(value)(text) for text in texts_of(host, name) for value in values)

@@ -104,10 +104,11 @@ def stage_test(value: str) -> Test:
 
 
 def instant(value: str) -> datetime:
+    found: datetime | None
     try:
         found = datetime.fromisoformat(value)
     except ValueError:
-        found = None  # type: ignore[assignment]
+        found = None
     if found is None or found.tzinfo is None:
         raise SSMException("InvalidFilterValue", f"{value} is not an instant like 2026-11-23T02:00:00Z.")
     return found

@@ -62,7 +62,7 @@ class App:
         return answer_of(call, unimplemented(call)) if is_page(answer) else answer
 
 
-def backend_app(service: str | None) -> Any:
+def backend_app(service: Any) -> Any:
     """Moto's application of one service. Raises NotImplementedError where moto has none."""
     if service is None:
         raise NotImplementedError

@@ -129,6 +129,7 @@ def test_stock_moto_still_needs_us() -> None:
         ({"name": "a", "faults": ["gremlins"]}, "unknown fault gremlins"),
         ({"name": "a", "os": "windows2022"}, "kind: scenario"),
         ({"name": "a", "colour": "red"}, "unknown entry colour"),
+        ({"name": "a", "tags": ["Owner"]}, "tags are a mapping"),
     ],
 )
 def test_wrong_scenarios_are_refused_with_a_sentence(host: dict[str, Any], sentence: str) -> None:
