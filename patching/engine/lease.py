@@ -38,11 +38,6 @@ def take(run_id: int, now: datetime, *, length: timedelta = LEASE) -> uuid.UUID 
     return token if rows.update(lease_until=now + length, lease_token=token) else None
 
 
-def renew(run_id: int, token: uuid.UUID, now: datetime, *, length: timedelta = LEASE) -> bool:
-    """False: the lease was lost, so the holder must stop touching the run."""
-    return bool(Run.objects.filter(pk=run_id, lease_token=token).update(lease_until=now + length))
-
-
 def give_back(run_id: int, token: uuid.UUID, next_look_at: datetime) -> None:
     Run.objects.filter(pk=run_id, lease_token=token).update(
         lease_until=None, lease_token=None, next_look_at=next_look_at
