@@ -1,0 +1,60 @@
+"""The report that a host of the AWS in memory prints, valid by the committed schema."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from aws.ports import SendRequest
+
+if TYPE_CHECKING:
+    from tests.fakes import FakeHost
+
+
+def side(kernel: str, upgradable: int) -> dict[str, Any]:
+    package = {"name": "openssl", "arch": "amd64", "from": "3.0.11", "to": "3.0.14", "security": True}
+    return {
+        "kernel": {
+            "running": kernel,
+            "installed": [kernel],
+            "newest_installed": kernel,
+            "newest_available": "6.1.112",
+        },
+        "boot_id": f"boot-{kernel}",
+        "uptime_s": 100,
+        "packages": {"installed": 200, "upgradable": upgradable, "security": min(upgradable, 1), "held": []},
+        "available": [package] * min(upgradable, 3),
+        "broken": [],
+        "duplicates": [],
+    }
+
+
+def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: str) -> str:
+    """What the document prints, valid by the committed schema."""
+    status = host.patch if phase == "patch" else host.precheck
+    blocked = {"code": "disk_full", "detail": "Only 12 MB are free on /, 900 MB are needed."}
+    report = {
+        "schema": 1,
+        "dispatch": request.parameters["DispatchId"][0],
+        "command_id": command_id,
+        "instance_id": host.instance.instance_id,
+        "document_hash": "ab",
+        "phase": phase,
+        "status": status,
+        "error": blocked if status in {"blocked", "failed"} else None,
+        "os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12"},
+        "boot_count": 0,
+        "host_time": "2026-12-05T20:00:00Z",
+        "checks": [],
+        "before": side("6.1.96", host.pending),
+        "after": side("6.1.112", 0) if phase == "patch" and status == "patched" else None,
+        "changes": [
+            {"name": "openssl", "arch": "amd64", "from": "3.0.11", "to": "3.0.14", "kind": "upgrade", "security": True}
+        ] if phase == "patch" and status == "patched" else [],
+        "services": [],
+        "reboot": {"needed": False, "reasons": [], "done": phase == "patch" and status == "patched"},
+        "took_s": 3,
+        "truncated": {},
+    }  # fmt: skip
+    dispatch = report["dispatch"]
+    return f"<<<PATCH-PORTAL-REPORT {dispatch}\n{json.dumps(report)}\nPATCH-PORTAL-REPORT>>>\n"
