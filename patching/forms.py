@@ -29,6 +29,10 @@ class WindowForm(forms.Form):
     name = forms.CharField(
         label="Name", max_length=100, help_text="As people say it, e.g. Saturday production."
     )
+    slug = forms.CharField(
+        label="Tag value", max_length=60, required=False,
+        help_text="What the tag PatchWindow says. Empty: made of the name. It stays as it is from then on.",
+    )  # fmt: skip
     description = forms.CharField(
         label="For whom", required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Owners read it when they choose.",
@@ -76,6 +80,11 @@ class WindowForm(forms.Form):
         label="Halt above this share of errors, in %", help_text="Counted once a few servers have failed."
     )
     min_free_mb = forms.IntegerField(label="Free space that a server needs, in MB")
+
+    def __init__(self, *args: Any, offered: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if offered:  # enrolled servers bear the tag value, so it stays
+            del self.fields["slug"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

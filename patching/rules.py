@@ -26,16 +26,35 @@ def check_name(name: str, slug: str, *, other_than: Window | None = None) -> tup
     if not 3 <= len(name) <= 100:
         raise Invalid(f"The name has {len(name)} characters; give it 3 to 100.", field="name")
     slug = slug or slugify(name)[:60]
-    if not slug or slug != slugify(slug) or len(slug) > 60:
+    if not slug:
         raise Invalid(
-            f"{slug[:60]!r} cannot be the tag's value; use small letters, digits and hyphens.", field="slug"
+            "No tag value can be made of this name. Write one, in small letters, digits and hyphens.",
+            field="slug",
         )
-    same = Window.objects.filter(slug=slug).exclude(pk=other_than.pk if other_than else 0)
-    if same.exists():
+    if slug != slugify(slug) or len(slug) > 60:
         raise Invalid(
-            f"The window {same[0].name} has the tag value {slug} already. Choose another name.", field="name"
+            f"{slug[:60]!r} cannot be the tag value; use up to 60 small letters, digits and hyphens.",
+            field="slug",
         )
+    _check_unlike_others(name, slug, other_than)
     return name, slug
+
+
+def _check_unlike_others(name: str, slug: str, other_than: Window | None) -> None:
+    others = Window.objects.exclude(pk=other_than.pk if other_than else 0)
+    for field, same in (("name", others.filter(name__iexact=name)), ("slug", others.filter(slug=slug))):
+        if found := same.first():
+            kind = "The window" if found.active else "The retired window"
+            taken = "this name" if field == "name" else f"the tag value {slug}"
+            raise Invalid(f"{kind} {found.name} has {taken} already. Choose another.", field=field)
+
+
+def check_slug_kept(before: str, after: str) -> None:
+    if before != after:
+        raise Invalid(
+            f"The tag value stays {before}: enrolled servers bear it. Offer another window instead.",
+            field="slug",
+        )
 
 
 def check_times(*, frequency: str, weekday: int, nth: int | None, start_time: time, time_zone: str) -> None:

@@ -16,6 +16,7 @@ from patching.rules import (
     check_name,
     check_on_offer,
     check_policy,
+    check_slug_kept,
     check_times,
 )
 from portal.access.models import User
@@ -50,7 +51,7 @@ def offer(
     check_times(frequency=frequency, weekday=weekday, nth=nth, start_time=start_time, time_zone=time_zone)
     check_lengths(duration_minutes, cutoff_minutes)
     check_policy(policy)
-    window = Window.objects.create(
+    window = _create(
         name=name, slug=slug, description=description.strip(), frequency=frequency, weekday=weekday, nth=nth,
         start_time=start_time, time_zone=time_zone, duration_minutes=duration_minutes,
         cutoff_minutes=cutoff_minutes, policy=dict(policy), created_at=now,
@@ -59,11 +60,22 @@ def offer(
     return window
 
 
+def _create(**facts: Any) -> Window:
+    try:
+        with transaction.atomic():
+            return Window.objects.create(**facts)
+    except IntegrityError as error:
+        raise Conflict(
+            "Somebody offered a window with this tag value at the same moment. Look at the list."
+        ) from error
+
+
 @transaction.atomic
 def edit(*, window: Window, changes: Mapping[str, Any], by: User, now: datetime) -> Window:
     """Changes the window for runs that are not made yet; runs that exist keep their times and figures."""
     check_role(by, Role.ADMIN)
     window = Window.objects.select_for_update().get(pk=window.pk)
+    check_slug_kept(window.slug, changes.get("slug", window.slug))
     for field, value in changes.items():
         setattr(window, field, value)
     window.name, window.slug = check_name(window.name, window.slug, other_than=window)

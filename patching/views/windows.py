@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.contrib import messages
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from patching.forms import WindowForm
 from patching.models import Run, Target, Window
 from patching.navigation import is_admin
+from patching.openings import Opening, next_openings, openings
 from patching.operations import windows as operations
 from patching.queries.board import enrolled_counts, progress_by_run
 from patching.queries.candidates import enrolled
@@ -34,7 +36,7 @@ from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
 
 PAGER = KeysetPager(order=("name", "pk"))
-RUNS_SHOWN = 8
+RUNS_SHOWN, STARTS_SHOWN = 8, 5
 RULE_FIELDS = ("frequency", "weekday", "nth", "start_time", "time_zone")
 
 
@@ -79,7 +81,7 @@ def window(request: SignedIn, slug: str) -> HttpResponse:
         "window": found,
         "rule": rule_words(found),
         "policy": found.run_policy,
-        "starts": found.recurrence.next(timezone.now(), 5) if found.active else [],
+        "openings": _openings(found) if found.active else [],
         "page": PAGER.page_of(request, inside),
         "servers": inside.count(),
         "runs": [{"run": run, "look": state_look(run), "counts": counts[run.pk]} for run in runs],
@@ -88,6 +90,11 @@ def window(request: SignedIn, slug: str) -> HttpResponse:
         "undo_url": undo_url(request),
     }
     return render(request, "patching/window.html", context)
+
+
+def _openings(window: Window) -> list[Opening]:
+    length = timedelta(minutes=window.duration_minutes)
+    return list(islice(openings(window.recurrence, length, timezone.now()), STARTS_SHOWN))
 
 
 @require_http_methods(["GET", "POST"])
@@ -101,35 +108,36 @@ def window_new(request: SignedIn) -> HttpResponse:
 def window_edit(request: SignedIn, slug: str) -> HttpResponse:
     found = get_object_or_404(Window, slug=slug)
     check_role(request.user, Role.ADMIN)
-    form = WindowForm(request.POST or None, initial=WindowForm.initial_of(found, found.time_zone))
+    initial = WindowForm.initial_of(found, found.time_zone)
+    form = WindowForm(request.POST or None, initial=initial, offered=True)
     return _form_page(request, form, found)
 
 
 def _form_page(request: SignedIn, form: WindowForm, found: Window | None) -> HttpResponse:
     """The form; after a valid post of it the saved window, after "preview" the next starts."""
-    status, starts = 200, []
+    status, preview = 200, []
     if request.method == "POST" and form.is_valid():
         try:
             if "preview" not in request.POST:
                 return _saved(request, _save(request, form, found))
-            starts = _preview(form)
+            preview = _preview(form)
         except Denied as refusal:
             status = onto(form, refusal)
     elif request.method == "POST":
         status = 422
-    context = {"form": form, "window": found, "starts": starts, "zones": form.zones()} | _consequence(found)
+    context = {"form": form, "window": found, "preview": preview, "zones": form.zones()} | _consequence(found)
     return render(request, "patching/window_form.html", context, status=status)
 
 
-def _preview(form: WindowForm) -> list[datetime]:
-    """The next five starts of the values in the form; raises Invalid for values that make no window."""
+def _preview(form: WindowForm) -> list[Opening]:
+    """How the values in the form would open next; raises Invalid for values that make no window."""
     values = form.cleaned_data
     check_times(**{name: values[name] for name in RULE_FIELDS})
     check_lengths(values["duration_minutes"], values["cutoff_minutes"])
     rule = Recurrence(
         values["frequency"], values["weekday"], values["nth"], values["start_time"], values["time_zone"]
     )
-    return rule.next(timezone.now(), 5)
+    return next_openings(rule, timedelta(minutes=values["duration_minutes"]), timezone.now(), STARTS_SHOWN)
 
 
 def _save(request: SignedIn, form: WindowForm, found: Window | None) -> Window:
