@@ -18,6 +18,11 @@ from portal.inventory.models import Asset
 from portal.policy.run_policy import RunPolicy
 
 SHORTEST_MIN, LONGEST_MIN = 15, 24 * 60
+CHOICES = {
+    "mode": ("all", "security"),
+    "reboot": ("if-needed", "never"),
+    "fixes": ("none", "early", "all"),
+}
 LIMITS = {"concurrency": (1, 10_000), "min_free_mb": (0, 1_000_000), "stop_at_error_percent": (1, 100)}
 
 
@@ -95,9 +100,13 @@ def check_policy(values: Mapping[str, Any]) -> RunPolicy:
         policy = RunPolicy.from_json(values)
     except (TypeError, ValueError) as error:
         raise Invalid(str(error), field="policy") from error
+    for name, choices in CHOICES.items():
+        if getattr(policy, name) not in choices:
+            raise Invalid(f"{name} is {getattr(policy, name)!r}; choose {' or '.join(choices)}.", field=name)
     for name, (low, high) in LIMITS.items():
-        if not low <= getattr(policy, name) <= high:
-            raise Invalid(f"{name} is {getattr(policy, name)}; choose {low} to {high}.", field=name)
+        value = getattr(policy, name)
+        if not isinstance(value, int) or not low <= value <= high:
+            raise Invalid(f"{name} is {value}; choose {low} to {high}.", field=name)
     return policy
 
 
