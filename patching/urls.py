@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from patching.views import enrolment, plan, run, sending, tonight, windows
+from patching.views import enrolment, plan, run, sending, skipped, tonight, windows
 
 app_name = "patching"
 urlpatterns = [
@@ -25,6 +25,7 @@ urlpatterns = [
     path("pick-window/enrol/", enrolment.enrol, name="enrol"),
     path("pick-window/leave/", enrolment.leave, name="leave"),
     path("pick-window/undo/", enrolment.undo_enrol, name="undo-enrol"),
+    path("skipped-starts/", skipped.skipped, name="skipped-starts"),
     path("sending/pause/", sending.pause, name="pause"),
     path("sending/resume/", sending.resume, name="resume"),
 ]

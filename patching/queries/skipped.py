@@ -1,0 +1,46 @@
+"""Which starts an exception would skip: asked while somebody still chooses its days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from patching.models import Enrolment, Window
+from portal.inventory.models import Asset
+
+MOST = 400  # starts of one window that are counted: more than a year of weeks
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """One window's starts that overlap the interval: the first few, and how many there are."""
+
+    window: Window
+    servers: int
+    starts: list[datetime]
+    count: int
+
+
+def skipped_starts(
+    assets: Iterable[Asset], begins_at: datetime, ends_at: datetime, *, shown: int = 4
+) -> list[Skipped]:
+    """Starts on which these assets would stay unpatched for [begins_at, ends_at), the soonest first."""
+    rows = Enrolment.objects.filter(asset__in=list(assets), ended_at=None, window__active=True)
+    servers: dict[Window, int] = {}
+    for row in rows.select_related("window"):
+        servers[row.window] = servers.get(row.window, 0) + 1
+    found = [_of(window, count, begins_at, ends_at, shown) for window, count in servers.items()]
+    return sorted((one for one in found if one.count), key=lambda one: one.starts[0])
+
+
+def _of(window: Window, servers: int, begins_at: datetime, ends_at: datetime, shown: int) -> Skipped:
+    """A run that began before the interval and ends inside it is skipped too: it overlaps."""
+    earliest = begins_at - timedelta(minutes=window.duration_minutes) + timedelta(microseconds=1)
+    starts = []
+    for start in islice(window.recurrence.after(earliest), MOST):
+        if start >= ends_at:
+            break
+        starts.append(start)
+    return Skipped(window, servers, starts[:shown], len(starts))
