@@ -19,7 +19,7 @@ def entries(request: HttpRequest) -> list[NavEntry]:
     found = [
         NavEntry("Tonight", "patching:tonight", order=10),
         NavEntry("Windows", "patching:windows", order=30),
-        NavEntry("Runs", "patching:runs", order=35),
+        NavEntry("All runs", "patching:runs", section="Patching", order=35),
     ]
     if is_admin(request) and pause_in_force(request) is None:
         found.append(NavEntry("Pause sending…", "patching:pause", order=95))

@@ -17,7 +17,7 @@ def entries(request: HttpRequest) -> list[NavEntry]:
         return []
     read_grants_once(request.user)
     unread = Notification.objects.filter(user=request.user, read_at=None)[:MOST_SHOWN].count()
-    found = [NavEntry("Notifications", "inventory:notifications", count=unread, order=60)]
+    found = [NavEntry("Notifications", "inventory:notifications", count=unread, section="You", order=60)]
     if has_role(request.user, Role.ADMIN, Role.AUDITOR):
         found += [
             NavEntry("Coverage", "inventory:coverage", section="Admin", order=70),

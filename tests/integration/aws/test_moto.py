@@ -33,7 +33,7 @@ def fleet(moto_cloud: AwsCloud) -> list[str]:
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys["SessionToken"],
     )
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    image = ec2.register_image(Name="of-the-test", RootDeviceName="/dev/sda1")["ImageId"]
     made = ec2.run_instances(ImageId=image, MinCount=205, MaxCount=205, InstanceType="t3.micro")
     return [instance["InstanceId"] for instance in made["Instances"]]
 
