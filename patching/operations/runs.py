@@ -104,7 +104,7 @@ def _target(run: Run, asset: Asset, now: datetime) -> Target:
         platform=asset.platform,
         cluster=asset.cluster,
         since=now,
-        os_label=f"{asset.os_name} {asset.os_version}".strip(),
+        os_label=asset.os_name,
     )
 
 

@@ -85,8 +85,8 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
 
 TOTALS = [
     ("Account", "asset__account__name"),
-    ("Operating system", "os_label"),
     ("Application", "asset__application"),
+    ("Operating system", "os_label"),
 ]
 
 
