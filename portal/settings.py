@@ -198,6 +198,11 @@ TAG_KEYS = {
 }
 
 # Upper apps are named only as strings here: navigation entries and banners of every page.
-PORTAL_NAV = ["reports.navigation.entries", "patching.navigation.entries", "exceptions.navigation.entries"]
+PORTAL_NAV = [
+    "reports.navigation.entries",
+    "patching.navigation.entries",
+    "exceptions.navigation.entries",
+    "portal.inventory.navigation.entries",
+]
 PORTAL_BANNERS = ["patching.navigation.banners"]
 PORTAL_SEARCH = "reports:search"

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from portal.access.models import Grant, User
+from portal.access.queries import people_with
 from portal.access.rules import Conflict, Denied, Invalid, check_role
 from portal.access.states import Dimension, Role
 from portal.audit.operations import Entry, record
@@ -31,7 +32,11 @@ def add_person(*, username: str, name: str, email: str, by: User, now: datetime)
     person = User(username=username, email=email, first_name=first[:150], last_name=last[:150])
     password = _new_password()
     person.set_password(password)
-    person.save()
+    try:
+        with transaction.atomic():
+            person.save()
+    except IntegrityError as error:
+        raise Conflict(f"Somebody added {username!r} at the same moment. Look at the list.") from error
     record(_entry("added", person, f"Added {person.display_name} ({username})"), by=by)
     return person, password
 
@@ -73,9 +78,9 @@ def give(*, person: User, role: str, dimension: str, value: str, by: User, now: 
     value = value.strip()
     _check_scope(role, dimension, value)
     facts = {"role": role, "dimension": dimension, "value": value}
-    if person.grants.filter(**facts).exists():
+    grant, new = Grant.objects.get_or_create(user=person, **facts)
+    if not new:
         raise Conflict(f"{person.display_name} has this right already.")
-    grant = Grant.objects.create(user=person, **facts)
     record(_entry("granted", person, f"{person.display_name} is now {words(grant)}"), by=by)
     return grant
 
@@ -119,10 +124,9 @@ def set_active(*, person: User, active: bool, by: User, now: datetime) -> None:
 
 
 def _check_another_admin(person: User) -> None:
-    """The locked rows make two admins who remove each other at the same time wait for one another."""
-    admins = Grant.objects.select_for_update(of=("self",)).filter(role=Role.ADMIN).order_by("pk")
-    active = {grant.user_id for grant in admins.select_related("user") if grant.user.is_active}
-    if person.pk in active and active == {person.pk}:
+    """The lock makes two admins who remove each other wait for one another; only the read after it counts."""
+    list(Grant.objects.select_for_update().filter(role=Role.ADMIN).order_by("pk"))
+    if [admin.pk for admin in people_with(Role.ADMIN)] == [person.pk]:
         raise Denied(
             f"{person.display_name} is the last patch admin. Make somebody else one first, "
             "or nobody could rule the portal."

@@ -1,0 +1,170 @@
+"""People and rights, for admins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from portal.access.models import Grant, User
+from portal.access.queries import people_with, read_grants_once, scope_of
+from portal.access.rules import Denied, check_role
+from portal.access.states import Dimension, Role
+from portal.audit.models import AuditEvent
+from portal.inventory.models import Asset
+from portal.sign_in import operations
+from portal.sign_in.forms import GrantForm, PeopleFilter, PersonForm
+from portal.web.filters import chips_of
+from portal.web.forms import onto, status_of
+from portal.web.paging import KeysetPager, capped_count
+from portal.web.requests import SignedIn
+
+PAGER = KeysetPager(order=("username", "pk"))
+NAMES_OFFERED, EVENTS = 300, 30
+
+
+def _check_admin(request: SignedIn) -> None:
+    read_grants_once(request.user)
+    check_role(request.user, Role.ADMIN)
+
+
+@require_GET
+def people(request: SignedIn) -> HttpResponse:
+    _check_admin(request)
+    form = PeopleFilter(request.GET)
+    rows = _filtered(form)
+    total, capped = capped_count(rows)
+    page = PAGER.page_of(request, rows.prefetch_related("grants"))
+    context = {
+        "form": form,
+        "chips": chips_of(form, request.GET),
+        "page": page,
+        "rows": [(person, [operations.words(grant) for grant in person.grants.all()]) for person in page],
+        "total": total,
+        "capped": capped,
+        "admins": len(people_with(Role.ADMIN)),
+        "without": User.objects.filter(is_active=True, grants=None).count(),
+    }
+    return render(request, "access/people.html", context)
+
+
+def _filtered(form: PeopleFilter) -> QuerySet[User]:
+    if not form.is_valid():
+        return User.objects.none()
+    wanted, rows = form.cleaned_data, User.objects.all()
+    if words := wanted["q"].strip():
+        named = Q(first_name__icontains=words) | Q(last_name__icontains=words) | Q(email__icontains=words)
+        rows = rows.filter(named | Q(username__icontains=words))
+    if wanted["role"]:
+        rows = rows.filter(pk__in=Grant.objects.filter(role=wanted["role"]).values("user_id"))
+    return rows.filter(is_active=wanted["active"] == "1") if wanted["active"] else rows
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def person_new(request: SignedIn) -> HttpResponse:
+    """Adds a person; the answer shows the first password once and is kept nowhere."""
+    _check_admin(request)
+    status, form = 200, PersonForm(request.POST or None)
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                made, password = operations.add_person(
+                    **form.cleaned_data, by=request.user, now=timezone.now()
+                )
+            except Denied as refusal:
+                status = onto(form, refusal)
+            else:
+                return render(
+                    request, "access/password.html", {"person": made, "password": password, "new": True}
+                )
+    return render(request, "access/person_new.html", {"form": form}, status=status)
+
+
+@never_cache
+@require_POST
+def person_password(request: SignedIn, pk: int) -> HttpResponse:
+    _check_admin(request)
+    found = get_object_or_404(User, pk=pk)
+    password = operations.new_password(person=found, by=request.user, now=timezone.now())
+    return render(request, "access/password.html", {"person": found, "password": password, "new": False})
+
+
+@require_GET
+def person(request: SignedIn, pk: int) -> HttpResponse:
+    _check_admin(request)
+    return _person_page(request, get_object_or_404(User, pk=pk), GrantForm())
+
+
+def _person_page(
+    request: SignedIn, found: User, form: GrantForm, *, refusal: str = "", status: int = 200
+) -> HttpResponse:
+    grants = list(found.grants.order_by("role", "dimension", "value"))
+    covered = Asset.objects.present().filter(scope_of(grants)).count() if grants else 0
+    context = {
+        "person": found,
+        "grants": [(grant, operations.words(grant)) for grant in grants],
+        "covered": covered,
+        "form": form,
+        "names": _names(),
+        "refusal": refusal,
+        "events": AuditEvent.objects.filter(subject_type="person", subject_id=str(found.pk)).order_by("-pk")[
+            :EVENTS
+        ],
+    }
+    return render(request, "access/person.html", context, status=status)
+
+
+def _names() -> list[str]:
+    """What the tags of the servers say, to choose from while typing."""
+    here = Asset.objects.present().order_by()
+    columns = [name for name in Dimension.values if name != Dimension.EVERYTHING]
+    lists = [here.exclude(**{name: ""}).values_list(name, flat=True).distinct() for name in columns]
+    return sorted(lists[0].union(*lists[1:]))[:NAMES_OFFERED]
+
+
+@require_POST
+def person_give(request: SignedIn, pk: int) -> HttpResponse:
+    _check_admin(request)
+    found, form = get_object_or_404(User, pk=pk), GrantForm(request.POST)
+    if not form.is_valid():
+        return _person_page(request, found, form, status=422)
+    try:
+        grant = operations.give(person=found, **form.cleaned_data, by=request.user, now=timezone.now())
+    except Denied as refusal:
+        return _person_page(request, found, form, status=onto(form, refusal))
+    servers = Asset.objects.present().filter(scope_of([grant])).count()
+    said = f"{found.display_name} is now {operations.words(grant)}: {servers:,} servers today."
+    messages.success(request, said)
+    return redirect("inventory:person", pk)
+
+
+@require_POST
+def person_take(request: SignedIn, pk: int, grant: int) -> HttpResponse:
+    right = get_object_or_404(Grant.objects.select_related("user"), pk=grant, user_id=pk)
+    return _done(request, right.user, "The right is taken away.", operations.take, grant=right)
+
+
+@require_POST
+def person_active(request: SignedIn, pk: int) -> HttpResponse:
+    found, active = get_object_or_404(User, pk=pk), request.POST.get("active") == "1"
+    said = "They may sign in again." if active else "They are shut out from now on."
+    return _done(request, found, said, operations.set_active, person=found, active=active)
+
+
+def _done(request: SignedIn, found: User, said: str, operation: Any, **facts: Any) -> HttpResponse:
+    """Back to the person, with what was done or with the refusal on top."""
+    _check_admin(request)
+    try:
+        operation(**facts, by=request.user, now=timezone.now())
+    except Denied as refusal:
+        return _person_page(request, found, GrantForm(), refusal=str(refusal), status=status_of(refusal))
+    messages.success(request, said)
+    return redirect("inventory:person", found.pk)
