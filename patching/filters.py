@@ -10,7 +10,7 @@ from patching.states import VERDICT_LOOKS, RunState, TargetState
 
 GROUP_WORDS = {
     "bad": "Failed",
-    "needs": "Needs you",
+    "needs": "Incomplete",
     "busy": "Running",
     "waiting": "Waiting",
     "good": "Good",

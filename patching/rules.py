@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import time
+from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.text import slugify
 
 from patching.models import Window
+from patching.queries.board import in_a_run
 from portal.access.models import Grant, User
 from portal.access.queries import covers
-from portal.access.rules import Denied, Invalid
+from portal.access.rules import Conflict, Denied, Invalid
 from portal.access.states import Role
 from portal.inventory.models import Asset
 from portal.policy.run_policy import RunPolicy
@@ -125,6 +126,17 @@ def check_enrol(assets: Sequence[Asset], by: User) -> None:
 def check_on_offer(window: Window) -> None:
     if not window.active:
         raise Denied(f"{window.name} is no longer on offer. Choose another window.")
+
+
+def check_nobody_in_a_run(window: Window, now: datetime) -> None:
+    """A server is patched by one run at a time."""
+    busy = in_a_run(window, now)
+    if not busy:
+        return
+    servers = "1 server of it is" if len(busy) == 1 else f"{len(busy):,} servers of it are"
+    raise Conflict(
+        f"{servers} in the run {busy[0].run.name}, which is under way. Wait until it is over, or halt it."
+    )
 
 
 def check_reason(reason: str) -> str:

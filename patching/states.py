@@ -134,6 +134,14 @@ TARGET_STATES: dict[TargetState, Facts] = {
 TARGET_OVER = frozenset({T.DONE, T.SKIPPED, T.BLOCKED, T.LOST, T.HALTED})
 IN_FLIGHT = frozenset({T.IN_DISPATCH, T.REBOOTING, T.VERIFYING})
 
+
+def outcome_word(state: str, verdict: str) -> str:
+    """What a target's state is called: the verdict where the host was judged, else the state itself."""
+    if state == TargetState.DONE and verdict in VERDICT_LOOKS:
+        return VERDICT_LOOKS[verdict][0]
+    return str(TargetState(state).label)
+
+
 VERDICT_LOOKS: dict[str, tuple[str, str]] = {
     Verdict.PATCHED: ("Patched", "good"),
     Verdict.NOTHING_TO_DO: ("Nothing to do", "good"),

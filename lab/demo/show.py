@@ -161,11 +161,12 @@ def rank(row) -> int:  # type: ignore[no-untyped-def]
 
 
 def cells(row) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
-    from patching.states import VERDICT_LOOKS
+    from patching.queries.runs import meaning_of
+    from patching.states import outcome_word
 
     colours = {"good": "green", "needs": "yellow", "bad": "red", "busy": "blue", "unknown": "dim"}
-    word, meaning = VERDICT_LOOKS.get(row.verdict, (row.get_state_display(), ""))
-    colour = colours[meaning or ["bad", "needs", "busy", "unknown", "good"][rank(row)]]
+    word, meaning = outcome_word(row.state, row.verdict), meaning_of(row.state, row.verdict)
+    colour = colours[meaning]
     kernel = (
         row.kernel_before
         if row.kernel_before == row.kernel_after or not row.kernel_after
@@ -186,9 +187,9 @@ def cells(row) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
 def totals(rows) -> str:  # type: ignore[no-untyped-def]
     from collections import Counter
 
-    from patching.states import VERDICT_LOOKS
+    from patching.states import outcome_word
 
-    counts = Counter(VERDICT_LOOKS.get(row.verdict, (row.get_state_display(), ""))[0] for row in rows)
+    counts = Counter(outcome_word(row.state, row.verdict) for row in rows)
     return f"{len(rows)} servers: " + ", ".join(f"{n} {word.lower()}" for word, n in counts.most_common())
 
 

@@ -40,11 +40,16 @@ def hold(run: Run, stopped: Iterable[Target], *, now: datetime) -> None:
         )  # fmt: skip
 
 
-def count_start(holds: Iterable[PowerHold], *, now: datetime) -> None:
+@transaction.atomic
+def count_start(holds: list[PowerHold], *, now: datetime) -> None:
     """The attempt is counted before it is tried."""
-    ids = [hold.pk for hold in holds]
+    run_id, ids = holds[0].run_id, [hold.pk for hold in holds]
     PowerHold.objects.filter(pk__in=ids, state=HoldState.WANTED).update(
         attempts=F("attempts") + 1, state=HoldState.STARTING, started_at=now
+    )
+    what = f"{len(ids)} stopped servers" if len(ids) > 1 else holds[0].asset.label
+    record(
+        Entry("power.starting", "run", str(run_id), f"Starting {what} for the run", run_id=run_id), by=None
     )
 
 

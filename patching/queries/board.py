@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, CharField, Count, IntegerField, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Cast
 
-from patching.models import Enrolment, Run, Target
+from patching.models import Enrolment, Run, Target, Window
 from patching.queries.runs import GOOD, NEEDS, Progress, count_into
-from patching.states import IN_FLIGHT, TargetState
+from patching.states import IN_FLIGHT, RUN_OVER, TARGET_OVER, RunState, TargetState
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 
@@ -64,3 +65,12 @@ def enrolled_counts(assets: QuerySet[Asset]) -> dict[int, int]:
     """Window pk → how many of these assets are enrolled in it."""
     active = Enrolment.objects.filter(ended_at=None, asset__in=assets.order_by().values("pk"))
     return dict(active.order_by().values_list("window").annotate(n=Count("pk")))
+
+
+def in_a_run(window: Window, now: datetime) -> list[Target]:
+    """Unfinished targets, in runs that have begun, of the servers enrolled in the window."""
+    enrolled = Enrolment.objects.filter(window=window, ended_at=None)
+    begun = ~Q(run__state=RunState.PLANNED) | Q(run__starts_at__lte=now)
+    rows = Target.objects.filter(begun, asset__in=enrolled.values("asset"))
+    rows = rows.exclude(run__state__in=RUN_OVER).exclude(state__in=TARGET_OVER)
+    return list(rows.select_related("run").order_by("run_id", "pk"))

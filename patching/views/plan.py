@@ -14,8 +14,9 @@ from django.views.decorators.http import require_POST
 
 from patching.models import Window
 from patching.navigation import is_admin, pause_in_force
-from patching.operations.runs import start_now as start
+from patching.operations import by_hand
 from patching.queries import runs as queries
+from patching.queries.board import in_a_run
 from patching.queries.candidates import enrolled
 from patching.views.reading import reads
 from patching.views.refusals import status_of
@@ -52,6 +53,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
         "reasons": Counter(left.sentence for left in made.left_out).most_common(8),
         "show_left": show_left,
         "page": _cut(sorted(rows, key=_by_name), request.GET.get("cursor", "")),
+        "under_way": in_a_run(window, now) if at_once else [],
         "admin": is_admin(request),
         "pause": pause_in_force(request),
         "refusal": refusal,
@@ -84,7 +86,9 @@ def start_now(request: SignedIn, slug: str) -> HttpResponse:
     try:
         if kind not in {"full", "check_only"}:
             raise Invalid("Choose what to start: the whole run, or the checks only.", field="kind")
-        run = start(window=window, by=request.user, now=timezone.now(), check_only=kind == "check_only")
+        run = by_hand.start(
+            window=window, by=request.user, now=timezone.now(), check_only=kind == "check_only"
+        )
     except Denied as refusal:
         return _plan_page(request, window, str(refusal), status_of(refusal))
     messages.success(request, f"Started: {run.name}.")

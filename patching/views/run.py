@@ -90,7 +90,7 @@ def parts_of(counts: Progress, address: str, *, check_only: bool = False) -> lis
     return [
         (good, counts.good, "good", f"{address}?show=good#targets"),
         ("running", counts.busy, "busy", f"{address}?show=busy#targets"),
-        ("need you", counts.needs, "needs", f"{address}?show=needs#targets"),
+        ("incomplete", counts.needs, "needs", f"{address}?show=needs#targets"),
         ("failed", counts.bad, "bad", f"{address}?show=bad#targets"),
         ("waiting", counts.waiting, "unknown", f"{address}?show=waiting#targets"),
         ("left out", counts.skipped, "unknown", f"{address}?show=skipped#targets"),

@@ -77,8 +77,7 @@ def give(*, person: User, role: str, dimension: str, value: str, by: User, now: 
     check_role(by, Role.ADMIN)
     value = value.strip()
     _check_scope(role, dimension, value)
-    facts = {"role": role, "dimension": dimension, "value": value}
-    grant, new = Grant.objects.get_or_create(user=person, **facts)
+    grant, new = Grant.objects.get_or_create(user=person, role=role, dimension=dimension, value=value)
     if not new:
         raise Conflict(f"{person.display_name} has this right already.")
     record(_entry("granted", person, f"{person.display_name} is now {words(grant)}"), by=by)

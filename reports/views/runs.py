@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from patching.models import Run, Target
 from patching.queries.runs import GOOD, NEEDS, meaning_of, progress
-from patching.states import RUN_OVER, VERDICT_LOOKS, Agreement, TargetState, Verdict
+from patching.states import RUN_OVER, Agreement, TargetState, Verdict, outcome_word
 from portal.web.charts import Part
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
@@ -115,10 +115,9 @@ def _totals(rows: QuerySet[Target], column: str) -> list[dict[str, Any]]:
 
 
 def line(row: Target) -> dict[str, Any]:
-    word = VERDICT_LOOKS[row.verdict][0] if row.verdict else row.get_state_display()
     return {
         "target": row,
-        "word": word,
+        "word": outcome_word(row.state, row.verdict),
         "meaning": meaning_of(row.state, row.verdict),
         "agreement": AGREEMENTS.get(row.agreement, ""),
         "disagrees": row.agreement in {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED},

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from exceptions.queries import current_for
 from patching.models import Enrolment, HostReport, PackageChange, Target
 from patching.queries.runs import meaning_of
-from patching.states import VERDICT_LOOKS
+from patching.states import outcome_word
 from portal.access.queries import has_role
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
@@ -64,7 +64,7 @@ def _targets(asset: Asset) -> list[Target]:
 
 
 def _past(row: Target) -> dict[str, object]:
-    word = VERDICT_LOOKS[row.verdict][0] if row.verdict else row.get_state_display()
+    word = outcome_word(row.state, row.verdict)
     return {
         "target": row,
         "word": word,
