@@ -9,7 +9,7 @@ from django.urls import reverse
 from patching.models import Run, Target, Window
 from patching.queries.board import with_group
 from patching.queries.runs import meaning_of
-from patching.states import TargetState, Verdict
+from patching.states import RunState, TargetState, Verdict
 from tests import cast
 from tests.integration.patching.test_pages import NOW, a_run, browser, enrol
 from tests.integration.patching.test_pages_acts import text
@@ -44,6 +44,27 @@ class TestPlan:
         answer = browser(cast.ada()).post(reverse("patching:start-now", args=[window.slug]), {"kind": kind})
         run = Run.objects.get()
         assert (answer.url, run.check_only) == (reverse("patching:run", args=[run.pk]), check_only)
+
+    def test_no_second_run_of_servers_that_are_in_one(self):
+        window, run = a_run()
+        ada, address = browser(cast.ada()), reverse("patching:start-now", args=[window.slug])
+        seen = text(ada.get(reverse("patching:plan", args=[window.slug]), {"at": "now"}))
+        assert "1 server of it is in a run that is under way" in seen
+        assert seen.count(" disabled>") == 2
+        for kind in ("full", "check_only"):
+            answer = ada.post(address, {"kind": kind})
+            assert (answer.status_code, "which is under way" in text(answer)) == (409, True)
+        assert Run.objects.get() == run
+        run.targets.update(state=TargetState.DONE, verdict=Verdict.PATCHED)
+        assert ada.post(address, {"kind": "full"}).status_code == 302
+        answer = ada.post(address, {"kind": "full"})
+        assert answer.status_code == 409, "the run that was just started has not been looked at yet"
+
+    def test_a_run_that_is_only_planned_does_not_block_a_start(self):
+        window, run = a_run()
+        Run.objects.filter(pk=run.pk).update(state=RunState.PLANNED)
+        answer = browser(cast.ada()).post(reverse("patching:start-now", args=[window.slug]), {"kind": "full"})
+        assert answer.status_code == 302
 
     def test_nothing_to_start_is_said(self):
         window = cast.a_window()
