@@ -94,9 +94,20 @@ def _admitted(run: Run, phase: Phase, rows: list[Target], now: datetime) -> list
     rows = _without_exempt(run, rows, now)
     if phase == Phase.PRECHECK:
         return rows
-    rows = one_per_cluster(rows, _busy_clusters(rows))
+    rows = one_per_cluster(_in_no_other_run(run, rows), _busy_clusters(rows))
     free = run.run_policy.concurrency - run.targets.filter(state__in=IN_FLIGHT).count()
     return rows[: max(free, 0)]
+
+
+def _in_no_other_run(run: Run, rows: list[Target]) -> list[Target]:
+    """A host that another run is patching waits: the asset rows are locked, so no two runs send at once."""
+    assets = [row.asset_id for row in rows]
+    busy = set(
+        Target.objects.filter(asset__in=assets, state__in=IN_FLIGHT)
+        .exclude(run=run)
+        .values_list("asset_id", flat=True)
+    )
+    return [row for row in rows if row.asset_id not in busy]
 
 
 def _dispatched(row: Target, phase: Phase) -> bool:

@@ -197,3 +197,19 @@ def test_every_move_has_its_audit_event(stage: Stage) -> None:
                  "dispatch.sent", "dispatch.collected", "tag.verified"):  # fmt: skip
         assert kind in kinds, kind
     assert Dispatch.objects.filter(run=run).count() == 2
+
+
+def test_a_server_is_never_in_flight_in_two_runs(stage: Stage) -> None:
+    host = stage.cloud.add(1)
+    run = stage.set()
+    stage.until(lambda: run.targets.filter(state=T.READY).exists())
+    asset = run.targets.get().asset
+    other = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    other.targets.update(state=T.IN_DISPATCH)
+    for _ in range(80):
+        stage.look()
+    assert not patch_sends(stage), "the other run still patches it"
+    other.targets.update(state=T.DONE)
+    stage.to_the_end()
+    assert patch_sends(stage) == [host.instance.instance_id]
+    assert run.targets.get(asset=asset).verdict == Verdict.PATCHED
