@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
-from aws.errors import AccessRefused, Ambiguous, CloudError, Missing, Refused, Throttled
+from aws.errors import AccessRefused, CloudError, Missing, Refused
 from aws.ports import TAGGED_RESOURCES_PER_CALL, Cloud, Ec2
 from portal.audit.operations import Entry, record
 from portal.tags.models import TagChange
@@ -21,54 +21,92 @@ LONGEST_WAIT_S = 120
 # EC2 reference: key 1..128, value ≤ 256 characters, the prefix aws: is reserved.
 MAX_KEY, MAX_VALUE = 128, 256
 
-Group = tuple[str, str, str, str | None]
+Batch = list[TagChange]  # one account, region, key and value
 
 
 def write_due(*, cloud: Cloud, now: datetime, limit: int = 20_000) -> int:
     """Writes what is due now; returns how many wishes were fulfilled. One broken account never stops the others."""
+    batches = deque(_batches(claim(now=now, limit=limit)))
     fulfilled = 0
-    for group, rows in _grouped(claim(now=now, limit=limit)).items():
-        for start in range(0, len(rows), TAGGED_RESOURCES_PER_CALL):
-            fulfilled += _write(group, rows[start : start + TAGGED_RESOURCES_PER_CALL], cloud=cloud, now=now)
+    while batches:
+        batch = _still_ours(batches.popleft())
+        if batch:
+            done, smaller = _write(batch, cloud=cloud, now=now)
+            fulfilled += done
+            batches.extend(smaller)
     return fulfilled
 
 
 @transaction.atomic
-def claim(*, now: datetime, limit: int) -> list[TagChange]:
-    """Takes due rows under a lease and counts the attempt before it is tried."""
+def claim(*, now: datetime, limit: int) -> Batch:
+    """Takes due rows under a lease and counts the attempt before it is tried. The rows carry both."""
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     due = TagChange.objects.select_for_update(skip_locked=True).filter(free, state__in=OPEN, due_at__lte=now)
     rows = list(due.order_by("pk")[:limit])
-    ids = [row.pk for row in rows]
-    TagChange.objects.filter(pk__in=ids).update(
-        state=TagState.WRITING, lease_until=now + LEASE, attempts=F("attempts") + 1
-    )
+    lease = {"state": TagState.WRITING, "lease_until": now + LEASE}
+    TagChange.objects.filter(pk__in=[row.pk for row in rows]).update(attempts=F("attempts") + 1, **lease)
+    for row in rows:
+        row.state, row.lease_until, row.attempts = TagState.WRITING, now + LEASE, row.attempts + 1
     return rows
 
 
-def _grouped(rows: Iterable[TagChange]) -> dict[Group, list[TagChange]]:
-    groups: dict[Group, list[TagChange]] = defaultdict(list)
+def _batches(rows: Iterable[TagChange]) -> Iterator[Batch]:
+    groups: dict[tuple[str, str, str, str | None], Batch] = defaultdict(list)
     for row in rows:
         groups[(row.account_id, row.region, row.key, row.value)].append(row)
-    return groups
+    for group in groups.values():
+        for start in range(0, len(group), TAGGED_RESOURCES_PER_CALL):
+            yield group[start : start + TAGGED_RESOURCES_PER_CALL]
 
 
-def _write(group: Group, rows: list[TagChange], *, cloud: Cloud, now: datetime) -> int:
-    account, region, key, value = group
-    if refusal := illegal(key, value):
-        _fail(rows, refusal, now=now)
-        return 0
+def _held(batch: Batch) -> QuerySet[TagChange]:
+    """Those of the rows that are still under our own lease: neither replaced nor taken over."""
+    leases = {row.lease_until for row in batch}
+    return TagChange.objects.filter(
+        pk__in=[row.pk for row in batch], state=TagState.WRITING, lease_until__in=leases
+    )
+
+
+def _still_ours(batch: Batch) -> Batch:
+    held = set(_held(batch).values_list("pk", flat=True))
+    return [row for row in batch if row.pk in held]
+
+
+def _write(batch: Batch, *, cloud: Cloud, now: datetime) -> tuple[int, list[Batch]]:
+    """Returns how many were fulfilled, and the smaller batches that are to be written instead of this one."""
+    first = batch[0]
+    if refusal := illegal(first.key, first.value):
+        _fail(batch, refusal, now=now)
+        return 0, []
     try:
-        ec2 = cloud.ec2(account, region)
-        _call(ec2, rows, key, value)
-        return _read_back(ec2, rows, key, value, now=now)
-    except Missing as error:
-        _without_missing(rows, error, cloud=cloud, now=now)
-    except (Throttled, Ambiguous) as error:
-        _later(rows, error, now=now)
+        ec2 = cloud.ec2(first.account_id, first.region)
+        _call(ec2, batch, first.key, first.value)
+        _reopen_overtaken(batch, now=now)
+        return _read_back(ec2, batch, now=now), []
+    except AccessRefused as error:  # a role may come back, so it is tried for a while
+        _later(batch, error, now=now)
     except Refused as error:
-        _refused(rows, error, cloud=cloud, now=now)
-    return 0
+        return _without_culprits(batch, error, now=now)
+    except CloudError as error:
+        _reopen_overtaken(batch, now=now)  # an unclear answer may well mean that it was written
+        _later(batch, error, now=now)
+    return 0, []
+
+
+def _without_culprits(batch: Batch, error: Refused, *, now: datetime) -> tuple[int, list[Batch]]:
+    """One bad host refuses the whole call: it is found, and the others are written without it."""
+    named = set(error.ids) if isinstance(error, Missing) else set()
+    if gone := [row for row in batch if row.instance_id in named]:
+        rest = [row for row in batch if row.instance_id not in named]
+        return _gone(gone, now=now), [rest] if rest else []
+    if len(batch) > 1:
+        middle = len(batch) // 2
+        return 0, [batch[:middle], batch[middle:]]
+    if isinstance(error, Missing):
+        _later(batch, error, now=now)
+    else:
+        _fail(batch, str(error), now=now)
+    return 0, []
 
 
 def illegal(key: str, value: str | None) -> str:
@@ -80,83 +118,73 @@ def illegal(key: str, value: str | None) -> str:
     return ""
 
 
-def _call(ec2: Ec2, rows: list[TagChange], key: str, value: str | None) -> None:
-    ids = [row.instance_id for row in rows]
+def _call(ec2: Ec2, batch: Batch, key: str, value: str | None) -> None:
+    ids = [row.instance_id for row in batch]
     if value is None:
         ec2.delete_tags(ids, [key])
     else:
         ec2.create_tags(ids, {key: value})
 
 
-def _read_back(ec2: Ec2, rows: list[TagChange], key: str, value: str | None, *, now: datetime) -> int:
+def _reopen_overtaken(batch: Batch, *, now: datetime) -> None:
+    """Whoever was replaced while the call was under way may have undone a newer wish: that one is written again."""
+    held = set(_held(batch).values_list("pk", flat=True))
+    late = [row for row in batch if row.pk not in held]
+    if not late:
+        return
+    newer = TagChange.objects.filter(
+        account_id=late[0].account_id, key=late[0].key, instance_id__in=[row.instance_id for row in late]
+    ).exclude(state=TagState.REPLACED)
+    last = {row.instance_id: row.pk for row in newer.order_by("pk")}
+    done = Q(state__in=[TagState.WRITING, TagState.VERIFIED])
+    again = {"state": TagState.WANTED, "due_at": now, "lease_until": None, "finished_at": None}
+    TagChange.objects.filter(done, pk__in=last.values()).update(**again)
+
+
+def _read_back(ec2: Ec2, batch: Batch, *, now: datetime) -> int:
     """Only what AWS shows counts as written; the others are tried again."""
-    seen = {item.instance_id: item.tags.get(key) for item in ec2.describe([row.instance_id for row in rows])}
-    right = [row for row in rows if row.instance_id in seen and seen[row.instance_id] == value]
-    gone = [row for row in rows if row.instance_id not in seen]
-    wrong = [row for row in rows if row.instance_id in seen and seen[row.instance_id] != value]
-    _settle(right, TagState.VERIFIED, "", now=now)
-    _gone(gone, now=now)
+    key, value = batch[0].key, batch[0].value
+    seen = {item.instance_id: item.tags.get(key) for item in ec2.describe([row.instance_id for row in batch])}
+    here = [row for row in batch if row.instance_id in seen]
+    wrong = [row for row in here if seen[row.instance_id] != value]
     _later(wrong, CloudError("AWS does not show the change yet."), now=now)
-    return len(right)
+    right = [row for row in here if seen[row.instance_id] == value]
+    gone = [row for row in batch if row.instance_id not in seen]
+    return _settle(right, TagState.VERIFIED, "", now=now) + _gone(gone, now=now)
 
 
-def _gone(rows: list[TagChange], *, now: datetime) -> None:
+def _gone(rows: Batch, *, now: datetime) -> int:
     """A tag that shall vanish has vanished with its instance; one that shall stand cannot."""
-    _settle([row for row in rows if row.value is None], TagState.VERIFIED, "", now=now)
     _fail([row for row in rows if row.value is not None], "The instance no longer exists.", now=now)
+    return _settle([row for row in rows if row.value is None], TagState.VERIFIED, "", now=now)
 
 
-def _without_missing(rows: list[TagChange], error: Missing, *, cloud: Cloud, now: datetime) -> None:
-    """One bad id refuses the whole call: it is sorted out, the others are written at once."""
-    row = rows[0]
-    alive = {
-        item.instance_id
-        for item in cloud.ec2(row.account_id, row.region).describe([r.instance_id for r in rows])
-    }
-    named = set(error.ids) or {r.instance_id for r in rows if r.instance_id not in alive}
-    _gone([r for r in rows if r.instance_id in named], now=now)
-    rest = [r for r in rows if r.instance_id not in named]
-    if rest and named:
-        _write((row.account_id, row.region, row.key, row.value), rest, cloud=cloud, now=now)
-    else:
-        _later(rest, error, now=now)
-
-
-def _refused(rows: list[TagChange], error: Refused, *, cloud: Cloud, now: datetime) -> None:
-    """A role may come back, so it is tried for a while; any other refusal is final."""
-    if isinstance(error, AccessRefused):
-        _later(rows, error, now=now)
-    elif len(rows) > 1:
-        for row in rows:  # the refusal may be one host's (too many tags): the others must not suffer from it
-            _write((row.account_id, row.region, row.key, row.value), [row], cloud=cloud, now=now)
-    else:
-        _fail(rows, str(error), now=now)
-
-
-def _later(rows: list[TagChange], error: CloudError, *, now: datetime) -> None:
+def _later(rows: Batch, error: CloudError, *, now: datetime) -> None:
     """Tags are idempotent, so an uncertain or throttled write is simply repeated, more slowly each time."""
+    given_up = [row for row in rows if row.attempts >= MAX_ATTEMPTS]
+    _fail(given_up, f"Given up after {MAX_ATTEMPTS} attempts: {error}", now=now)
+    waiting = defaultdict(list)
     for row in rows:
-        attempts = row.attempts + 1
-        if attempts >= MAX_ATTEMPTS:
-            _fail([row], f"Given up after {attempts} attempts: {error}", now=now)
-            continue
-        wait = timedelta(seconds=min(2 ** min(attempts, 7), LONGEST_WAIT_S))
-        TagChange.objects.filter(pk=row.pk, state=TagState.WRITING).update(
-            due_at=now + wait, lease_until=None, error=str(error)[:500]
-        )
+        if row.attempts < MAX_ATTEMPTS:
+            waiting[min(2 ** min(row.attempts, 7), LONGEST_WAIT_S)].append(row)
+    for seconds, group in waiting.items():
+        due = {"due_at": now + timedelta(seconds=seconds), "lease_until": None}
+        _held(group).update(error=str(error)[:500], **due)
 
 
-def _fail(rows: list[TagChange], reason: str, *, now: datetime) -> None:
+def _fail(rows: Batch, reason: str, *, now: datetime) -> None:
     _settle(rows, TagState.FAILED, reason, now=now)
 
 
 @transaction.atomic
-def _settle(rows: list[TagChange], state: TagState, error: str, *, now: datetime) -> None:
-    """Ends the wishes that are still open, with one audit event a batch."""
-    open_rows = TagChange.objects.filter(pk__in=[row.pk for row in rows], state=TagState.WRITING)
-    count = open_rows.update(state=state, error=error[:500], lease_until=None, finished_at=now)
-    if count:
-        record(_entry(rows[0], count, state, error), by=None)
+def _settle(rows: Batch, state: TagState, error: str, *, now: datetime) -> int:
+    """Ends the wishes that are still ours, with one audit event a batch. Returns how many."""
+    ours = list(_held(rows).select_for_update().order_by("pk").values_list("pk", flat=True))
+    ended = {"state": state, "error": error[:500], "lease_until": None, "finished_at": now}
+    TagChange.objects.filter(pk__in=ours).update(**ended)
+    if ours:
+        record(_entry(rows[0], len(ours), state, error), by=None)
+    return len(ours)
 
 
 def _entry(row: TagChange, count: int, state: TagState, error: str) -> Entry:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 
 from portal.access.models import User
 from portal.audit.operations import PORTAL
 from portal.tags.models import InstanceRef, TagChange
 from portal.tags.states import OPEN, TagState
+
+MOST_RACES = 5
 
 
 def want(
@@ -24,33 +27,40 @@ def want(
     now: datetime,
 ) -> None:
     """`key` shall be `value` (None: gone) on each instance. A later wish replaces one that is still open."""
-    refs = list({(ref.account_id, ref.instance_id): ref for ref in instances}.values())
-    if not refs:
-        return
-    TagChange.objects.filter(_same(refs), key=key, state__in=OPEN).update(
-        state=TagState.REPLACED, finished_at=now
+    # In one order for everybody, so that two at the same moment wait for each other and never for ever.
+    refs = sorted(
+        {(ref.account_id, ref.instance_id): ref for ref in instances}.values(),
+        key=lambda ref: (ref.account_id, ref.instance_id),
     )
-    TagChange.objects.bulk_create(
-        TagChange(
-            account_id=ref.account_id,
-            region=ref.region,
-            instance_id=ref.instance_id,
-            key=key,
-            value=value,
-            reason=reason[:200],
-            run_id=run_id,
-            requested_by=by.display_name if by else PORTAL,
-            created_at=now,
-            due_at=now,
-        )
+    requested_by = by.display_name if by else PORTAL
+    wishes = [
+        {"account_id": ref.account_id, "region": ref.region, "instance_id": ref.instance_id, "key": key,
+         "value": value, "reason": reason[:200], "run_id": run_id, "requested_by": requested_by,
+         "created_at": now, "due_at": now}
         for ref in refs
-    )
+    ]  # fmt: skip
+    for race in range(MOST_RACES):
+        try:
+            with transaction.atomic():
+                replace_open(_same(refs).filter(key=key), now=now)
+                TagChange.objects.bulk_create(TagChange(**wish) for wish in wishes)
+        except (
+            IntegrityError
+        ):  # somebody wished at the same moment and was first: their wish is the older one
+            if race == MOST_RACES - 1:
+                raise
+        else:
+            return
 
 
-def _same(refs: list[InstanceRef]) -> Q:
-    accounts = {ref.account_id for ref in refs}
+def replace_open(rows: QuerySet[TagChange], *, now: datetime) -> None:
+    held = list(rows.filter(state__in=OPEN).select_for_update().order_by("pk").values_list("pk", flat=True))
+    TagChange.objects.filter(pk__in=held).update(state=TagState.REPLACED, finished_at=now)
+
+
+def _same(refs: list[InstanceRef]) -> QuerySet[TagChange]:
     condition = Q(pk__in=[])
-    for account in accounts:
+    for account in {ref.account_id for ref in refs}:
         ids = [ref.instance_id for ref in refs if ref.account_id == account]
         condition |= Q(account_id=account, instance_id__in=ids)
-    return condition
+    return TagChange.objects.filter(condition)

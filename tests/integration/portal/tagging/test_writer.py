@@ -1,0 +1,326 @@
+"""The tag writer: few calls, read back, repeated when uncertain, refused in a sentence, safe to run twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from aws.errors import AccessRefused, Ambiguous, Missing, Refused, Throttled
+from portal.audit.models import AuditEvent
+from portal.tagging.writer import LEASE, MAX_ATTEMPTS, claim, write_due
+from portal.tags.models import InstanceRef, TagChange
+from portal.tags.operations import want
+from portal.tags.states import OPEN, TagState
+from tests.fakes import ACCOUNT, REGION, Clock, FakeCloud, lose_answer
+
+pytestmark = pytest.mark.django_db
+KEY = "PatchWindow"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def cloud(clock: Clock) -> FakeCloud:
+    made = FakeCloud(clock)
+    for number in range(4):
+        made.add(number)
+    return made
+
+
+def ref(number: int, account: str = ACCOUNT) -> InstanceRef:
+    return InstanceRef(account, REGION, f"i-{number:017x}")
+
+
+def wish(cloud: FakeCloud, *refs: InstanceRef, value: str | None = "saturday", key: str = KEY) -> None:
+    want(instances=refs, key=key, value=value, reason="A test", by=None, now=cloud.clock())
+
+
+def write(cloud: FakeCloud) -> int:
+    return write_due(cloud=cloud, now=cloud.clock())
+
+
+def tag(cloud: FakeCloud, number: int, key: str = KEY) -> str | None:
+    return cloud.hosts[ref(number).instance_id].instance.tags.get(key)
+
+
+def state_of(number: int) -> tuple[str, str]:
+    row = TagChange.objects.filter(instance_id=ref(number).instance_id).latest("pk")
+    return row.state, row.error
+
+
+def raising(cloud: FakeCloud, operation: str, error: Exception, times: int = 1) -> None:
+    """The call is refused before it does anything."""
+    left = [times]
+
+    def before(name: str) -> None:
+        if name == operation and left[0] > 0:
+            left[0] -= 1
+            raise error
+
+    cloud.before = before
+
+
+def test_identical_wishes_are_one_call_one_reading_and_one_audit_event(cloud: FakeCloud) -> None:
+    wish(cloud, ref(0), ref(1), ref(2))
+    assert write(cloud) == 3
+    assert [len(ids) for ids in cloud.called("CreateTags")] == [3]
+    assert len(cloud.called("DescribeInstances")) == 1
+    assert {tag(cloud, number) for number in range(3)} == {"saturday"}
+    assert tag(cloud, 3) is None
+    assert set(TagChange.objects.values_list("state", "attempts")) == {(TagState.VERIFIED, 1)}
+    event = AuditEvent.objects.get(kind="tag.verified")
+    assert "PatchWindow=saturday on 3 servers" in event.summary
+
+
+def test_more_than_a_thousand_are_cut_into_calls_that_aws_takes(cloud: FakeCloud) -> None:
+    refs = [cloud.add(number).instance.instance_id for number in range(10, 1015)]
+    wish(cloud, *(InstanceRef(ACCOUNT, REGION, instance_id) for instance_id in refs))
+    assert write(cloud) == 1005
+    assert sorted(len(ids) for ids in cloud.called("CreateTags")) == [5, 1000]
+
+
+def test_a_tag_is_removed_whatever_its_value(cloud: FakeCloud) -> None:
+    wish(cloud, ref(0))
+    write(cloud)
+    wish(cloud, ref(0), value=None)
+    assert write(cloud) == 1
+    assert tag(cloud, 0) is None
+    assert tag(cloud, 0, "Name") == "web-0"
+
+
+def test_what_is_written_is_not_written_again(cloud: FakeCloud) -> None:
+    wish(cloud, ref(0))
+    write(cloud)
+    assert write(cloud) == 0
+    assert len(cloud.called("CreateTags")) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [Throttled("Rate exceeded."), Ambiguous("No answer."), AccessRefused("Revoked.")]
+)
+def test_a_write_that_may_work_later_is_repeated_more_slowly_each_time(
+    cloud: FakeCloud, error: Exception
+) -> None:
+    raising(cloud, "CreateTags", error, times=3)
+    wish(cloud, ref(0))
+    waits = []
+    while TagChange.objects.filter(state__in=OPEN).exists():
+        write(cloud)
+        row = TagChange.objects.get()
+        if row.state in OPEN:
+            assert row.error == str(error)
+            waits.append((row.due_at - cloud.clock()).total_seconds())
+            cloud.clock.now = row.due_at
+    assert waits == sorted(set(waits))
+    assert len(waits) == 3
+    assert (tag(cloud, 0), TagChange.objects.get().attempts) == ("saturday", 4)
+
+
+def test_nothing_is_tried_before_its_time(cloud: FakeCloud) -> None:
+    raising(cloud, "CreateTags", Throttled("Rate exceeded."))
+    wish(cloud, ref(0))
+    write(cloud)
+    assert write(cloud) == 0
+    assert TagChange.objects.get().attempts == 1
+
+
+def test_after_enough_attempts_it_is_given_up_with_the_reason(cloud: FakeCloud) -> None:
+    raising(cloud, "CreateTags", Throttled("Rate exceeded."), times=99)
+    wish(cloud, ref(0))
+    for _ in range(MAX_ATTEMPTS + 3):
+        write(cloud)
+        cloud.clock.forward(3600)
+    state, error = state_of(0)
+    assert state == TagState.FAILED
+    assert f"{MAX_ATTEMPTS} attempts" in error
+    assert "Rate exceeded." in error
+    assert AuditEvent.objects.filter(kind="tag.failed").count() == 1
+
+
+def test_a_lost_answer_is_repeated_and_ends_written_once(cloud: FakeCloud) -> None:
+    lose_answer(cloud, "CreateTags")
+    wish(cloud, ref(0))
+    assert write(cloud) == 0
+    cloud.clock.forward(200)
+    assert write(cloud) == 1
+    assert state_of(0) == (TagState.VERIFIED, "")
+
+
+def test_a_vanished_instance_fails_alone_and_the_others_are_written_at_once(cloud: FakeCloud) -> None:
+    wish(cloud, ref(0), ref(77), ref(1))
+    assert write(cloud) == 2
+    assert state_of(77) == (TagState.FAILED, "The instance no longer exists.")
+    assert (tag(cloud, 0), tag(cloud, 1)) == ("saturday", "saturday")
+
+
+def test_a_tag_that_shall_vanish_has_vanished_with_its_instance(cloud: FakeCloud) -> None:
+    wish(cloud, ref(0), ref(77), value=None)
+    write(cloud)
+    assert (state_of(77)[0], state_of(0)[0]) == (TagState.VERIFIED, TagState.VERIFIED)
+
+
+def test_a_refusal_that_names_nothing_of_ours_ends(cloud: FakeCloud) -> None:
+    """AWS named an id that was never sent: it must neither loop nor be believed of the others."""
+    raising(cloud, "CreateTags", Missing("What?", ids=("i-somebody-else",)))
+    wish(cloud, ref(0), ref(1))
+    for _ in range(3):
+        write(cloud)
+        cloud.clock.forward(200)
+    assert (tag(cloud, 0), tag(cloud, 1)) == ("saturday", "saturday")
+    assert len(cloud.called("CreateTags")) <= 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        (KEY, "ä" * 257, "257 characters; AWS allows 256"),
+        ("aws:reserved", "x", "not beginning with aws:"),
+        ("", "x", "1 to 128 characters"),
+    ],
+)
+def test_what_aws_would_never_take_fails_at_once_in_a_sentence(
+    cloud: FakeCloud, key: str, value: str, words: str
+) -> None:
+    TagChange.objects.create(
+        account_id=ACCOUNT, region=REGION, instance_id=ref(0).instance_id, key=key,
+        value=value[:256], reason="A test", requested_by="Ada", created_at=cloud.clock(), due_at=cloud.clock(),
+    )  # fmt: skip
+    if len(value) > 256:
+        from portal.tagging.writer import illegal
+
+        assert words in illegal(key, value)
+        return
+    write(cloud)
+    state, error = state_of(0)
+    assert (state, words in error) == (TagState.FAILED, True), error
+    assert not cloud.called("CreateTags")
+
+
+@pytest.mark.parametrize("value", ["支付系统", "<script>alert(1)</script>", "$(reboot); `id`", "", "x" * 256])
+def test_any_text_that_aws_takes_arrives_as_it_is(cloud: FakeCloud, value: str) -> None:
+    wish(cloud, ref(0), value=value)
+    assert write(cloud) == 1
+    assert tag(cloud, 0) == value
+
+
+def test_one_host_with_too_many_tags_does_not_hinder_the_others(cloud: FakeCloud) -> None:
+    full = ref(2).instance_id
+
+    class Picky(FakeCloud):
+        def call(self, operation: str, ids: Any = ()) -> None:
+            super().call(operation, ids)
+            if operation == "CreateTags" and full in ids:
+                raise Refused("More than 50 tags.", code="TagLimitExceeded")
+
+    picky = Picky(cloud.clock)
+    picky.hosts = cloud.hosts
+    wish(picky, *map(ref, range(4)))
+    assert write(picky) == 3
+    assert state_of(2) == (TagState.FAILED, "More than 50 tags.")
+    assert [tag(picky, number) for number in (0, 1, 3)] == ["saturday"] * 3
+
+
+def test_what_aws_does_not_show_yet_is_tried_again(cloud: FakeCloud) -> None:
+    lagging = cloud.hosts[ref(0).instance_id]
+    before = lagging.instance
+
+    def forget(name: str) -> None:
+        if name == "CreateTags":
+            lagging.instance = before
+            cloud.after = lambda name: None
+
+    cloud.after = forget
+    wish(cloud, ref(0), ref(1))
+    assert write(cloud) == 1
+    assert state_of(0)[0] in OPEN
+    cloud.clock.forward(200)
+    assert write(cloud) == 1
+    assert tag(cloud, 0) == "saturday"
+
+
+@pytest.mark.parametrize("operation", ["CreateTags", "DescribeInstances"])
+@pytest.mark.parametrize(
+    "error", [Ambiguous("No answer."), AccessRefused("Revoked."), Missing("No such thing.")]
+)
+def test_one_broken_account_never_stops_the_others(
+    cloud: FakeCloud, operation: str, error: Exception
+) -> None:
+    broken = "444455556666"
+    cloud.add(50, account_id=broken)
+    for number in (50, 51):
+        wish(cloud, ref(number, broken), value=f"v{number}")
+    wish(cloud, ref(0))
+
+    class Broken(FakeCloud):
+        here = ""
+
+        def ec2(self, account_id: str, region: str) -> Any:
+            self.here = account_id
+            return super().ec2(account_id, region)
+
+        def call(self, name: str, ids: Any = ()) -> None:
+            super().call(name, ids)
+            if self.here == broken and name in {operation, "CreateTags"}:
+                raise error if name == operation else Missing("Unknown.", ids=(ref(51).instance_id,))
+
+    hurt = Broken(cloud.clock)
+    hurt.hosts = cloud.hosts
+    write(hurt)
+    assert tag(hurt, 0) == "saturday"
+    assert not TagChange.objects.filter(state=TagState.WRITING, lease_until__gt=cloud.clock()).exists()
+
+
+def test_a_dead_worker_leaves_its_rows_to_the_next_after_the_lease(cloud: FakeCloud) -> None:
+    wish(cloud, ref(0))
+    assert len(claim(now=cloud.clock(), limit=10)) == 1
+    assert write(cloud) == 0, "another worker holds it"
+    cloud.clock.forward((LEASE + timedelta(seconds=1)).total_seconds())
+    assert write(cloud) == 1
+    assert TagChange.objects.get().attempts == 2
+
+
+def test_a_wish_that_was_replaced_before_its_call_is_not_written(cloud: FakeCloud) -> None:
+    """Two groups are claimed together; while the first is written, the second one's wish is taken back."""
+    wish(cloud, ref(0), value="first")
+    wish(cloud, ref(1), value="second")
+
+    def change_of_mind(name: str) -> None:
+        if name == "CreateTags":
+            cloud.after = lambda name: None
+            wish(cloud, ref(1), value=None)
+
+    cloud.after = change_of_mind
+    write(cloud)
+    write(cloud)
+    assert tag(cloud, 1) is None
+    assert not any(ids == (ref(1).instance_id,) for ids in cloud.called("CreateTags"))
+
+
+@pytest.mark.parametrize("moment", ["claimed", "verified"])
+def test_a_slow_writer_that_was_overtaken_never_has_the_last_word(cloud: FakeCloud, moment: str) -> None:
+    """While `run 7` is on its way to AWS it is taken back, and another worker removes it; then `run 7` arrives."""
+    wish(cloud, ref(0), value="run 7")
+    host = cloud.hosts[ref(0).instance_id]
+
+    def overtaken(name: str) -> None:
+        if name != "CreateTags":
+            return
+        cloud.after = lambda name: None
+        wish(cloud, ref(0), value=None)
+        if moment == "verified":
+            assert write(cloud) == 1
+        host.instance = replace(host.instance, tags={**host.instance.tags, KEY: "run 7"})
+
+    cloud.after = overtaken
+    write(cloud)
+    for _ in range(3):
+        cloud.clock.forward(200)
+        write(cloud)
+    assert tag(cloud, 0) is None
+    assert state_of(0) == (TagState.VERIFIED, "")

@@ -1,0 +1,93 @@
+"""Wanting a tag: one open wish a key, whoever asks, in whatever order."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connection, transaction
+
+from portal.tags.models import InstanceRef, TagChange
+from portal.tags.operations import want
+from portal.tags.queries import latest, open_for_run
+from portal.tags.states import TagState
+from tests import cast
+
+HERE = [InstanceRef("111122223333", "eu-central-1", f"i-{number:017x}") for number in range(3)]
+
+
+def wish(value: str | None, *, instances: list[InstanceRef] = HERE, run_id: int | None = None) -> None:
+    want(
+        instances=instances,
+        key="PatchWindow",
+        value=value,
+        reason="A test",
+        run_id=run_id,
+        by=None,
+        now=cast.NOW,
+    )
+
+
+@pytest.mark.django_db
+def test_a_later_wish_replaces_one_that_is_still_open() -> None:
+    wish("saturday")
+    wish(None, instances=HERE[:1])
+    states = dict(TagChange.objects.order_by("pk").values_list("instance_id", "state"))
+    assert TagChange.objects.filter(state=TagState.REPLACED).count() == 1
+    assert set(states.values()) == {TagState.WANTED}
+    assert latest("PatchWindow", HERE)[HERE[0].instance_id].value is None
+    assert latest("PatchWindow", HERE)[HERE[1].instance_id].value == "saturday"
+
+
+@pytest.mark.django_db
+def test_the_same_instance_named_twice_is_wished_once() -> None:
+    wish("saturday", instances=[HERE[0], HERE[0]])
+    assert TagChange.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_nothing_to_wish_for_writes_nothing() -> None:
+    wish("saturday", instances=[])
+    assert not TagChange.objects.exists()
+
+
+@pytest.mark.django_db
+def test_another_key_and_another_account_stay_as_they_are() -> None:
+    wish("saturday")
+    want(instances=HERE, key="Other", value="x", reason="A test", by=cast.ada(), now=cast.NOW)
+    elsewhere = InstanceRef("444455556666", "eu-central-1", HERE[0].instance_id)
+    wish("sunday", instances=[elsewhere])
+    assert TagChange.objects.filter(state=TagState.WANTED).count() == 7
+    assert TagChange.objects.filter(key="Other", requested_by="Ada").count() == 3
+
+
+@pytest.mark.django_db
+def test_the_wishes_of_a_run_are_open_until_they_end() -> None:
+    wish("saturday", run_id=7)
+    assert open_for_run(7).count() == 3
+    TagChange.objects.filter(instance_id=HERE[0].instance_id).update(state=TagState.FAILED)
+    assert open_for_run(7).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_at_the_same_moment_both_succeed_and_one_wish_stays_open() -> None:
+    for attempt in range(5):
+        together = Barrier(2)
+
+        def ask(value: str, instances: list[InstanceRef], together: Barrier = together) -> None:
+            try:
+                with transaction.atomic():
+                    together.wait(timeout=10)
+                    wish(value, instances=instances)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(ask, f"a{attempt}", HERE)
+            second = pool.submit(ask, f"b{attempt}", HERE[::-1])
+            first.result(timeout=30)
+            second.result(timeout=30)
+        open_rows = TagChange.objects.filter(state=TagState.WANTED)
+        assert open_rows.count() == len(HERE)
+        assert len(set(open_rows.values_list("value", flat=True))) == 1, "one of the two won as a whole"
