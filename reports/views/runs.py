@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 from patching.models import Run, Target
 from patching.queries.runs import GOOD, NEEDS, meaning_of, progress
 from patching.states import RUN_OVER, Agreement, TargetState, Verdict, outcome_word
+from portal.access.queries import read_grants_once
 from portal.web.charts import Part
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
@@ -33,6 +34,7 @@ AGREEMENTS: dict[str, str] = {
 
 @require_GET
 def finished(request: SignedIn) -> HttpResponse:
+    read_grants_once(request.user)
     rows = Run.objects.visible_to(request.user).filter(state__in=RUN_OVER)
     seen = Q(targets__in=Target.objects.visible_to(request.user))
     rows = rows.annotate(
@@ -58,6 +60,7 @@ def _rows(request: SignedIn, run: Run) -> QuerySet[Target]:
 
 @require_GET
 def run_report(request: SignedIn, pk: int) -> HttpResponse:
+    read_grants_once(request.user)
     run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
     everything = _rows(request, run)
     form, rows = targets(everything, request.GET)

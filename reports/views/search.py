@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from exceptions.models import ExceptionRequest
 from patching.models import Run
+from portal.access.queries import read_grants_once
 from portal.inventory.models import Asset
 from portal.web.requests import SignedIn
 
@@ -19,6 +20,7 @@ MOST = 20
 
 @require_GET
 def search(request: SignedIn) -> HttpResponse:
+    read_grants_once(request.user)
     words = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     context: dict[str, Any] = {"words": words, "servers": [], "runs": [], "exceptions": []}
     if len(words) >= 2:

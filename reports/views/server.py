@@ -13,7 +13,7 @@ from exceptions.queries import current_for
 from patching.models import Enrolment, HostReport, PackageChange, Target
 from patching.queries.runs import meaning_of
 from patching.states import outcome_word
-from portal.access.queries import has_role
+from portal.access.queries import has_role, read_grants_once
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
@@ -26,6 +26,7 @@ EVENTS, CHANGES, RUNS = 60, 200, 30
 
 @require_GET
 def server(request: SignedIn, pk: int) -> HttpResponse:
+    read_grants_once(request.user)
     rows = Asset.objects.visible_to(request.user).select_related("account", "patch_state")
     asset = get_object_or_404(rows, pk=pk)
     now = timezone.now()

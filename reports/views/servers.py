@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from patching.models import Run
 from patching.states import RunState
-from portal.access.queries import has_role
+from portal.access.queries import has_role, read_grants_once
 from portal.access.rules import Invalid
 from portal.access.states import Role
 from portal.inventory.models import Asset
@@ -40,6 +40,7 @@ MOST, MOST_IN_ADDRESS = 5000, 200
 
 @require_GET
 def my_servers(request: SignedIn) -> HttpResponse:
+    read_grants_once(request.user)
     now = timezone.now()
     form, rows = servers(request.user, request.GET)
     total, capped = capped_count(rows)
