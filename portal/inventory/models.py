@@ -57,10 +57,11 @@ class Asset(models.Model):
     image_id = models.CharField(max_length=64, blank=True)
     availability_zone = models.CharField(max_length=64, blank=True)
     private_ip = models.CharField(max_length=45, blank=True)
-    instance_profile_arn = models.CharField(max_length=300, blank=True)
+    instance_profile_arn = models.CharField(max_length=700, blank=True)  # IAM: a path of 512, a name of 128
     root_device_type = models.CharField(max_length=32, blank=True)
     launch_time = models.DateTimeField(null=True)
     tags = models.JSONField(default=dict)
+    tag_drift = models.JSONField(default=dict)  # key → what the portal wrote and what was found instead
     owner = models.CharField(max_length=256, blank=True)
     application = models.CharField(max_length=256, blank=True)
     environment = models.CharField(max_length=256, blank=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -13,16 +13,23 @@ from aws.ports import STATES_GONE, Cloud, Instance, ManagedNode
 from portal.access.models import User
 from portal.access.rules import Invalid, check_role
 from portal.access.states import Role
-from portal.audit.operations import Entry, record
+from portal.audit.operations import Entry, record, record_all
 from portal.inventory.models import Account, Asset
-from portal.inventory.rules import check_account_fields, coverage
+from portal.inventory.rules import check_account_fields, coverage, drift, drift_sentence, worst_first
+from portal.tags.models import InstanceRef
+from portal.tags.operations import want
+from portal.tags.queries import written
 
 READ_FIELDS = ["owner", "application", "environment", "business_unit", "cluster"]
 SYNCED_FIELDS = [
     "region", "name", "state", "platform", "os_name", "os_version", "instance_type", "image_id", "availability_zone",
     "private_ip", "instance_profile_arn", "root_device_type", "launch_time", "tags", *READ_FIELDS, "ssm_status",
     "agent_version", "last_ping_at", "coverage", "coverage_reasons", "last_seen_at", "gone_at",
+    "tag_drift",
 ]  # fmt: skip
+WATCHED_TAGS = ("window", "exception")  # those that last, and that other tools act on
+# A tag may be written while the instances are being listed: only older ones are compared.
+SETTLED = timedelta(minutes=2)
 
 
 def sync_all(*, cloud: Cloud, now: datetime) -> dict[str, str]:
@@ -69,6 +76,7 @@ def store(
         asset_from(account, item, nodes.get(item.instance_id), known.get(item.instance_id), now)
         for item in present
     ]
+    _note_drift(rows, known, now)
     Asset.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -81,6 +89,58 @@ def store(
         asset.pk for asset in known.values() if asset.instance_id not in here and asset.gone_at is None
     ]
     Asset.objects.filter(pk__in=vanished).update(gone_at=now, state="terminated")
+
+
+def _note_drift(rows: list[Asset], known: dict[str, Asset], now: datetime) -> None:
+    """Marks the tags that somebody changed outside the portal; audits each change once."""
+    keys = [settings.TAG_KEYS[name] for name in WATCHED_TAGS]
+    ours = written(keys, [row.instance_id for row in rows], before=now - SETTLED)
+    entries = []
+    for row in rows:
+        row.tag_drift = drift(row.tags, ours.get(row.instance_id, {}))
+        before = known[row.instance_id].tag_drift if row.instance_id in known else {}
+        fresh = [key for key, change in row.tag_drift.items() if before.get(key) != change]
+        entries += [_drift_entry(row, key) for key in fresh]
+    record_all(entries, by=None)
+
+
+def _drift_entry(row: Asset, key: str) -> Entry:
+    change = row.tag_drift[key]
+    summary = f"{row.label}: {drift_sentence(key, change)}. It was changed outside the portal"
+    return Entry("tag.drift", "instance", row.instance_id, summary, detail={"key": key, **change})
+
+
+@transaction.atomic
+def restore_tags(*, assets: Iterable[Asset], by: User, now: datetime) -> int:
+    """Writes again what the portal wrote before somebody else changed it; admins only. Returns how many tags."""
+    check_role(by, Role.ADMIN)
+    ids = [asset.pk for asset in assets]
+    rows = list(Asset.objects.present().filter(pk__in=ids).select_for_update(of=("self",)).order_by("pk"))
+    ours = written(
+        [key for row in rows for key in row.tag_drift], [row.instance_id for row in rows], before=now
+    )
+    count = 0
+    for row in rows:
+        ref = InstanceRef(row.account.account_id, row.region, row.instance_id)
+        for key in row.tag_drift.keys() & ours.get(row.instance_id, {}).keys():
+            value, reason = ours[row.instance_id][key], "Put back after a change outside the portal"
+            want(instances=[ref], key=key, value=value, reason=reason, by=by, now=now)
+            count += 1
+        _restored(row, by)
+    return count
+
+
+def _restored(row: Asset, by: User) -> None:
+    if row.tag_drift:
+        keys = " and ".join(sorted(row.tag_drift))
+        entry = Entry(
+            "tag.restored",
+            "instance",
+            row.instance_id,
+            f"{row.label}: {keys} shall be as the portal wrote it",
+        )
+        record(entry, by=by)
+    Asset.objects.filter(pk=row.pk).update(tag_drift={})
 
 
 def asset_from(
@@ -148,8 +208,8 @@ def mark_results_denied(*, asset_ids: Iterable[int], now: datetime) -> None:
     """The host ran the document, but its full report never reached the bucket."""
     for asset in Asset.objects.filter(pk__in=list(asset_ids), results_denied_at=None):
         asset.results_denied_at = now
-        asset.coverage_reasons = [*asset.coverage_reasons, "results_denied"]
-        asset.coverage = asset.coverage or "results_denied"
+        asset.coverage_reasons = worst_first([*asset.coverage_reasons, "results_denied"])
+        asset.coverage = asset.coverage_reasons[0]
         asset.save(update_fields=["results_denied_at", "coverage_reasons", "coverage"])
 
 

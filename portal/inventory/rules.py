@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from aws.ports import Instance, ManagedNode
@@ -23,9 +24,13 @@ def coverage(
     seen_by_ssm: bool = False,
     results_denied_at: datetime | None = None,
 ) -> list[Coverage]:
-    """Every reason, the most hindering first. A stopped host is not blamed for a silent agent."""
+    """Every reason, the most hindering first. A stopped host is not blamed for a silent agent.
+
+    A host that answers needs no profile: Systems Manager's default host configuration does without.
+    """
+    answers = node is not None and node.ping_status == "Online"
     checks = [
-        (Coverage.NO_INSTANCE_PROFILE, not instance.instance_profile_arn),
+        (Coverage.NO_INSTANCE_PROFILE, not instance.instance_profile_arn and not answers),
         (Coverage.NO_AGENT, instance.state == "running" and node is None and not seen_by_ssm),
         (Coverage.OFFLINE, instance.state == "running" and _silent(node, seen_by_ssm)),
         (Coverage.UNKNOWN_PLATFORM, node is not None and not known_platform(node)),
@@ -33,6 +38,10 @@ def coverage(
         (Coverage.NO_OWNER, not owner),
     ]
     return [reason for reason, holds in checks if holds]
+
+
+def worst_first(reasons: Iterable[str]) -> list[str]:
+    return sorted(set(reasons), key=list(Coverage).index)
 
 
 def _silent(node: ManagedNode | None, seen_by_ssm: bool) -> bool:
@@ -46,18 +55,36 @@ def known_platform(node: ManagedNode) -> bool:
     return node.platform_type == "Linux" and any(name in node.platform_name.lower() for name in LINUX_NAMES)
 
 
+def drift(tags: Mapping[str, str], written: Mapping[str, str | None]) -> dict[str, dict[str, str | None]]:
+    """Keys that somebody changed outside the portal: key → what the portal wrote, what AWS shows (None: no tag)."""
+    return {
+        key: {"written": value, "found": tags.get(key)}
+        for key, value in written.items()
+        if tags.get(key) != value
+    }
+
+
+def drift_sentence(key: str, change: Mapping[str, str | None]) -> str:
+    """E.g. `PatchWindow is sunday; the portal wrote saturday`."""
+    found, written = change["found"], change["written"]
+    is_now = f"{key} is gone" if found is None else f"{key} is {found or 'empty'}"
+    return f"{is_now}; the portal " + (
+        "had removed it" if written is None else f"wrote {written or 'nothing'}"
+    )
+
+
 def check_account_fields(account_id: str, role_name: str, regions: list[str]) -> None:
     """Raises Invalid for what AWS could never accept."""
-    if not re.fullmatch(r"\d{12}", account_id):
+    if not re.fullmatch(r"[0-9]{12}", account_id):
         raise Invalid(
             f"The account id {account_id!r} is not 12 digits, e.g. 111122223333.", field="account_id"
         )
-    if not re.fullmatch(r"[\w+=,.@-]{1,64}", role_name):
+    if not re.fullmatch(r"[A-Za-z0-9_+=,.@-]{1,64}", role_name):
         raise Invalid(
             f"The role name {role_name!r} is not a role's name, e.g. PatchPortal.", field="role_name"
         )
     for region in regions:
-        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region):
             raise Invalid(f"{region!r} is not a region, e.g. eu-central-1.", field="regions")
     if not regions:
         raise Invalid("Name at least one region, e.g. eu-central-1.", field="regions")

@@ -6,13 +6,13 @@ from django.db.models import TextChoices
 
 
 class Coverage(TextChoices):
-    """Why a host cannot be patched or nobody answers for it; empty when all is well."""
+    """Why a host cannot be patched or nobody answers for it, the most hindering first; empty when all is well."""
 
     NO_INSTANCE_PROFILE = "no_instance_profile", "No instance profile"
     NO_AGENT = "no_agent", "No working SSM agent"
     OFFLINE = "offline", "SSM agent offline"
-    RESULTS_DENIED = "results_denied", "May not write results"
     UNKNOWN_PLATFORM = "unknown_platform", "Unknown platform"
+    RESULTS_DENIED = "results_denied", "May not write results"
     NO_OWNER = "no_owner", "No owner"
 
 

@@ -77,7 +77,7 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
         "capped": capped,
         "counts": counts,
         "parts": _parts(counts),
-        "totals": [(name, _totals(everything, column)) for name, column in TOTALS],
+        "totals": _totals(everything),
         "disagreements": everything.exclude(
             agreement__in=["", Agreement.AGREES, Agreement.NO_REPORT]
         ).count(),
@@ -99,13 +99,18 @@ def _parts(counts: Any) -> list[Part]:
         Part("in progress", counts.busy, "busy"),
         Part("need somebody", counts.needs, "needs"),
         Part("failed or lost", counts.bad, "bad"),
-        Part("left out", counts.unknown, "unknown"),
+        Part("left out" if not counts.waiting else "left out or waiting", counts.unknown, "unknown"),
     ]
 
 
-def _totals(rows: QuerySet[Target], column: str) -> list[dict[str, Any]]:
-    """Per value of the column: how many servers, and what became of them."""
-    counted = rows.order_by().values(column, "state", "verdict").annotate(n=Count("pk"))
+def _totals(rows: QuerySet[Target]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Per account, application and system: how many servers, and what became of them; one query for all."""
+    columns = [column for _, column in TOTALS]
+    counted = list(rows.order_by().values(*columns, "state", "verdict").annotate(n=Count("pk")))
+    return [(title, _grouped(counted, column)) for title, column in TOTALS]
+
+
+def _grouped(counted: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {}
     for row in counted:
         name = row[column] or "not known"

@@ -1,0 +1,90 @@
+"""Every table of states is closed: each state has its row, can be reached, and has an owner until it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import Any
+
+import pytest
+
+from exceptions.states import STATES, ExceptionState
+from patching.states import (
+    DISPATCH_IN_FLIGHT,
+    DISPATCH_STATES,
+    IN_FLIGHT,
+    RUN_OVER,
+    RUN_STATES,
+    TARGET_OVER,
+    TARGET_STATES,
+    VERDICT_LOOKS,
+    DispatchState,
+    RunState,
+    TargetState,
+    Verdict,
+)
+
+MEANINGS = {"good", "busy", "needs", "bad", "unknown"}
+OWNERS = {"nobody", "clock", "engine", "host", "owner", "admin", "requester", "approver"}
+TABLES: dict[str, tuple[Mapping[Any, Any], type[Enum], Any, Collection[Any]]] = {
+    "exception": (
+        STATES,
+        ExceptionState,
+        ExceptionState.DRAFT,
+        {"expired", "revoked", "rejected", "withdrawn"},
+    ),
+    "run": (RUN_STATES, RunState, RunState.PLANNED, RUN_OVER),
+    "dispatch": (DISPATCH_STATES, DispatchState, DispatchState.CLAIMED, {"collected", "given_up"}),
+    "target": (TARGET_STATES, TargetState, TargetState.PLANNED, TARGET_OVER),
+}
+
+
+@pytest.fixture(params=TABLES)
+def table(request: pytest.FixtureRequest) -> tuple[Mapping[Any, Any], type[Enum], Any, Collection[Any]]:
+    return TABLES[request.param]
+
+
+def test_every_state_has_its_row_and_every_move_ends_in_a_state(table: Any) -> None:
+    states, every, _, _ = table
+    assert set(states) == set(every)
+    assert {to for facts in states.values() for to in facts.moves} <= set(every)
+    assert not any(state in facts.moves for state, facts in states.items())
+
+
+def test_every_row_says_whose_move_it_is_and_how_it_looks(table: Any) -> None:
+    for state, facts in table[0].items():
+        assert facts.owner in OWNERS, state
+        assert facts.meaning in MEANINGS, state
+        assert state.label, state
+
+
+def test_only_what_is_over_has_no_way_out_and_only_that_may_have_no_owner(table: Any) -> None:
+    states, _, _, over = table
+    assert {state for state, facts in states.items() if not facts.moves} == set(over)
+    assert {state for state, facts in states.items() if facts.owner == "nobody"} <= set(over)
+
+
+def test_every_state_is_reached_from_the_first_and_reaches_an_end(table: Any) -> None:
+    states, every, first, over = table
+    assert reached(states, first) == set(every)
+    for state in every:
+        assert reached(states, state) & set(over), state
+
+
+def reached(states: Mapping[Any, Any], first: Any) -> set[Any]:
+    found, new = {first}, [first]
+    while new:
+        after = set(states[new.pop()].moves) - found
+        found |= after
+        new += after
+    return found
+
+
+def test_in_flight_is_never_over() -> None:
+    assert not IN_FLIGHT & TARGET_OVER
+    assert {D for D, facts in DISPATCH_STATES.items() if facts.moves} == DISPATCH_IN_FLIGHT
+
+
+def test_every_verdict_has_a_word_and_a_meaning() -> None:
+    assert set(VERDICT_LOOKS) == set(Verdict)
+    assert {meaning for _, meaning in VERDICT_LOOKS.values()} <= MEANINGS
