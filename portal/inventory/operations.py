@@ -16,8 +16,6 @@ from portal.access.states import Role
 from portal.audit.operations import Entry, record, record_all
 from portal.inventory.models import Account, Asset
 from portal.inventory.rules import check_account_fields, coverage, drift, drift_sentence, worst_first
-from portal.tags.models import InstanceRef
-from portal.tags.operations import want
 from portal.tags.queries import written
 
 READ_FIELDS = ["owner", "application", "environment", "business_unit", "cluster"]
@@ -108,39 +106,6 @@ def _drift_entry(row: Asset, key: str) -> Entry:
     change = row.tag_drift[key]
     summary = f"{row.label}: {drift_sentence(key, change)}. It was changed outside the portal"
     return Entry("tag.drift", "instance", row.instance_id, summary, detail={"key": key, **change})
-
-
-@transaction.atomic
-def restore_tags(*, assets: Iterable[Asset], by: User, now: datetime) -> int:
-    """Writes again what the portal wrote before somebody else changed it; admins only. Returns how many tags."""
-    check_role(by, Role.ADMIN)
-    ids = [asset.pk for asset in assets]
-    rows = list(Asset.objects.present().filter(pk__in=ids).select_for_update(of=("self",)).order_by("pk"))
-    ours = written(
-        [key for row in rows for key in row.tag_drift], [row.instance_id for row in rows], before=now
-    )
-    count = 0
-    for row in rows:
-        ref = InstanceRef(row.account.account_id, row.region, row.instance_id)
-        for key in row.tag_drift.keys() & ours.get(row.instance_id, {}).keys():
-            value, reason = ours[row.instance_id][key], "Put back after a change outside the portal"
-            want(instances=[ref], key=key, value=value, reason=reason, by=by, now=now)
-            count += 1
-        _restored(row, by)
-    return count
-
-
-def _restored(row: Asset, by: User) -> None:
-    if row.tag_drift:
-        keys = " and ".join(sorted(row.tag_drift))
-        entry = Entry(
-            "tag.restored",
-            "instance",
-            row.instance_id,
-            f"{row.label}: {keys} shall be as the portal wrote it",
-        )
-        record(entry, by=by)
-    Asset.objects.filter(pk=row.pk).update(tag_drift={})
 
 
 def asset_from(

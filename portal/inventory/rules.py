@@ -41,7 +41,8 @@ def coverage(
 
 
 def worst_first(reasons: Iterable[str]) -> list[str]:
-    return sorted(set(reasons), key=list(Coverage).index)
+    order = [reason.value for reason in Coverage]
+    return sorted(set(reasons), key=order.index)
 
 
 def _silent(node: ManagedNode | None, seen_by_ssm: bool) -> bool:
