@@ -104,3 +104,10 @@ def django_db_modify_db_settings(
     servers: RunServers, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
     """pytest-django asks for this before it creates the test database; the servers are ready then."""
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The whole PostgreSQL is thrown away after the run; dropping its databases first would only wait for browsers that
+    still poll a page."""
+    return True
