@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-ADAPTERS = ("aws.ec2.Ec2Adapter", "aws.ssm.SsmAdapter", "aws.s3.S3Adapter", "aws.sts.StsAdapter")
+ADAPTERS = (
+    "aws.ec2.Ec2Adapter",
+    "aws.ssm.SsmAdapter",
+    "aws.s3.S3Adapter",
+    "aws.sts.StsAdapter",
+    "aws.cloudwatch.CloudWatchAdapter",
+)
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -59,6 +65,7 @@ def grants(names: Names) -> tuple[Grant, ...]:
         Grant("CancelCommands", "managed", ("ssm:CancelCommand",), ("*",)),
         Grant("ReadPortalDocuments", "managed", ("ssm:DescribeDocument", "ssm:GetDocument"), (documents,)),
         Grant("WritePortalDocuments", "managed", _WRITE_DOCUMENTS, (documents,)),
+        Grant("ReadAlarms", "managed", ("cloudwatch:DescribeAlarms",), ("*",)),
         Grant("ReadOwnIdentity", "managed", ("sts:GetCallerIdentity",), ("*",)),
         Grant("EnterAccounts", "portal", ("sts:AssumeRole",), (f"arn:*:iam::*:role/{names.role}",)),
         Grant("ListResults", "portal", ("s3:ListBucket",), (bucket,)),

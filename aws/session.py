@@ -14,6 +14,7 @@ from botocore.session import Session
 
 from aws import codes
 from aws.calls import Calls, Retry
+from aws.cloudwatch import CloudWatchAdapter
 from aws.credentials import AssumedRole
 from aws.ec2 import Ec2Adapter
 from aws.errors import AccessRefused
@@ -77,6 +78,10 @@ class AwsCloud:
     def ssm(self, account_id: str, region: str) -> SsmAdapter:
         """Systems Manager of one account and region. Raises AccessRefused as `ec2` does."""
         return SsmAdapter(self._calls(account_id, region, "ssm"))
+
+    def alarms(self, account_id: str, region: str) -> CloudWatchAdapter:
+        """CloudWatch alarms of one account and region. Raises AccessRefused as `ec2` does."""
+        return CloudWatchAdapter(self._calls(account_id, region, "cloudwatch"))
 
     def identity(self, account_id: str) -> StsAdapter:
         """Who the portal is inside an account: the test of role and external id."""

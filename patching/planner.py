@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Protocol, TypeVar
+
+from portal.policy.waves import WaveRule
 
 AUTO_SCALING_TAG = "aws:autoscaling:groupName"
 
@@ -39,6 +42,8 @@ class Candidate:
     coverage_reasons: tuple[str, ...] = ()
     root_device_type: str = "ebs"
     auto_scaling_group: str = ""
+    os_name: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
     gone: bool = False
     enrolled_late: bool = False
 
@@ -98,6 +103,38 @@ def _unreachable(candidate: Candidate) -> tuple[str, str] | None:
         if code in candidate.coverage_reasons:
             return code, sentence
     return None
+
+
+def assign_waves(included: Sequence[Candidate], rules: Sequence[WaveRule]) -> dict[int, int]:
+    """asset id → number of its wave, from 1; whoever no rule takes is in the last one, after all rules.
+
+    A count or share is spread over the operating systems, so that a canary meets each of them.
+    """
+    left, found = _spread(included), {}
+    for number, rule in enumerate(rules, 1):
+        taken = _taken(rule, left, len(included))
+        found |= dict.fromkeys((item.asset_id for item in taken), number)
+        left = [item for item in left if item.asset_id not in found]
+    return found | dict.fromkeys((item.asset_id for item in left), len(rules) + 1)
+
+
+def _taken(rule: WaveRule, left: list[Candidate], total: int) -> list[Candidate]:
+    if rule.tag:
+        return [item for item in left if item.tags.get(rule.tag) in rule.values]
+    if rule.percent is not None:
+        return left[: -(-total * rule.percent // 100)]
+    return left[: rule.count or 0]
+
+
+def _spread(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """One of each operating system, then the second of each, and so on; the same order at each planning."""
+    seen: Counter[tuple[str, str]] = Counter()
+    places = []
+    for item in sorted(candidates, key=lambda item: item.asset_id):
+        kind = (item.platform, item.os_name)
+        places.append((seen[kind], kind, item))
+        seen[kind] += 1
+    return [item for _, _, item in sorted(places, key=lambda place: (*place[:2], place[2].asset_id))]
 
 
 Item = TypeVar("Item")

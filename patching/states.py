@@ -34,6 +34,7 @@ class DispatchState(TextChoices):
 class TargetState(TextChoices):
     PLANNED = "planned", "Planned"
     WAKING = "waking", "Starting"
+    WAITING = "waiting", "Waiting for its turn"
     CHECKING = "checking", "Being checked"
     READY = "ready", "Ready"
     IN_DISPATCH = "in_dispatch", "Patching"
@@ -56,6 +57,15 @@ class HoldState(TextChoices):
     FAILED = "failed", "Could not be started"
 
 
+class WaveState(TextChoices):
+    WAITING = "waiting", "Waiting"
+    CHECKING = "checking", "Checking"
+    RUNNING = "running", "Patching"
+    BAKING = "baking", "Watched before the next"
+    PASSED = "passed", "Passed"
+    STOPPED = "stopped", "Stopped"
+
+
 class Phase(TextChoices):
     PRECHECK = "precheck", "Pre-check"
     PATCH = "patch", "Patch"
@@ -68,6 +78,9 @@ class Verdict(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     FAILED = "failed"
     UNKNOWN = "unknown"
+
+
+BAD_VERDICTS = frozenset({Verdict.FAILED, Verdict.PARTLY, Verdict.UNKNOWN})
 
 
 class Agreement(StrEnum):
@@ -116,9 +129,10 @@ DISPATCH_IN_FLIGHT = frozenset({D.CLAIMED, D.SENDING, D.UNKNOWN, D.SENT, D.ADOPT
 
 _BEFORE_SENDING = (T.SKIPPED, T.BLOCKED, T.HALTED)
 TARGET_STATES: dict[TargetState, Facts] = {
-    T.PLANNED: Facts("engine", "unknown", (T.WAKING, T.CHECKING, *_BEFORE_SENDING)),
-    T.WAKING: Facts("engine", "busy", (T.CHECKING, *_BEFORE_SENDING)),
-    T.CHECKING: Facts("engine", "busy", (T.READY, T.PLANNED, T.LOST, *_BEFORE_SENDING)),
+    T.PLANNED: Facts("engine", "unknown", (T.WAKING, T.WAITING, *_BEFORE_SENDING)),
+    T.WAKING: Facts("engine", "busy", (T.WAITING, *_BEFORE_SENDING)),
+    T.WAITING: Facts("engine", "unknown", (T.CHECKING, *_BEFORE_SENDING)),
+    T.CHECKING: Facts("engine", "busy", (T.READY, T.WAITING, T.LOST, *_BEFORE_SENDING)),
     T.READY: Facts("engine", "unknown", (T.IN_DISPATCH, T.DONE, *_BEFORE_SENDING)),
     T.IN_DISPATCH: Facts(
         "host", "busy", (T.REBOOTING, T.VERIFYING, T.DONE, T.LOST, T.READY, *_BEFORE_SENDING)
@@ -131,8 +145,21 @@ TARGET_STATES: dict[TargetState, Facts] = {
     T.LOST: Facts("admin", "bad"),
     T.HALTED: Facts("admin", "needs"),
 }
+# The one way back, to WAITING, and only when a person asks for it: operations/retry.py makes it a new attempt.
+RETRYABLE = frozenset({T.DONE, T.BLOCKED, T.LOST})
 TARGET_OVER = frozenset({T.DONE, T.SKIPPED, T.BLOCKED, T.LOST, T.HALTED})
 IN_FLIGHT = frozenset({T.IN_DISPATCH, T.REBOOTING, T.VERIFYING})
+
+W = WaveState
+WAVE_STATES: dict[WaveState, Facts] = {
+    W.WAITING: Facts("engine", "unknown", (W.CHECKING, W.STOPPED)),
+    W.CHECKING: Facts("engine", "busy", (W.RUNNING, W.BAKING, W.PASSED, W.STOPPED)),
+    W.RUNNING: Facts("engine", "busy", (W.BAKING, W.PASSED, W.STOPPED)),
+    W.BAKING: Facts("engine", "needs", (W.PASSED, W.STOPPED)),
+    W.PASSED: Facts("nobody", "good"),
+    W.STOPPED: Facts("nobody", "bad"),
+}
+WAVE_OVER = frozenset({W.PASSED, W.STOPPED})
 
 
 def outcome_word(state: str, verdict: str) -> str:

@@ -48,6 +48,7 @@ class FakeCloud:
         self.commands: dict[str, tuple[Command, SendRequest]] = {}
         self.stored: dict[str, bytes] = {}
         self.documents: dict[str, str] = {}
+        self.alarm_states: dict[str, str] = {}
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.before: Callable[[str], None] = lambda operation: None
         self.after: Callable[[str], None] = lambda operation: None
@@ -78,11 +79,23 @@ class FakeCloud:
     def ssm(self, account_id: str, region: str) -> FakeSsm:
         return FakeSsm(self, account_id, region)
 
+    def alarms(self, account_id: str, region: str) -> FakeAlarms:
+        return FakeAlarms(self)
+
     def identity(self, account_id: str) -> FakeIdentity:
         return FakeIdentity(self, account_id)
 
     def objects(self) -> FakeObjects:
         return FakeObjects(self)
+
+
+@dataclass
+class FakeAlarms:
+    cloud: FakeCloud
+
+    def states(self, names: Sequence[str]) -> dict[str, str]:
+        self.cloud.call("DescribeAlarms")
+        return {name: state for name, state in self.cloud.alarm_states.items() if name in names}
 
 
 @dataclass

@@ -120,7 +120,7 @@ def phases(run) -> dict[str, tuple[int, int, str]]:  # type: ignore[no-untyped-d
     planned = rows.exclude(state=T.SKIPPED).count()
     holds = run.power_holds
     up = holds.exclude(state__in=[HoldState.WANTED, HoldState.STARTING]).count()
-    waiting = rows.filter(state__in=[T.PLANNED, T.WAKING, T.CHECKING]).count()
+    waiting = rows.filter(state__in=[T.PLANNED, T.WAKING, T.WAITING, T.CHECKING]).count()
     over = rows.filter(state__in=TARGET_OVER).exclude(state=T.SKIPPED).count()
     cleaned = rows.exclude(state=T.SKIPPED).exclude(cleaned_at=None).count()
     skipped = rows.filter(state=T.SKIPPED).count()

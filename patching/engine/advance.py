@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from aws.errors import CloudError
 from aws.ports import INSTANCES_PER_COMMAND, STATES_GONE, Cloud, Instance
-from patching.engine import collect, marks, power, publish, send
+from patching.engine import collect, gates, marks, power, publish, send, waves
 from patching.engine.places import for_each
-from patching.models import DispatchTarget, Run, Target
+from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, results, runs, targets
 from patching.planner import batches, by_place
 from patching.states import (
@@ -22,7 +23,7 @@ from patching.states import (
     Phase,
     RunState,
     TargetState,
-    Verdict,
+    WaveState,
 )
 from portal.audit.models import AuditEvent
 from portal.audit.operations import Entry, record
@@ -33,7 +34,6 @@ from portal.tags.queries import open_for_run
 log = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
 T = TargetState
-BAD = (Verdict.FAILED, Verdict.PARTLY, Verdict.UNKNOWN)
 
 
 def advance(run: Run, *, cloud: Cloud, clock: Clock) -> None:
@@ -42,7 +42,7 @@ def advance(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     if run.state == RunState.PLANNED:
         begin(run, clock())
         return
-    steps = [look, wake, check, patch, expire, clean_up, move_on]
+    steps = [look, wake, waves.turn, check, patch, expire, clean_up, move_on]
     for step in steps:
         run.refresh_from_db()
         if run.state in {RunState.FINISHED, RunState.HALTED, RunState.CANCELLED, RunState.MISSED}:
@@ -107,27 +107,33 @@ def wake(run: Run, *, cloud: Cloud, clock: Clock) -> None:
 
 
 def check(run: Run, *, cloud: Cloud, clock: Clock) -> None:
-    """Pre-checks for every target that waits for one."""
-    waiting = _undispatched(run, T.CHECKING, Phase.PRECHECK)
-    if clock() < run.starts_at:
-        first = _first_attempts(run)
-        waiting = [pk for pk in waiting if pk in first]
-    if waiting and run.state != RunState.HALTING:
-        _publish_and_send(run, Phase.PRECHECK, waiting, cloud=cloud, clock=clock)
+    """Pre-checks for the targets whose turn it is."""
+    if run.state == RunState.HALTING:
+        return
+    waiting = _undispatched(run, Phase.PRECHECK)
+    if (
+        clock() < run.starts_at
+    ):  # whoever failed the early check waits for the start, when every fix is allowed
+        waiting = waiting.filter(attempt=1)
+    coming = run.targets.filter(state__in=[T.PLANNED, T.WAKING]).exists()
+    ids = _gathered(run, Phase.PRECHECK, list(waiting.values_list("pk", flat=True)), coming, clock())
+    if ids:
+        _publish_and_send(run, Phase.PRECHECK, ids, cloud=cloud, clock=clock)
 
 
-def _first_attempts(run: Run) -> set[int]:
-    """Whoever failed the early check waits for the start, when every fix is allowed."""
-    return set(run.targets.filter(attempt=1).values_list("pk", flat=True))
+def _undispatched(run: Run, phase: Phase) -> QuerySet[Target]:
+    """Targets that wait for a command of this phase and have none yet."""
+    state = T.CHECKING if phase == Phase.PRECHECK else T.READY
+    out = DispatchTarget.objects.filter(target=OuterRef("pk"), phase=phase, attempt=OuterRef("attempt"))
+    return run.targets.filter(~Exists(out), state=state).order_by("pk")
 
 
-def _undispatched(run: Run, state: TargetState, phase: Phase) -> list[int]:
-    rows = run.targets.filter(state=state).prefetch_related("dispatched")
-    return [row.pk for row in rows if not any(_same(d, row, phase) for d in row.dispatched.all())]
-
-
-def _same(dispatched: DispatchTarget, row: Target, phase: Phase) -> bool:
-    return dispatched.phase == phase and dispatched.attempt == row.attempt
+def _gathered(run: Run, phase: Phase, ids: list[int], coming: bool, now: datetime) -> list[int]:
+    """All of them when nobody else is coming or the last batch is long enough ago; else only full batches."""
+    last = run.dispatches.filter(phase=phase).aggregate(last=Max("claimed_at"))["last"]
+    if not coming or last is None or now >= last + timedelta(seconds=run.run_policy.gather_s):
+        return ids
+    return ids[: len(ids) // INSTANCES_PER_COMMAND * INSTANCES_PER_COMMAND]
 
 
 def _publish_and_send(run: Run, phase: Phase, ids: list[int], *, cloud: Cloud, clock: Clock) -> None:
@@ -173,40 +179,58 @@ def _drop_absent(row: Target, seen: Instance | None, now: datetime) -> None:
 def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """From the start on: tag what is ready, and send to what bears its tag."""
     if run.check_only:
-        checked = list(run.targets.filter(state=T.READY).values_list("pk", flat=True))
-        targets.move(
-            checked,
-            T.DONE,
-            now=clock(),
-            code="checked",
-            reason="It passed the pre-check; this run only checks.",
-        )
+        _end_checked(run, now=clock())
         return
-    if run.state == RunState.HALTING or not run.starts_at <= clock() < run.cutoff_at:
+    wave = run.waves.filter(state=WaveState.RUNNING).first()
+    if wave is None or not run.starts_at <= clock() < run.cutoff_at:
         return
-    marks.mark(run, now=clock())
-    write_due(cloud=cloud, now=clock())
-    ready = marks.marked(run, now=clock())
-    if ready and not _too_many_errors(run, clock()):
-        _publish_and_send(run, Phase.PATCH, _room(run, ready), cloud=cloud, clock=clock)
+    if _to_be_marked(run, wave, clock()):
+        marks.mark(run, wave, now=clock())
+        write_due(cloud=cloud, now=clock())
+    marks.drop_refused(run, now=clock())
+    ready = _room(run, marks.marked(run), clock())
+    if ready and _door_open(run, wave, cloud=cloud, now=clock()):
+        _publish_and_send(run, Phase.PATCH, ready, cloud=cloud, clock=clock)
 
 
-def _room(run: Run, ids: list[int]) -> list[int]:
-    free = run.run_policy.concurrency - run.targets.filter(state__in=IN_FLIGHT).count()
-    return ids[: max(free, 0)]
+def _end_checked(run: Run, *, now: datetime) -> None:
+    checked = run.targets.filter(state=T.READY).values_list("pk", flat=True)
+    reason = "It passed the pre-check; this run only checks."
+    targets.move(checked, T.DONE, now=now, code="checked", reason=reason)
 
 
-def _too_many_errors(run: Run, now: datetime) -> bool:
-    """Halts the run by itself when too large a share of the judged hosts failed."""
-    judged = run.targets.filter(state__in=[T.DONE, T.LOST]).exclude(verdict="")
-    bad, total = judged.filter(verdict__in=BAD).count(), judged.count()
+def _to_be_marked(run: Run, wave: Wave, now: datetime) -> bool:
+    """A wave is tagged in one go; whoever is still being checked then is tagged with the next few."""
+    if not run.targets.filter(state=T.CHECKING).exists():
+        return True
+    since = max(run.starts_at, wave.marked_at or wave.begun_at or run.starts_at)
+    return now >= since + timedelta(seconds=run.run_policy.gather_s)
+
+
+def _room(run: Run, ready: QuerySet[Target], now: datetime) -> list[int]:
+    """As many as may be in flight; batches are filled, unless the last one went out a while ago."""
     policy = run.run_policy
-    if bad < policy.stop_at_least or bad * 100 <= total * policy.stop_at_error_percent:
+    free = max(policy.concurrency - run.targets.filter(state__in=IN_FLIGHT).count(), 0)
+    ids = list(ready.values_list("pk", flat=True)[: free + 1])
+    if len(ids) <= free:
+        return ids
+    full = free // INSTANCES_PER_COMMAND * INSTANCES_PER_COMMAND
+    last = run.dispatches.filter(phase=Phase.PATCH).aggregate(last=Max("claimed_at"))["last"]
+    waited = last is None or now >= last + timedelta(seconds=policy.gather_s)
+    return ids[:free] if waited or policy.concurrency < INSTANCES_PER_COMMAND else ids[:full]
+
+
+def _door_open(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> bool:
+    """False while an alarm rings, and when too many have failed: then the run halts by itself."""
+    if why := waves.too_many_errors(run, wave, at_least=run.run_policy.stop_at_least):
+        runs.halt(run=run, by=None, reason=why, now=now)
         return False
-    reason = (
-        f"{bad} of {total} servers failed, more than the {policy.stop_at_error_percent} % that are allowed."
-    )
-    runs.halt(run=run, by=None, reason=reason, now=now)
+    if why := gates.closed(run, cloud=cloud):
+        if run.dispatches.filter(phase=Phase.PATCH).exists():
+            runs.halt(run=run, by=None, reason=why, now=now)
+        else:
+            _tell_once(run, f"Nothing is sent yet. {why}")
+        return False
     return True
 
 
@@ -214,8 +238,9 @@ def expire(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """After the cutoff nothing waits any longer; after the end bound everything is closed with a reason."""
     now = clock()
     if now >= run.cutoff_at:
-        waiting = run.targets.filter(state__in=[T.PLANNED, T.WAKING, T.READY]) | run.targets.filter(
-            pk__in=_undispatched(run, T.CHECKING, Phase.PRECHECK)
+        waiting = run.targets.filter(
+            Q(state__in=[T.PLANNED, T.WAKING, T.WAITING, T.READY])
+            | Q(pk__in=_undispatched(run, Phase.PRECHECK))
         )
         reason = "The window's cutoff came before its turn."
         targets.move(waiting.values_list("pk", flat=True), T.SKIPPED, now=now, code="cutoff", reason=reason)

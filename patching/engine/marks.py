@@ -7,45 +7,65 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
-from patching.models import Run, Target
+from patching.models import Run, Target, Wave
 from patching.operations import targets
 from patching.operations.power import ref
 from patching.operations.results import CERTAIN
 from patching.states import TargetState
+from portal.tags.models import TagChange
 from portal.tags.operations import want
 from portal.tags.queries import latest
 from portal.tags.states import TagState
 
 
-def mark(run: Run, *, now: datetime) -> None:
+def mark(run: Run, wave: Wave, *, now: datetime) -> None:
     """Wants `ssm-patch-now=<run id>` on every ready host that does not have the wish yet."""
-    ready = list(run.targets.filter(state=TargetState.READY))
-    changes = latest(settings.TAG_KEYS["patch_now"], [ref(row) for row in ready])
-    new = [row for row in ready if not _ours(changes.get(row.instance_id), run)]
+    new = list(run.targets.filter(~Exists(_wishes(run)), state=TargetState.READY).order_by("pk"))
     if new:
         with transaction.atomic():
             _want(run, new, "patch_now", str(run.pk), f"{run.name} patches it now", now)
+            Wave.objects.filter(pk=wave.pk).update(marked_at=now)
+
+
+def _wishes(run: Run, **narrower: str) -> QuerySet[TagChange]:
+    """This run's wishes to tag the host of an outer target row; one that was replaced does not count."""
+    rows = TagChange.objects.exclude(state=TagState.REPLACED).filter(
+        account_id=OuterRef("account_id"),
+        instance_id=OuterRef("instance_id"),
+        key=settings.TAG_KEYS["patch_now"],
+        run_id=run.pk,
+        value=str(run.pk),
+    )
+    newer = TagChange.objects.exclude(state=TagState.REPLACED).filter(
+        account_id=OuterRef("account_id"),
+        instance_id=OuterRef("instance_id"),
+        key=settings.TAG_KEYS["patch_now"],
+        pk__gt=OuterRef("pk"),
+    )
+    return rows.filter(~Exists(newer), **narrower)
+
+
+def marked(run: Run) -> QuerySet[Target]:
+    """Ready targets whose tag was read back, in a stable order."""
+    stands = _wishes(run, state=TagState.VERIFIED)
+    return run.targets.filter(Exists(stands), state=TargetState.READY).order_by("pk")
+
+
+def drop_refused(run: Run, *, now: datetime) -> None:
+    """Ready targets whose tag AWS refused are blocked with AWS's sentence."""
+    refused = run.targets.filter(Exists(_wishes(run, state=TagState.FAILED)), state=TargetState.READY)
+    changes = latest(settings.TAG_KEYS["patch_now"], [ref(row) for row in refused])
+    for row in refused:
+        reason = (
+            f"Its tag {settings.TAG_KEYS['patch_now']} could not be written: {changes[row.instance_id].error}"
+        )
+        targets.move([row.pk], TargetState.BLOCKED, now=now, code="tag_refused", reason=reason)
 
 
 def _ours(change: object, run: Run) -> bool:
     return getattr(change, "run_id", None) == run.pk and getattr(change, "value", None) == str(run.pk)
-
-
-def marked(run: Run, *, now: datetime) -> list[int]:
-    """Ready targets whose tag was read back. Those whose tag AWS refused are blocked with AWS's sentence."""
-    ready = list(run.targets.filter(state=TargetState.READY))
-    changes = latest(settings.TAG_KEYS["patch_now"], [ref(row) for row in ready])
-    for row in ready:
-        change = changes.get(row.instance_id)
-        if change and _ours(change, run) and change.state == TagState.FAILED:
-            reason = f"Its tag {settings.TAG_KEYS['patch_now']} could not be written: {change.error}"
-            targets.move([row.pk], TargetState.BLOCKED, now=now, code="tag_refused", reason=reason)
-    return [row.pk for row in ready if _stands(changes.get(row.instance_id), run)]
-
-
-def _stands(change: object, run: Run) -> bool:
-    return _ours(change, run) and getattr(change, "state", "") == TagState.VERIFIED
 
 
 def unmark(run: Run, *, now: datetime) -> None:

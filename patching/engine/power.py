@@ -25,11 +25,11 @@ UP = {"running", "pending"}
 
 
 def wake(run: Run, *, now: datetime) -> None:
-    """Holds for stopped hosts; running ones go straight to their check."""
+    """Holds for stopped hosts; running ones wait for the turn of their wave."""
     planned = list(run.targets.filter(state=TargetState.PLANNED).select_related("asset"))
     power.hold(run, [t for t in planned if t.asset.state in {"stopped", "stopping"}], now=now)
     from_here = [t.pk for t in planned if t.asset.state not in {"stopped", "stopping"}]
-    targets.move(from_here, TargetState.CHECKING, now=now)
+    targets.move(from_here, TargetState.WAITING, now=now)
 
 
 def start(run: Run, *, cloud: Cloud, clock: Clock) -> None:

@@ -87,7 +87,7 @@ def refused(dispatch: Dispatch, error: CloudError, *, cloud: Cloud, now: datetim
     for row in blocked:
         reason = guilty.get(row.instance_id) or f"AWS refused the command: {error}"
         targets.move([row.pk], TargetState.BLOCKED, now=now, code="refused", reason=reason)
-    back = TargetState.READY if dispatch.phase == Phase.PATCH else TargetState.PLANNED
+    back = TargetState.READY if dispatch.phase == Phase.PATCH else TargetState.WAITING
     targets.try_again(others, back, now=now, reason=f"AWS refused its batch: {error}")
 
 

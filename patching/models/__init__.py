@@ -3,7 +3,7 @@
 from patching.models.documents import PublishedDocument
 from patching.models.power import PowerHold
 from patching.models.results import AssetPatchState, HostReport, PackageChange
-from patching.models.runs import Dispatch, DispatchTarget, Run, SendingPause, Target
+from patching.models.runs import Dispatch, DispatchTarget, Run, SendingPause, Target, Wave
 from patching.models.windows import Enrolment, Window
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "Run",
     "SendingPause",
     "Target",
+    "Wave",
     "Window",
 ]

@@ -11,10 +11,11 @@ from django.db.models import Q
 from django_fsm import ConcurrentTransitionMixin, FSMField, FSMModelMixin
 
 from patching.models.windows import Window
-from patching.states import DispatchState, Phase, RunState, TargetState
+from patching.states import DispatchState, Phase, RunState, TargetState, WaveState
 from portal.access.queries import scope
 from portal.inventory.models import Asset
 from portal.policy.run_policy import RunPolicy
+from portal.policy.waves import WaveRule
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -43,6 +44,7 @@ class Run(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
     ends_at = models.DateTimeField()
     state = FSMField(choices=RunState.choices, default=RunState.PLANNED, protected=True)
     reason = models.TextField(blank=True)  # why missed, halted or cancelled
+    retry_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="retries")
     check_only = models.BooleanField(default=False)  # pre-checks, then stop: nothing is patched
     policy = models.JSONField(default=dict)  # RunPolicy as it was when planned
     created_at = models.DateTimeField()
@@ -74,6 +76,32 @@ class Run(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
     @property
     def run_policy(self) -> RunPolicy:
         return RunPolicy.from_json(self.policy)
+
+
+class Wave(models.Model):
+    """A part of a run's targets: checked, patched and watched before the next part begins."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="waves")
+    number = models.PositiveSmallIntegerField()  # from 1; Target.wave says who belongs to it
+    name = models.CharField(max_length=40)
+    rule = models.JSONField(default=dict)  # WaveRule as it was when planned; empty: all the rest
+    state = models.CharField(max_length=12, choices=WaveState.choices, default=WaveState.WAITING)
+    begun_at = models.DateTimeField(null=True)
+    marked_at = models.DateTimeField(null=True)  # when its hosts were last tagged, all that were ready at once
+    bakes_until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="wave_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.run}"
+
+    @property
+    def wave_rule(self) -> WaveRule | None:
+        return WaveRule.from_json(self.rule) if self.rule else None
 
 
 class TargetQuerySet(models.QuerySet["Target"]):

@@ -56,7 +56,7 @@ def count_start(holds: list[PowerHold], *, now: datetime) -> None:
 @transaction.atomic
 def online(hold: PowerHold, launch_time: datetime | None, *, now: datetime) -> None:
     PowerHold.objects.filter(pk=hold.pk).update(state=HoldState.HELD, launch_time=launch_time)
-    targets.move(_target_ids(hold), TargetState.CHECKING, now=now)
+    targets.move(_target_ids(hold), TargetState.WAITING, now=now)
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ import structlog
 from django.db import transaction
 
 from patching.models import Run, Target, Window
-from patching.operations import targets
+from patching.operations import targets, waves
 from patching.planner import Plan
 from patching.queries.candidates import enrolled, late, plan_for
 from patching.states import RUN_OVER, RUN_STATES, RunState, TargetState
@@ -21,7 +21,8 @@ from portal.inventory.models import Asset
 
 log = structlog.get_logger(__name__)
 BEFORE_SENDING = (
-    TargetState.PLANNED, TargetState.WAKING, TargetState.CHECKING, TargetState.READY,
+    TargetState.PLANNED, TargetState.WAKING, TargetState.WAITING, TargetState.CHECKING,
+    TargetState.READY,
 )  # fmt: skip
 
 
@@ -84,7 +85,8 @@ def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) ->
     late_ids = late(run.window, run.starts_at) if run.window else set()
     plan = plan_for(by_pk.values(), run.starts_at, run.ends_at, late_ids)
     run.targets.all().delete()
-    rows = [_target(run, by_pk[item.asset_id], now) for item in plan.included]
+    wave_of = waves.plan(run, plan.included)
+    rows = [_target(run, by_pk[item.asset_id], now, wave_of[item.asset_id]) for item in plan.included]
     for left in plan.left_out:
         row = _target(run, by_pk[left.candidate.asset_id], now)
         row.state, row.reason_code, row.reason = TargetState.SKIPPED, left.code, left.sentence
@@ -94,8 +96,9 @@ def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) ->
     return plan
 
 
-def _target(run: Run, asset: Asset, now: datetime) -> Target:
+def _target(run: Run, asset: Asset, now: datetime, wave: int = 1) -> Target:
     return Target(
+        wave=wave,
         run=run,
         asset=asset,
         account_id=asset.account.account_id,
@@ -156,6 +159,7 @@ def halt(*, run: Run, by: User | None, reason: str, now: datetime) -> Run:
                 f"This run is {RunState(locked.state).label.lower()} already; there is nothing to halt."
             )
         enter(locked, RunState.HALTING, now=now, reason=reason, by=by, summary=f"Halted: {reason}")
+        waves.stop_all(locked, reason=f"The run was halted: {reason}", now=now)
         waiting = locked.targets.filter(state__in=BEFORE_SENDING).values_list("pk", flat=True)
         targets.move(
             waiting, TargetState.HALTED, now=now, code="halted", reason=f"The run was halted: {reason}", by=by

@@ -102,7 +102,7 @@ def count_into(counts: Progress, state: str, verdict: str, n: int) -> None:
     setattr(counts, meaning, getattr(counts, meaning) + n)
     if state == TargetState.SKIPPED:
         counts.skipped += n
-    elif meaning == "unknown" and state in {TargetState.PLANNED, TargetState.READY}:
+    elif meaning == "unknown" and state in {TargetState.PLANNED, TargetState.WAITING, TargetState.READY}:
         counts.waiting += n
 
 

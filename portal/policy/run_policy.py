@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from portal.policy.waves import WaveRule
+
 
 @dataclass(frozen=True)
 class RunPolicy:
@@ -18,6 +20,9 @@ class RunPolicy:
     concurrency: int = 200  # hosts in flight at once in one run
     stop_at_error_percent: int = 20  # of judged hosts; the run halts itself above it, after `stop_at_least`
     stop_at_least: int = 5  # failed hosts before the threshold counts at all
+    waves: tuple[Mapping[str, Any], ...] = ()  # rules of portal.policy.waves; the last wave takes the rest
+    alarms: tuple[str, ...] = ()  # CloudWatch alarms: nothing is sent while one of them is in ALARM
+    gather_s: int = 60  # so long hosts are gathered for full batches and one tag call
     plan_ahead_s: int = 86_400
     lead_s: int = 900  # stopped hosts are started this long before the start
     wake_timeout_s: int = 900  # a started host must be online in Systems Manager by then
@@ -41,6 +46,10 @@ class RunPolicy:
                 f"The policy has no field {', '.join(unknown)}; it knows {', '.join(sorted(known))}."
             )
         return cls(**dict(values))
+
+    @property
+    def wave_rules(self) -> tuple[WaveRule, ...]:
+        return tuple(WaveRule.from_json(values) for values in self.waves)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,0 +1,99 @@
+"""One wave after the other: the next one opens when the one before has passed its errors, its wait and its gates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db.models import Count, Q
+
+from aws.ports import Cloud
+from patching.engine import gates
+from patching.models import Run, Wave
+from patching.operations import runs, waves
+from patching.states import BAD_VERDICTS, TARGET_OVER, RunState, TargetState, Verdict, WaveState
+
+Clock = Callable[[], datetime]
+GOOD = (Verdict.PATCHED, Verdict.NOTHING_TO_DO, Verdict.PATCHED_REBOOT_PENDING)
+
+
+def turn(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+    """Brings the first open wave on, and lets the servers whose turn it is go to their check."""
+    if run.state == RunState.HALTING:
+        return
+    for wave in run.waves.exclude(state=WaveState.PASSED):
+        _step(run, wave, cloud=cloud, now=clock())
+        if wave.state != WaveState.PASSED:
+            break
+    waves.admit(run, current(run), now=clock())
+
+
+def current(run: Run) -> int:
+    """The number of the wave whose turn it is; the last one's when all have passed."""
+    begun = run.waves.exclude(state=WaveState.WAITING).order_by("-number").first()
+    return begun.number if begun else 0
+
+
+def _step(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
+    if wave.state == WaveState.WAITING:
+        waves.enter(wave, WaveState.CHECKING, now=now)
+    if wave.state == WaveState.CHECKING and now >= run.starts_at and _begun(run, wave):
+        waves.enter(wave, WaveState.RUNNING, now=now)
+    if wave.state in {WaveState.CHECKING, WaveState.RUNNING} and not _open(run, wave):
+        _end(run, wave, now=now)
+    if wave.state == WaveState.BAKING:
+        _bake(run, wave, cloud=cloud, now=now)
+
+
+def _open(run: Run, wave: Wave) -> bool:
+    return run.targets.filter(wave=wave.number).exclude(state__in=TARGET_OVER).exists()
+
+
+def _begun(run: Run, wave: Wave) -> bool:
+    ready = [TargetState.READY, TargetState.IN_DISPATCH, TargetState.REBOOTING, TargetState.VERIFYING]
+    return run.targets.filter(wave=wave.number, state__in=ready).exists()
+
+
+def _end(run: Run, wave: Wave, *, now: datetime) -> None:
+    """All its servers are over: too many errors stop the run, else it is watched for a while or has passed."""
+    if not run.waves.filter(number__gt=wave.number).exists():
+        waves.enter(wave, WaveState.PASSED, now=now)
+    elif why := too_many_errors(run, wave):
+        runs.halt(run=run, by=None, reason=why, now=now)
+        wave.refresh_from_db()
+    elif wave.wave_rule and wave.wave_rule.bake_s:
+        waves.enter(wave, WaveState.BAKING, now=now)
+    else:
+        waves.enter(wave, WaveState.PASSED, now=now)
+
+
+def _bake(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
+    if why := gates.closed(run, cloud=cloud):
+        runs.halt(run=run, by=None, reason=f"After wave {wave.number}, {wave.name}: {why}", now=now)
+        wave.refresh_from_db()
+    elif wave.bakes_until is None or now >= wave.bakes_until:
+        waves.enter(wave, WaveState.PASSED, now=now)
+
+
+def too_many_errors(run: Run, wave: Wave, *, at_least: int = 1) -> str:
+    """Why this wave stops the run; empty when it does not. A wave that proved nothing proves no good either."""
+    counts = run.targets.filter(wave=wave.number).aggregate(
+        good=Count("pk", filter=Q(state=TargetState.DONE, verdict__in=GOOD) | Q(reason_code="checked")),
+        bad=Count("pk", filter=Q(verdict__in=BAD_VERDICTS)),
+        blocked=Count("pk", filter=Q(state=TargetState.BLOCKED)),
+    )
+    good, bad = counts["good"], counts["bad"]
+    if bad >= at_least and bad * 100 > (good + bad) * limit(run, wave):
+        return (
+            f"{bad} of {good + bad} servers of wave {wave.number}, {wave.name}, failed, "
+            f"more than the {limit(run, wave)} % that are allowed."
+        )
+    if not _open(run, wave) and not good and counts["blocked"]:
+        return f"No server of wave {wave.number}, {wave.name}, could be patched, so nothing is proven."
+    return ""
+
+
+def limit(run: Run, wave: Wave) -> int:
+    """The share of failed servers, in percent, that this wave may have."""
+    own = wave.wave_rule.stop_at_error_percent if wave.wave_rule else None
+    return run.run_policy.stop_at_error_percent if own is None else own
