@@ -181,7 +181,8 @@ def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     if run.check_only:
         _end_checked(run, now=clock())
         return
-    wave = run.waves.filter(state=WaveState.RUNNING).first()
+    begun = [WaveState.RUNNING, WaveState.BAKING, WaveState.PASSED]  # the last two: servers that are tried again
+    wave = run.waves.filter(state__in=begun).last()
     if wave is None or not run.starts_at <= clock() < run.cutoff_at:
         return
     if _to_be_marked(run, wave, clock()):

@@ -126,24 +126,48 @@ def start_now(
         raise Invalid(f"No server is enrolled in {window.name}, so there is nothing to run.", field="window")
     ends_at = now + timedelta(minutes=window.duration_minutes)
     with transaction.atomic():
-        run = Run.objects.create(
+        run = plan_ad_hoc(
             name=f"{window.name}, {'pre-check only' if check_only else 'started by hand'}",
-            time_zone=window.time_zone,
+            like=Run(time_zone=window.time_zone, policy=window.run_policy.to_json(), check_only=check_only),
             starts_at=now,
             cutoff_at=ends_at - timedelta(minutes=window.cutoff_minutes),
             ends_at=ends_at,
-            check_only=check_only,
-            policy=window.run_policy.to_json(),
-            created_at=now,
-            created_by=by,
-            next_look_at=now,
-        )
-        replan(run, now=now, assets=chosen)
-        kind = "pre-check" if check_only else "run"
-        record(
-            Entry("run.planned", "run", str(run.pk), f"Started a {kind} by hand: {run.name}", run_id=run.pk),
+            assets=chosen,
             by=by,
+            now=now,
         )
+        kind = "pre-check" if check_only else "run"
+        said = f"Started a {kind} by hand: {run.name}"
+        record(Entry("run.planned", "run", str(run.pk), said, run_id=run.pk), by=by)
+    return run
+
+
+def plan_ad_hoc(
+    *,
+    name: str,
+    like: Run,
+    starts_at: datetime,
+    cutoff_at: datetime,
+    ends_at: datetime,
+    assets: Iterable[Asset],
+    by: User,
+    now: datetime,
+) -> Run:
+    """A run without a window, with the policy and zone of `like`. Called inside the caller's transaction."""
+    run = Run.objects.create(
+        name=name,
+        time_zone=like.time_zone,
+        policy=like.policy,
+        check_only=like.check_only,
+        retry_of=like if like.pk else None,
+        starts_at=starts_at,
+        cutoff_at=cutoff_at,
+        ends_at=ends_at,
+        created_at=now,
+        created_by=by,
+        next_look_at=now,
+    )
+    replan(run, now=now, assets=assets)
     return run
 
 
@@ -151,7 +175,7 @@ def halt(*, run: Run, by: User | None, reason: str, now: datetime) -> Run:
     """Nothing more is sent; what is in flight is still collected and cleaned up. `by=None`: too many errors."""
     if by is not None:
         check_role(by, Role.ADMIN)
-    reason = _reason(reason)
+    reason = needed_reason(reason)
     with transaction.atomic():
         locked = lock(run)
         if locked.state in RUN_OVER or locked.state == RunState.HALTING:
@@ -170,7 +194,7 @@ def halt(*, run: Run, by: User | None, reason: str, now: datetime) -> Run:
 def cancel(*, run: Run, by: User, reason: str, now: datetime) -> Run:
     """Takes back a run that has not begun."""
     check_role(by, Role.ADMIN)
-    reason = _reason(reason)
+    reason = needed_reason(reason)
     with transaction.atomic():
         locked = lock(run)
         if locked.state != RunState.PLANNED:
@@ -184,7 +208,8 @@ def cancel(*, run: Run, by: User, reason: str, now: datetime) -> Run:
     return locked
 
 
-def _reason(text: str) -> str:
+def needed_reason(text: str) -> str:
+    """The reason without blanks around it. Raises Invalid when it is empty or too long."""
     text = text.strip()
     if not text:
         raise Invalid("Write a reason: people who wait for this run will read it.", field="reason")

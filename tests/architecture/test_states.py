@@ -18,10 +18,13 @@ from patching.states import (
     TARGET_OVER,
     TARGET_STATES,
     VERDICT_LOOKS,
+    WAVE_OVER,
+    WAVE_STATES,
     DispatchState,
     RunState,
     TargetState,
     Verdict,
+    WaveState,
 )
 
 MEANINGS = {"good", "busy", "needs", "bad", "unknown"}
@@ -34,6 +37,7 @@ TABLES: dict[str, tuple[Mapping[Any, Any], type[Enum], Any, Collection[Any]]] = 
         {"expired", "revoked", "rejected", "withdrawn"},
     ),
     "run": (RUN_STATES, RunState, RunState.PLANNED, RUN_OVER),
+    "wave": (WAVE_STATES, WaveState, WaveState.WAITING, WAVE_OVER),
     "dispatch": (DISPATCH_STATES, DispatchState, DispatchState.CLAIMED, {"collected", "given_up"}),
     "target": (TARGET_STATES, TargetState, TargetState.PLANNED, TARGET_OVER),
 }

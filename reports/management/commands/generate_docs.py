@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from aws.iam import policy
 from exceptions.states import STATES as EXCEPTION_STATES
-from patching.states import DISPATCH_STATES, RUN_STATES, TARGET_STATES
+from patching.states import DISPATCH_STATES, RUN_STATES, TARGET_STATES, WAVE_STATES
 
 
 class Facts(Protocol):
@@ -26,6 +26,7 @@ class Facts(Protocol):
 TABLES: dict[str, Mapping[Any, Facts]] = {
     "exception-request": EXCEPTION_STATES,
     "run": RUN_STATES,
+    "wave": WAVE_STATES,
     "dispatch": DISPATCH_STATES,
     "target": TARGET_STATES,
 }

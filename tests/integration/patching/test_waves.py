@@ -1,0 +1,155 @@
+"""A run in waves, on the AWS in memory: nobody of the next wave before the one before it has passed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from patching.models import Run
+from patching.states import RunState, TargetState, WaveState
+from portal.audit.models import AuditEvent
+from tests import cast
+from tests.integration.patching.stage import Stage
+
+T, W = TargetState, WaveState
+CANARY = {"name": "Canary", "count": 2, "bake_s": 600}
+
+
+@pytest.fixture
+def stage(db: None) -> Stage:
+    return Stage()
+
+
+def fleet(stage: Stage, count: int, waves: list[dict[str, Any]], **policy: Any) -> Run:
+    for number in range(1, count + 1):
+        stage.cloud.add(number)
+    return stage.set(policy={"waves": waves, **policy})
+
+
+def patched_ids(stage: Stage) -> list[str]:
+    sent = [request for _, request in stage.cloud.commands.values() if "-Patch-" in request.document_name]
+    return [item for request in sent for item in request.instance_ids]
+
+
+def test_the_rest_waits_until_the_canary_has_baked(stage: Stage) -> None:
+    run = fleet(stage, 6, [CANARY])
+    stage.until(lambda: run.waves.get(number=1).state == W.BAKING)
+    baked_from = stage.clock()
+    assert len(patched_ids(stage)) == 2
+    rest = run.targets.filter(wave=2)
+    assert set(rest.values_list("state", flat=True)) == {T.WAITING}
+    stage.until(lambda: len(patched_ids(stage)) > 2)
+    assert stage.clock() - baked_from >= timedelta(seconds=600)
+    stage.to_the_end()
+    assert run.state == RunState.FINISHED
+    assert len(patched_ids(stage)) == len(set(patched_ids(stage))) == 6
+    assert set(run.waves.values_list("state", flat=True)) == {W.PASSED}
+
+
+def test_a_wave_is_checked_only_when_its_turn_comes(stage: Stage) -> None:
+    run = fleet(stage, 4, [{"name": "Canary", "count": 1}])
+    stage.until(lambda: bool(patched_ids(stage)))
+    checks = [
+        request for _, request in stage.cloud.commands.values() if "-Precheck-" in request.document_name
+    ]
+    assert [len(request.instance_ids) for request in checks] == [1]
+    stage.to_the_end()
+    assert run.targets.filter(verdict="patched").count() == 4
+
+
+def test_a_failed_canary_stops_everything(stage: Stage) -> None:
+    for number in range(1, 7):
+        stage.cloud.add(number, patch="failed" if number <= 1 else "patched")
+    run = stage.set(policy={"waves": [CANARY]})
+    stage.to_the_end()
+    assert run.state == RunState.HALTED
+    assert "1 of 2 servers of wave 1, Canary, failed, more than the 20 %" in run.reason
+    assert len(patched_ids(stage)) == 2
+    assert set(run.waves.values_list("state", flat=True)) == {W.STOPPED}
+    assert set(run.targets.filter(wave=2).values_list("state", flat=True)) == {T.HALTED}
+
+
+def test_a_canary_that_proves_nothing_stops_everything(stage: Stage) -> None:
+    for number in range(1, 5):
+        stage.cloud.add(number, precheck="blocked" if number <= 2 else "ready")
+    run = stage.set(policy={"waves": [CANARY]})
+    stage.to_the_end()
+    assert run.state == RunState.HALTED
+    assert "nothing is proven" in run.reason
+    assert not patched_ids(stage)
+
+
+def test_an_own_threshold_lets_a_wave_pass(stage: Stage) -> None:
+    for number in range(1, 7):
+        stage.cloud.add(number, patch="failed" if number <= 1 else "patched")
+    run = stage.set(policy={"waves": [{**CANARY, "stop_at_error_percent": 50}]})
+    stage.to_the_end()
+    assert run.state == RunState.FINISHED
+    assert len(patched_ids(stage)) == 6
+
+
+def test_a_ringing_alarm_holds_the_first_command_and_halts_a_baking_run(stage: Stage) -> None:
+    run = fleet(stage, 4, [CANARY], alarms=["shop-5xx"])
+    stage.cloud.alarm_states["shop-5xx"] = "ALARM"
+    stage.until(lambda: AuditEvent.objects.filter(kind="run.trouble").exists())
+    assert "shop-5xx is in alarm" in AuditEvent.objects.get(kind="run.trouble").summary
+    stage.look(60)
+    assert not patched_ids(stage)
+    stage.cloud.alarm_states["shop-5xx"] = "OK"
+    stage.until(lambda: run.waves.get(number=1).state == W.BAKING)
+    stage.cloud.alarm_states["shop-5xx"] = "ALARM"
+    stage.to_the_end()
+    assert run.state == RunState.HALTED
+    assert "shop-5xx is in alarm" in run.reason
+    assert len(patched_ids(stage)) == 2
+
+
+def test_an_alarm_that_nobody_knows_holds_the_run(stage: Stage) -> None:
+    fleet(stage, 1, [], alarms=["misspelt"])
+    stage.until(lambda: AuditEvent.objects.filter(kind="run.trouble").exists())
+    assert (
+        "No account of this run has the CloudWatch alarm misspelt"
+        in AuditEvent.objects.get(kind="run.trouble").summary
+    )
+    assert not patched_ids(stage)
+
+
+def test_what_waits_at_the_cutoff_is_left_out_with_the_reason(stage: Stage) -> None:
+    run = fleet(stage, 4, [{**CANARY, "bake_s": 40_000}])
+    stage.until(lambda: run.waves.get(number=1).state == W.BAKING)
+    while stage.clock() < run.cutoff_at:
+        stage.look(600)
+    stage.to_the_end()
+    left = run.targets.filter(wave=2)
+    assert {(row.state, row.reason_code) for row in left} == {(T.SKIPPED, "cutoff")}
+
+
+def test_a_stopped_server_of_a_later_wave_waits_running(stage: Stage) -> None:
+    stage.cloud.add(1)
+    stage.cloud.add(2, state="stopped")
+    run = stage.set(policy={"waves": [{"name": "Canary", "count": 1, "bake_s": 300}]})
+    stage.until(lambda: run.waves.get(number=1).state == W.BAKING)
+    assert run.targets.get(wave=2).state == T.WAITING
+    stage.to_the_end()
+    assert run.targets.get(wave=2).verdict == "patched"
+    assert stage.cloud.hosts["i-00000000000000002"].instance.state == "stopped"
+
+
+def test_a_wave_that_takes_nobody_is_not_made(stage: Stage) -> None:
+    run = fleet(stage, 2, [{"name": "Test", "tag": "Environment", "values": ["test"]}])
+    assert [(wave.number, wave.name) for wave in run.waves.all()] == [(1, "The rest")]
+    stage.to_the_end()
+    assert run.state == RunState.FINISHED
+
+
+def test_a_pre_check_run_goes_through_all_waves(stage: Stage) -> None:
+    from patching.operations.runs import start_now
+
+    fleet(stage, 4, [CANARY])
+    run = start_now(window=stage.window, by=cast.ada(), now=stage.clock(), check_only=True)
+    stage.run = run
+    stage.to_the_end()
+    assert run.state == RunState.FINISHED
+    assert set(run.targets.values_list("reason_code", flat=True)) == {"checked"}
