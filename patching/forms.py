@@ -9,9 +9,24 @@ from django import forms
 
 from patching.models import Window
 from patching.words import DAYS, POSITIONS
+from portal.policy import waves
 from portal.policy.run_policy import RunPolicy
 
-POLICY_FIELDS = ("mode", "reboot", "fixes", "concurrency", "stop_at_error_percent", "min_free_mb")
+POLICY_FIELDS = (
+    "mode",
+    "reboot",
+    "fixes",
+    "concurrency",
+    "stop_at_error_percent",
+    "min_free_mb",
+    "waves",
+    "alarms",
+)
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON holds it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 class ReasonForm(forms.Form):
@@ -80,6 +95,15 @@ class WindowForm(forms.Form):
         label="Halt above this share of errors, in %", help_text="Counted once a few servers have failed."
     )
     min_free_mb = forms.IntegerField(label="Free space that a server needs, in MB")
+    waves = forms.CharField(
+        label="Waves", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Who goes first, one wave a line: “2 servers, then wait 30 min”, “10 %” or "
+        "“Environment = test, dev”. The rest follows in a last wave. Empty: all at once.",
+    )  # fmt: skip
+    alarms = forms.CharField(
+        label="CloudWatch alarms", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One name a line. While one rings nothing is sent; one that rings after the first wave halts the run.",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, offered: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,6 +116,16 @@ class WindowForm(forms.Form):
             cleaned["nth"] = None
         return cleaned
 
+    def clean_waves(self) -> list[dict[str, Any]]:
+        try:
+            return [rule.to_json() for rule in waves.parse(self.cleaned_data["waves"])]
+        except waves.WaveRefused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+
+    def clean_alarms(self) -> list[str]:
+        names = [line.strip() for line in self.cleaned_data["alarms"].splitlines() if line.strip()]
+        return list(dict.fromkeys(names))
+
     @staticmethod
     def zones() -> list[str]:
         return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
@@ -102,16 +136,24 @@ class WindowForm(forms.Form):
         chosen = policy | {name: self.cleaned_data[name] for name in POLICY_FIELDS}
         defaults = RunPolicy().to_json()
         return values | {
-            "policy": {name: value for name, value in chosen.items() if value != defaults.get(name)}
+            "policy": {name: value for name, value in chosen.items() if value != _plain(defaults.get(name))}
         }
 
     @staticmethod
     def initial_of(window: Window | None, zone: str) -> dict[str, Any]:
         policy = window.run_policy if window else RunPolicy()
         figures = {name: getattr(policy, name) for name in POLICY_FIELDS}
+        figures |= {"waves": waves.words(policy.wave_rules), "alarms": "\n".join(policy.alarms)}
         if window is None:
             return figures | {"frequency": "weekly", "weekday": 5, "start_time": "22:00", "time_zone": zone,
                               "duration_minutes": 240, "cutoff_minutes": 60}  # fmt: skip
         return figures | {
             name: getattr(window, name) for name in WindowForm.base_fields if name not in POLICY_FIELDS
         }
+
+
+class ExtendForm(ReasonForm):
+    minutes = forms.IntegerField(
+        label="Minutes later", initial=30, help_text="1 to 240. The end moves along where it must."
+    )
+    field_order = ("minutes", "reason")

@@ -16,6 +16,7 @@ from portal.access.queries import covers
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.access.states import Role
 from portal.inventory.models import Asset
+from portal.policy import waves
 from portal.policy.run_policy import RunPolicy
 
 SHORTEST_MIN, LONGEST_MIN = 15, 24 * 60
@@ -108,7 +109,29 @@ def check_policy(values: Mapping[str, Any]) -> RunPolicy:
         value = getattr(policy, name)
         if not isinstance(value, int) or not low <= value <= high:
             raise Invalid(f"{name} is {value}; choose {low} to {high}.", field=name)
+    check_waves(policy)
     return policy
+
+
+def check_waves(policy: RunPolicy) -> None:
+    try:
+        waves.parse(waves.words(policy.wave_rules))
+    except (TypeError, waves.WaveRefused) as error:
+        raise Invalid(str(error), field="waves") from error
+    odd = [name for name in policy.alarms if not isinstance(name, str) or not 1 <= len(name) <= 255]
+    if odd or len(policy.alarms) > 100:
+        raise Invalid("Name up to 100 alarms, each with 1 to 255 characters.", field="alarms")
+
+
+def check_waves_fit(policy: RunPolicy, duration_minutes: int, cutoff_minutes: int) -> None:
+    """Waits that outlast the window would leave the last wave out every time."""
+    waits = sum(rule.bake_s for rule in policy.wave_rules) // 60
+    if waits and waits >= duration_minutes - cutoff_minutes:
+        raise Invalid(
+            f"The waits after the waves, {waits} minutes, leave no time before the cutoff, which comes after "
+            f"{duration_minutes - cutoff_minutes} minutes. Shorten them, or make the window longer.",
+            field="waves",
+        )
 
 
 def check_enrol(assets: Sequence[Asset], by: User) -> None:

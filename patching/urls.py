@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from patching.views import enrolment, plan, run, sending, skipped, tonight, windows
+from patching.views import control, enrolment, plan, run, sending, skipped, tonight, windows
 
 app_name = "patching"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("runs/<int:pk>/live/", run.run_live, name="run-live"),
     path("runs/<int:pk>/halt/", run.halt, name="halt"),
     path("runs/<int:pk>/cancel/", run.cancel, name="cancel"),
+    path("runs/<int:pk>/retry/", control.retry, name="retry"),
+    path("runs/<int:pk>/skip/", control.skip, name="skip"),
+    path("runs/<int:pk>/extend/", control.extend, name="extend"),
     path("windows/", windows.windows, name="windows"),
     path("windows/new/", windows.window_new, name="window-new"),
     path("windows/<slug:slug>/", windows.window, name="window"),

@@ -18,6 +18,7 @@ from patching.rules import (
     check_policy,
     check_slug_kept,
     check_times,
+    check_waves_fit,
 )
 from portal.access.models import User
 from portal.access.rules import Conflict, check_role
@@ -50,7 +51,7 @@ def offer(
     name, slug = check_name(name, slug)
     check_times(frequency=frequency, weekday=weekday, nth=nth, start_time=start_time, time_zone=time_zone)
     check_lengths(duration_minutes, cutoff_minutes)
-    check_policy(policy)
+    check_waves_fit(check_policy(policy), duration_minutes, cutoff_minutes)
     window = _create(
         name=name, slug=slug, description=description.strip(), frequency=frequency, weekday=weekday, nth=nth,
         start_time=start_time, time_zone=time_zone, duration_minutes=duration_minutes,
@@ -84,7 +85,7 @@ def edit(*, window: Window, changes: Mapping[str, Any], by: User, now: datetime)
         start_time=window.start_time, time_zone=window.time_zone,
     )  # fmt: skip
     check_lengths(window.duration_minutes, window.cutoff_minutes)
-    check_policy(window.policy)
+    check_waves_fit(check_policy(window.policy), window.duration_minutes, window.cutoff_minutes)
     window.save()
     detail = {field: str(value) for field, value in changes.items()}
     record(

@@ -23,6 +23,7 @@ from patching.views.refusals import status_of
 from patching.words import rule_words
 from portal.access.rules import Denied, Invalid, check_role
 from portal.access.states import Role
+from portal.policy.waves import REST
 from portal.web.paging import Page
 from portal.web.requests import SignedIn
 
@@ -49,6 +50,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
         "plan": made,
         "at_once": at_once,
         "cutoff_at": _cutoff(window, starts_at),
+        "waves": _waves(window, made),
         "stopped": sum(host.stopped for host in made.included),
         "reasons": Counter(left.sentence for left in made.left_out).most_common(8),
         "show_left": show_left,
@@ -59,6 +61,15 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
         "refusal": refusal,
     }
     return render(request, "patching/plan.html", context, status=status)
+
+
+def _waves(window: Window, made: queries.Plan) -> list[tuple[str, str, int]]:
+    """(name, what it takes and waits, servers) of each wave; none for a window that patches all at once."""
+    rules = window.run_policy.wave_rules
+    if not rules:
+        return []
+    shown = [(rule.name, rule.words, made.in_wave(number)) for number, rule in enumerate(rules, 1)]
+    return [*shown, (REST, "everybody else", made.in_wave(len(rules) + 1))]
 
 
 def _cutoff(window: Window, starts_at: datetime) -> datetime:

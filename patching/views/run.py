@@ -17,8 +17,10 @@ from patching.forms import ReasonForm
 from patching.models import Run, Target
 from patching.navigation import is_admin
 from patching.operations import runs as operations
+from patching.operations.control import worth_a_retry
 from patching.queries.board import log_of, with_group
 from patching.queries.runs import Progress, progress
+from patching.queries.waves import waves_of
 from patching.states import RUN_OVER, TARGET_STATES, VERDICT_LOOKS, RunState, TargetState
 from patching.views.reading import reads
 from patching.views.refusals import onto
@@ -81,6 +83,8 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "active": found.state not in RUN_OVER and found.state != RunState.PLANNED,
         "stoppable": found.state not in RUN_OVER and found.state != RunState.HALTING,
         "admin": is_admin(request),
+        "waves": waves_of(found, targets),
+        "retryable": counts.states.get(TargetState.BLOCKED, 0) + counts.bad,
     }
 
 
@@ -108,6 +112,7 @@ def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "rows": [shown(row) for row in page],
         "total": None,
         "over": found.state in RUN_OVER,
+        "admin": is_admin(request),
     }
 
 
@@ -117,7 +122,14 @@ def shown(row: Target) -> dict[str, Any]:
         label, meaning = VERDICT_LOOKS[row.verdict]
     else:
         label, meaning = TargetState(row.state).label, TARGET_STATES[TargetState(row.state)].meaning
-    return {"target": row, "label": label, "meaning": meaning}
+    may_skip = row.state in operations.BEFORE_SENDING
+    return {
+        "target": row,
+        "label": label,
+        "meaning": meaning,
+        "may_retry": worth_a_retry(row),
+        "may_skip": may_skip,
+    }
 
 
 @require_http_methods(["GET", "POST"])

@@ -71,6 +71,8 @@ def admin_pages(window: Window, run: Run) -> list[str]:
         reverse("patching:window-new"), reverse("patching:window-edit", args=[window.slug]),
         reverse("patching:window-retire", args=[window.slug]), reverse("patching:pause"),
         reverse("patching:halt", args=[run.pk]), reverse("patching:cancel", args=[run.pk]),
+        reverse("patching:retry", args=[run.pk]), reverse("patching:extend", args=[run.pk]),
+        reverse("patching:skip", args=[run.pk]) + f"?target={run.targets.last().pk}",
     ]  # fmt: skip
 
 
@@ -84,7 +86,7 @@ class TestWhoMayOpenIt:
     def test_a_stranger_gets_404_for_a_run_and_sees_no_server_of_others(self):
         window, run = a_run()
         label = run.targets.first().asset.label
-        for name in ("run", "run-live", "halt", "cancel"):
+        for name in ("run", "run-live", "halt", "cancel", "retry", "skip", "extend"):
             assert browser(cast.cy()).get(reverse(f"patching:{name}", args=[run.pk])).status_code == 404, name
         for address in pages(window, run):
             assert label not in browser(cast.cy()).get(address).content.decode(), address
@@ -100,6 +102,7 @@ class TestWhoMayOpenIt:
     def test_admin_acts_refuse_others_and_change_nothing(self):
         window, run = a_run()
         for name, args in (("start-now", [window.slug]), ("halt", [run.pk]), ("pause", []), ("resume", []),
+                           ("retry", [run.pk]), ("skip", [run.pk]), ("extend", [run.pk]),
                            ("window-retire", [window.slug])):  # fmt: skip
             address = reverse(f"patching:{name}", args=args)
             assert browser(cast.ana()).post(address, {"reason": "x", "kind": "full"}).status_code == 403, name

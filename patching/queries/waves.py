@@ -1,0 +1,38 @@
+"""The waves of a run as its page shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, QuerySet
+
+from patching.models import Run, Target, Wave
+from patching.queries.runs import Progress, count_into
+from patching.states import WAVE_STATES, WaveState
+
+
+@dataclass(frozen=True)
+class ShownWave:
+    """One wave with its servers' counts, and how its state looks."""
+
+    wave: Wave
+    counts: Progress
+    label: str
+    meaning: str
+
+
+def waves_of(run: Run, targets: QuerySet[Target]) -> list[ShownWave]:
+    """The waves in their order; none when the run has only one, which needs no telling. Two queries."""
+    waves = list(run.waves.all())
+    if len(waves) < 2:
+        return []
+    counts = {wave.number: Progress() for wave in waves}
+    rows = targets.order_by().values("wave", "state", "verdict").annotate(n=Count("pk"))
+    for row in rows.filter(wave__in=list(counts)):
+        count_into(counts[row["wave"]], row["state"], row["verdict"], row["n"])
+    return [_shown(wave, counts[wave.number]) for wave in waves]
+
+
+def _shown(wave: Wave, counts: Progress) -> ShownWave:
+    state = WaveState(wave.state)
+    return ShownWave(wave, counts, state.label, WAVE_STATES[state].meaning)
