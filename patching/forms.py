@@ -102,7 +102,7 @@ class WindowForm(forms.Form):
     )  # fmt: skip
     alarms = forms.CharField(
         label="CloudWatch alarms", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="One name a line. While one rings nothing is sent; one that rings after the first wave halts the run.",
+        help_text="One name a line. While one rings nothing is sent; later it halts the run.",
     )  # fmt: skip
 
     def __init__(self, *args: Any, offered: bool = False, **kwargs: Any) -> None:

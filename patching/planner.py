@@ -110,7 +110,8 @@ def assign_waves(included: Sequence[Candidate], rules: Sequence[WaveRule]) -> di
 
     A count or share is spread over the operating systems, so that a canary meets each of them.
     """
-    left, found = _spread(included), {}
+    left = _spread(included)
+    found: dict[int, int] = {}
     for number, rule in enumerate(rules, 1):
         taken = _taken(rule, left, len(included))
         found |= dict.fromkeys((item.asset_id for item in taken), number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -40,7 +41,7 @@ def enter(wave: Wave, to: WaveState, *, now: datetime, reason: str = "") -> bool
     """One move by compare-and-swap, told in the run's log. False: somebody else moved it, or it may not go there."""
     if to not in WAVE_STATES[WaveState(wave.state)].moves:
         return False
-    facts = {"state": to, "reason": reason}
+    facts: dict[str, Any] = {"state": to, "reason": reason}
     facts |= {"begun_at": now} if to == WaveState.CHECKING else {}
     facts |= {"ended_at": now} if to in WAVE_OVER else {}
     if to == WaveState.BAKING and wave.wave_rule:

@@ -96,7 +96,9 @@ def _page(request: SignedIn, run: Run, form: Any, act: Any, context: dict[str, A
     status = 422 if request.method == "POST" else 200
     if form.is_valid():
         try:
-            return act(form.cleaned_data["reason"])  # type: ignore[no-any-return]
+            done: HttpResponse = act(form.cleaned_data["reason"])
         except Denied as refusal:
             status = onto(form, refusal)
+        else:
+            return done
     return render(request, "patching/steer.html", context | {"run": run, "form": form}, status=status)
