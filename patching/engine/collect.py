@@ -76,30 +76,34 @@ def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock:
         row.target.instance_id: row
         for row in dispatch.rows.filter(collected_at=None).select_related("target")
     }
-    terminal = 0
+    terminal, found = 0, []
     for command_id in command_ids:
         for invocation in cloud.ssm(dispatch.account_id, dispatch.region).list_invocations(command_id):
             terminal += invocation.terminal
             row = waiting.get(invocation.instance_id)
-            if invocation.terminal and row is not None:
-                _store(dispatch, row, invocation, cloud=cloud, now=clock())
+            outcome = _outcome(dispatch, invocation, cloud=cloud) if invocation.terminal and row else None
+            if row and outcome:
+                found.append((row, outcome))
+    _store(found, now=clock())
     return terminal
 
 
-def _store(
-    dispatch: Dispatch, row: DispatchTarget, invocation: Invocation, *, cloud: Cloud, now: datetime
-) -> None:
+def _store(found: list[tuple[DispatchTarget, Outcome]], *, now: datetime) -> None:
+    results.store_all(found, now=now)
+    readable = [(row.target.asset_id, outcome.source) for row, outcome in found if outcome.report is not None]
+    mark_results_denied(asset_ids=[asset for asset, source in readable if source != "s3"], now=now)
+    clear_results_denied(asset_ids=[asset for asset, source in readable if source == "s3"], now=now)
+
+
+def _outcome(dispatch: Dispatch, invocation: Invocation, *, cloud: Cloud) -> Outcome | None:
+    """What a terminal invocation left; None for a second delivery: it says so at once, the first's report follows."""
     text, source = _output(dispatch, invocation, cloud=cloud)
     report, missing = read(text, dispatch, invocation)
     if report is not None and report["status"] == "duplicate_running":
-        return  # a second delivery says so at once; the first one's report follows
+        return None
     key = _keep(dispatch, invocation, text, cloud=cloud) if report is not None else ""
     line = None if report is not None else parse_result_line(text) or parse_result_line(invocation.output)
-    outcome = Outcome(invocation.status, invocation.status_details, report, source, key, missing, line)
-    results.store(row, outcome, now=now)
-    if report is not None:
-        note = mark_results_denied if source != "s3" else clear_results_denied
-        note(asset_ids=[row.target.asset_id], now=now)
+    return Outcome(invocation.status, invocation.status_details, report, source, key, missing, line)
 
 
 def _output(dispatch: Dispatch, invocation: Invocation, *, cloud: Cloud) -> tuple[str, str]:
@@ -168,8 +172,9 @@ def overdue_at(dispatch: Dispatch) -> datetime:
 
 def _write_off(dispatch: Dispatch, now: datetime) -> None:
     why = "Systems Manager gave no final answer in the time that delivery, execution and reboot may take."
-    for row in dispatch.rows.filter(collected_at=None):
-        results.store(row, Outcome(row.status or "Unknown", row.status_details, None, missing=why), now=now)
+    left = dispatch.rows.filter(collected_at=None)
+    lost = [(row, Outcome(row.status or "Unknown", row.status_details, None, missing=why)) for row in left]
+    results.store_all(lost, now=now)
     dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=why)
 
 

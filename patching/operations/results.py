@@ -1,21 +1,30 @@
-"""Stores what a host reported and what follows from it, in one transaction per host."""
+"""Stores what hosts reported and what follows from it, in one transaction for a handful of hosts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from patching.documents.report import ResultLine
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
 from patching.operations import targets
+from patching.operations.targets import Step
+from patching.planner import batches
 from patching.states import Agreement, Phase, TargetState, Verdict
 from patching.verdicts import Evidence, Judgement, judge
-from portal.audit.operations import Entry, record
+from portal.audit.operations import Entry, record_all
 
+CHECKED_FIELDS = ["kernel_before", "kernel_newest", "os_label", "available_count"]
+PATCHED_FIELDS = ["verdict", "agreement", "kernel_before", "kernel_after", "kernel_newest", "updated_count",
+                  "available_count", "rebooted", "reboot_needed"]  # fmt: skip
+LAST_FIELDS = ["last_run", "last_target", "last_run_at", "last_state", "last_reason", "last_verdict"]
+STATE_FIELDS = [*LAST_FIELDS, "last_patched_at", "kernel_previous", "kernel_running", "kernel_newest",
+                "available_count", "security_count", "reboot_pending_since"]  # fmt: skip
+DISAGREE = {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED}
 CERTAIN = {Verdict.PATCHED, Verdict.NOTHING_TO_DO}
 
 
@@ -32,56 +41,87 @@ class Outcome:
     line: ResultLine | None = None  # the short result line, where the whole report did not arrive
 
 
-@transaction.atomic
 def store(row: DispatchTarget, outcome: Outcome, *, now: datetime) -> None:
-    """Idempotent: a row that was collected already stays as it is."""
-    row = DispatchTarget.objects.select_for_update().get(pk=row.pk)
-    if row.collected_at is not None:
-        return
-    row.status, row.status_details = outcome.status, outcome.status_details
-    row.collected_at, row.no_report_reason = now, outcome.missing
-    row.save()
-    target = (
-        Target.objects.select_for_update(of=("self",)).select_related("asset", "run").get(pk=row.target_id)
+    """One outcome; see `store_all`."""
+    store_all([(row, outcome)], now=now)
+
+
+@transaction.atomic
+def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime) -> None:
+    """Outcomes of one dispatch, in a handful of queries. Idempotent: rows that were collected already stay."""
+    outcomes = {row.pk: outcome for row, outcome in found}
+    waiting = DispatchTarget.objects.select_for_update().filter(pk__in=list(outcomes), collected_at=None)
+    rows = list(waiting.order_by("pk"))
+    locked = _locked_targets(rows)
+    stored = [Stored(row, locked[row.target_id], outcomes[row.pk]) for row in rows]
+    for item in stored:
+        item.close(now)
+    DispatchTarget.objects.bulk_update(rows, ["status", "status_details", "collected_at", "no_report_reason"])
+    HostReport.objects.bulk_create(
+        _host_report(item, now) for item in stored if item.outcome.report is not None
     )
-    if outcome.report is not None:
-        _keep_report(row, target, outcome, now)
-    if row.phase == Phase.PRECHECK:
-        _after_check(target, outcome, now)
-    else:
-        _after_patch(target, outcome, now)
+    _after_checks([item for item in stored if item.row.phase == Phase.PRECHECK], now)
+    _after_patches([item for item in stored if item.row.phase != Phase.PRECHECK], now)
 
 
-def _keep_report(row: DispatchTarget, target: Target, outcome: Outcome, now: datetime) -> None:
-    report = outcome.report or {}
-    HostReport.objects.create(
-        row=row,
-        target=target,
-        phase=row.phase,
+def _locked_targets(rows: Iterable[DispatchTarget]) -> dict[int, Target]:
+    wanted = Target.objects.select_for_update(of=("self",)).filter(pk__in=[row.target_id for row in rows])
+    return {target.pk: target for target in wanted.select_related("asset", "run").order_by("pk")}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One row with its locked target and what was found."""
+
+    row: DispatchTarget
+    target: Target
+    outcome: Outcome
+
+    def close(self, now: datetime) -> None:
+        self.row.status, self.row.status_details = self.outcome.status, self.outcome.status_details
+        self.row.collected_at, self.row.no_report_reason = now, self.outcome.missing
+
+
+def _host_report(item: Stored, now: datetime) -> HostReport:
+    report = item.outcome.report or {}
+    return HostReport(
+        row=item.row,
+        target=item.target,
+        phase=item.row.phase,
         status=report.get("status", ""),
         content=report,
-        source=outcome.source,
-        evidence_key=outcome.evidence_key,
+        source=item.outcome.source,
+        evidence_key=item.outcome.evidence_key,
         stored_at=now,
     )
 
 
-def _after_check(target: Target, outcome: Outcome, now: datetime) -> None:
-    report = outcome.report
-    if report is None:
-        reason = f"The pre-check gave no report. {outcome.missing}"
-        targets.move([target.pk], TargetState.BLOCKED, now=now, code="no_report", reason=reason)
-        return
-    _facts(target, report.get("before") or {}, report)
-    if report["status"] in {"ready", "nothing_to_do"}:
-        targets.move([target.pk], TargetState.READY, now=now)
-        return
-    code, reason = _why_blocked(report)
-    if _checked_again_at_start(target, now):
-        later = f"{reason} It is checked again at the start, when every fix is allowed."
-        Target.objects.filter(pk=target.pk).update(attempt=F("attempt") + 1, reason=later, reason_code=code)
-        return
-    targets.move([target.pk], TargetState.BLOCKED, now=now, code=code, reason=reason)
+def _after_checks(stored: list[Stored], now: datetime) -> None:
+    steps, again = {}, []
+    for item in stored:
+        target, report = item.target, item.outcome.report
+        if report is None:
+            reason = f"The pre-check gave no report. {item.outcome.missing}"
+            steps[target] = Step(TargetState.BLOCKED, "no_report", reason)
+            continue
+        _facts(target, report.get("before") or {}, report)
+        if report["status"] in {"ready", "nothing_to_do"}:
+            steps[target] = Step(TargetState.READY)
+        elif _checked_again_at_start(target, now):
+            again.append(target)
+            _set_again(target, report)
+        else:
+            steps[target] = Step(TargetState.BLOCKED, *_why_blocked(report))
+    checked = [item.target for item in stored]
+    Target.objects.bulk_update(checked, CHECKED_FIELDS)
+    Target.objects.bulk_update(again, ["attempt", "reason", "reason_code"])
+    targets.move_each(steps, now=now)
+
+
+def _set_again(target: Target, report: dict[str, Any]) -> None:
+    target.reason_code, reason = _why_blocked(report)
+    target.reason = f"{reason} It is checked again at the start, when every fix is allowed."
+    target.attempt += 1
 
 
 def _checked_again_at_start(target: Target, now: datetime) -> bool:
@@ -107,37 +147,54 @@ def _facts(target: Target, side: dict[str, Any], report: dict[str, Any]) -> None
     target.kernel_newest = kernel.get("newest_available") or kernel.get("newest_installed") or ""
     target.os_label = (system.get("name") or target.os_label)[:200]
     target.available_count = (side.get("packages") or {}).get("upgradable", target.available_count)
-    target.save(update_fields=["kernel_before", "kernel_newest", "os_label", "available_count"])
 
 
-def _after_patch(target: Target, outcome: Outcome, now: datetime) -> None:
-    judgement = judge(evidence(target, outcome))
-    if outcome.report is not None:
-        _patched_facts(target, outcome.report)
-        _package_changes(target, outcome.report)
-    Target.objects.filter(pk=target.pk).update(verdict=judgement.verdict, agreement=judgement.agreement)
-    to = TargetState.LOST if judgement.agreement == Agreement.NO_REPORT else TargetState.DONE
-    targets.move([target.pk], to, now=now, code=judgement.verdict, reason=judgement.reason)
-    target.refresh_from_db()
-    _current_state(target, judgement, outcome.report, now)
-    if judgement.agreement in {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED}:
-        said = f"Systems Manager says {outcome.status_details}, the host says otherwise"
-        summary = f"{target.asset.label}: {said}. {judgement.reason}"
-        record(
-            Entry("target.disagreement", "asset", str(target.asset_id), summary, run_id=target.run_id),
-            by=None,
+def _after_patches(stored: list[Stored], now: datetime) -> None:
+    if not stored:
+        return
+    checks = _last_checks([item.target for item in stored])
+    judged = {item.target: judge(_evidence(item, checks.get(item.target.pk))) for item in stored}
+    for item in stored:
+        item.target.verdict, item.target.agreement = (
+            judged[item.target].verdict,
+            judged[item.target].agreement,
         )
+        if item.outcome.report is not None:
+            _patched_facts(item.target, item.outcome.report)
+    Target.objects.bulk_update([item.target for item in stored], PATCHED_FIELDS)
+    PackageChange.objects.bulk_create(change for item in stored for change in _package_changes(item))
+    targets.move_each({target: _end(judgement) for target, judgement in judged.items()}, now=now)
+    _current_states(stored, judged, now)
+    differ = [item for item in stored if judged[item.target].agreement in DISAGREE]
+    record_all([_disagreement(item, judged[item.target]) for item in differ], by=None)
 
 
-def evidence(target: Target, outcome: Outcome) -> Evidence:
-    check = target.reports.filter(phase=Phase.PRECHECK).order_by("-pk").first()
+def _end(judgement: Judgement) -> Step:
+    lost = judgement.agreement == Agreement.NO_REPORT
+    return Step(TargetState.LOST if lost else TargetState.DONE, judgement.verdict, judgement.reason)
+
+
+def _disagreement(item: Stored, judgement: Judgement) -> Entry:
+    said = f"Systems Manager says {item.outcome.status_details}, the host says otherwise"
+    summary = f"{item.target.asset.label}: {said}. {judgement.reason}"
+    asset = str(item.target.asset_id)
+    return Entry("target.disagreement", "asset", asset, summary, run_id=item.target.run_id)
+
+
+def _last_checks(rows: Iterable[Target]) -> dict[int, dict[str, Any]]:
+    """target pk → its last pre-check report."""
+    reports = HostReport.objects.filter(target__in=list(rows), phase=Phase.PRECHECK).order_by("pk")
+    return {report.target_id: report.content for report in reports}
+
+
+def _evidence(item: Stored, check: dict[str, Any] | None) -> Evidence:
     return Evidence(
-        before=check.content if check else None,
-        patch=outcome.report,
-        line=outcome.line,
-        ssm_status=outcome.status,
-        ssm_status_details=outcome.status_details,
-        mode=target.run.run_policy.mode,
+        before=check,
+        patch=item.outcome.report,
+        line=item.outcome.line,
+        ssm_status=item.outcome.status,
+        ssm_status_details=item.outcome.status_details,
+        mode=item.target.run.run_policy.mode,
     )
 
 
@@ -151,14 +208,13 @@ def _patched_facts(target: Target, report: dict[str, Any]) -> None:
     target.updated_count = (report.get("truncated") or {}).get("changes", len(report.get("changes", [])))
     target.available_count = (after.get("packages") or {}).get("upgradable")
     target.rebooted, target.reboot_needed = reboot.get("done"), reboot.get("needed")
-    target.save()
 
 
-def _package_changes(target: Target, report: dict[str, Any]) -> None:
-    PackageChange.objects.bulk_create(
-        PackageChange(
-            target=target,
-            asset_id=target.asset_id,
+def _package_changes(item: Stored) -> Iterator[PackageChange]:
+    for change in (item.outcome.report or {}).get("changes", []):
+        yield PackageChange(
+            target=item.target,
+            asset_id=item.target.asset_id,
             name=change["name"],
             arch=change.get("arch") or "",
             old=change.get("from") or "",
@@ -166,25 +222,36 @@ def _package_changes(target: Target, report: dict[str, Any]) -> None:
             kind=change["kind"],
             security=bool(change.get("security")),
         )
-        for change in report.get("changes", [])
-    )
 
 
-def _current_state(
-    target: Target, judgement: Judgement, report: dict[str, Any] | None, now: datetime
-) -> None:
-    state, _ = AssetPatchState.objects.get_or_create(asset_id=target.asset_id)
+def states_of(rows: Iterable[Target]) -> dict[int, AssetPatchState]:
+    """asset pk → its current row, made where there is none yet, and locked."""
+    ids = sorted({row.asset_id for row in rows})
+    AssetPatchState.objects.bulk_create((AssetPatchState(asset_id=pk) for pk in ids), ignore_conflicts=True)
+    locked = AssetPatchState.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    return {state.asset_id: state for state in locked}
+
+
+def _current_states(stored: list[Stored], judged: dict[Target, Judgement], now: datetime) -> None:
+    states = states_of(item.target for item in stored)
+    for item in stored:
+        _current_state(states[item.target.asset_id], item, judged[item.target], now)
+    AssetPatchState.objects.bulk_update(states.values(), STATE_FIELDS)
+
+
+def _current_state(state: AssetPatchState, item: Stored, judgement: Judgement, now: datetime) -> None:
+    target, report = item.target, item.outcome.report
     remember(state, target)
     state.last_verdict = judgement.verdict
     state.last_patched_at = target.run.starts_at if judgement.verdict in CERTAIN else state.last_patched_at
-    if report is not None:
-        packages = (report.get("after") or {}).get("packages") or {}
-        state.kernel_previous = target.kernel_before if target.kernel_before != target.kernel_after else ""
-        state.kernel_running, state.kernel_newest = target.kernel_after, target.kernel_newest
-        state.available_count, state.security_count = packages.get("upgradable"), packages.get("security")
-        pending = judgement.verdict == Verdict.PATCHED_REBOOT_PENDING
-        state.reboot_pending_since = (state.reboot_pending_since or now) if pending else None
-    state.save()
+    if report is None:
+        return
+    packages = (report.get("after") or {}).get("packages") or {}
+    state.kernel_previous = target.kernel_before if target.kernel_before != target.kernel_after else ""
+    state.kernel_running, state.kernel_newest = target.kernel_after, target.kernel_newest
+    state.available_count, state.security_count = packages.get("upgradable"), packages.get("security")
+    pending = judgement.verdict == Verdict.PATCHED_REBOOT_PENDING
+    state.reboot_pending_since = (state.reboot_pending_since or now) if pending else None
 
 
 def remember(state: AssetPatchState, target: Target) -> None:
@@ -197,7 +264,8 @@ def remember(state: AssetPatchState, target: Target) -> None:
 def remember_unpatched(run_id: int) -> None:
     """At the end of a run: assets that were left out, blocked, lost or halted keep that as their latest fact."""
     unpatched = Target.objects.filter(run_id=run_id).exclude(state=TargetState.DONE).select_related("run")
-    for target in unpatched:
-        state, _ = AssetPatchState.objects.get_or_create(asset_id=target.asset_id)
-        remember(state, target)
-        state.save()
+    for chunk in batches(unpatched.order_by("asset_id").iterator(chunk_size=500), 500):
+        states = states_of(chunk)
+        for target in chunk:
+            remember(states[target.asset_id], target)
+        AssetPatchState.objects.bulk_update(states.values(), LAST_FIELDS)

@@ -1,0 +1,118 @@
+"""What the engine itself costs per host: CPU time, queries and memory at growing fleets. AWS and hosts cost nothing."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tests.benchmarks.database import database
+
+SIZES = (1_000, 10_000, 100_000)
+ACCOUNT, REGION = "111122223333", "eu-central-1"
+CONCURRENCY = 500
+POLICY = {"concurrency": CONCURRENCY, "sweep_s": 1, "lead_s": 60, "gather_s": 30, "delivery_timeout_s": 60,
+          "execution_timeout_s": 120, "reboot_grace_s": 60}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run of `hosts` cost. CPU of this process without the simulated AWS; the database's is in wall time."""
+
+    hosts: int
+    cpu_s: float
+    wall_s: float
+    queries: int
+    peak_mb: float
+    looks: int
+    calls: dict[str, int]
+
+    @property
+    def cpu_ms_per_host(self) -> float:
+        return self.cpu_s * 1000 / self.hosts
+
+    @property
+    def wall_ms_per_host(self) -> float:
+        return self.wall_s * 1000 / self.hosts
+
+
+def measure(hosts: int) -> Cost:
+    """Plans and drives one run of `hosts` servers to its end. Raises AssertionError when one is not patched."""
+    from django.db import connection
+
+    from tests.benchmarks.fast_cloud import FastCloud
+    from tests.fakes import Clock
+
+    clock = Clock()
+    cloud = FastCloud(clock)
+    run = _run(hosts, cloud, clock)
+    gc.collect()
+    queries = [0]
+
+    def count(execute: Callable, sql: str, params: object, many: bool, context: object) -> object:  # type: ignore[type-arg]
+        queries[0] += 1
+        return execute(sql, params, many, context)
+
+    began, began_wall = time.process_time(), time.perf_counter()
+    with connection.execute_wrapper(count):
+        looks = _drive(run, cloud, clock)
+    cpu, wall = time.process_time() - began - cloud.cost_s, time.perf_counter() - began_wall - cloud.cost_s
+    assert run.targets.filter(verdict="patched").count() == hosts
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Cost(hosts, cpu, wall, queries[0], peak, looks, dict(cloud.calls))
+
+
+def _run(hosts, cloud, clock):  # type: ignore[no-untyped-def]
+    from patching.models import Run
+    from patching.operations.runs import plan_ad_hoc
+    from portal.inventory.models import Asset
+    from tests import cast
+
+    account = cast.an_account()
+    first = Asset.objects.count()
+    ids = [f"i-{first + number:017x}" for number in range(1, hosts + 1)]
+    Asset.objects.bulk_create(
+        [
+            Asset(account=account, region=REGION, instance_id=item, name=item, state="running", platform="linux",
+                  os_name="Debian GNU/Linux", owner="payments-team", application="payments", ssm_status="Online",
+                  agent_version="3.3", root_device_type="ebs", first_seen_at=clock(), last_seen_at=clock())
+            for item in ids
+        ],
+        batch_size=5_000,
+    )  # fmt: skip
+    for item in ids:
+        cloud.add(item, ACCOUNT, REGION)
+    assets = Asset.objects.filter(instance_id__in=ids).select_related("account") if hosts < 2_000 else (
+        Asset.objects.filter(pk__gt=0, last_seen_at=clock(), instance_id__gte=ids[0]).select_related("account"))  # fmt: skip
+    start = clock() + timedelta(seconds=120)
+    return plan_ad_hoc(name=f"{hosts} hosts", like=Run(time_zone="UTC", policy=POLICY), starts_at=start,
+                       cutoff_at=start + timedelta(hours=23), ends_at=start + timedelta(hours=24), assets=assets,
+                       by=cast.ada(), now=clock())  # fmt: skip
+
+
+def _drive(run, cloud, clock) -> int:  # type: ignore[no-untyped-def]
+    from patching.engine.advance import advance
+    from patching.states import RUN_OVER
+
+    looks = 0
+    while run.state not in RUN_OVER:
+        clock.forward(5)
+        advance(run, cloud=cloud, clock=clock)
+        run.refresh_from_db()
+        looks += 1
+    return looks
+
+
+if __name__ == "__main__":
+    import sys
+
+    with database():
+        for size in [int(text) for text in sys.argv[1:]] or [1000]:
+            cost = measure(size)
+            print(
+                f"{cost.hosts} hosts: {cost.cpu_ms_per_host:.2f} ms CPU, {cost.wall_ms_per_host:.2f} ms wall, "
+                f"{cost.queries / cost.hosts:.2f} queries a host, {cost.peak_mb:.0f} MB, {cost.looks} looks, {cost.calls}"
+            )

@@ -1,0 +1,160 @@
+"""An AWS in memory that costs next to nothing, for measuring the engine itself. It keeps time of its own cost."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from aws.errors import Missing
+from aws.ports import Command, Instance, Invocation, ManagedNode, SendRequest
+from tests.fake_reports import report_text
+from tests.fakes import FakeHost
+
+REQUESTS_IN_A_PAGE = 50
+
+
+class FastCloud:
+    """Every account and region in one. Hosts answer at once; `cost_s` is the CPU time spent in here."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.instances: dict[str, Instance] = {}
+        self.commands: dict[str, tuple[Command, SendRequest]] = {}
+        self.calls: Counter[str] = Counter()
+        self.cost_s = 0.0
+
+    @contextmanager
+    def call(self, operation: str) -> Iterator[None]:
+        began = time.process_time()
+        self.calls[operation] += 1
+        try:
+            yield
+        finally:
+            self.cost_s += time.process_time() - began
+
+    def add(self, instance_id: str, account_id: str, region: str) -> None:
+        tags = {"Name": instance_id, "Application": "payments", "Owner": "payments-team"}
+        self.instances[instance_id] = Instance(account_id, region, instance_id, "running", "linux", tags=tags)
+
+    def ec2(self, account_id: str, region: str) -> FastPlace:
+        return FastPlace(self, account_id, region)
+
+    ssm = alarms = identity = ec2
+
+    def objects(self) -> FastObjects:
+        return FastObjects(self)
+
+
+class FastPlace:
+    """EC2 and Systems Manager of one account and region."""
+
+    def __init__(self, cloud: FastCloud, account_id: str, region: str) -> None:
+        self.cloud, self.account_id, self.region = cloud, account_id, region
+
+    def describe_instances(self) -> Iterator[Instance]:
+        raise AssertionError("the engine describes only what it works on")
+
+    def describe(self, instance_ids: Sequence[str]) -> list[Instance]:
+        with self.cloud.call("DescribeInstances"):
+            return [self.cloud.instances[item] for item in instance_ids]
+
+    def create_tags(self, instance_ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        with self.cloud.call("CreateTags"):
+            for item in instance_ids:
+                found = self.cloud.instances[item]
+                self.cloud.instances[item] = replace(found, tags={**found.tags, **tags})
+
+    def delete_tags(self, instance_ids: Sequence[str], keys: Sequence[str]) -> None:
+        with self.cloud.call("DeleteTags"):
+            for item in instance_ids:
+                found = self.cloud.instances[item]
+                left = {key: value for key, value in found.tags.items() if key not in keys}
+                self.cloud.instances[item] = replace(found, tags=left)
+
+    def start_instances(self, instance_ids: Sequence[str]) -> None:
+        raise AssertionError("every host of the benchmark runs")
+
+    stop_instances = start_instances
+
+    def managed_nodes(self) -> Iterator[ManagedNode]:
+        raise AssertionError("nobody has to be looked for")
+
+    def send_command(self, request: SendRequest) -> Command:
+        with self.cloud.call("SendCommand"):
+            many, name = len(request.instance_ids), f"c-{len(self.cloud.commands)}"
+            command = Command(
+                name, request.comment, request.document_name, "Success", self.cloud.clock(), many, many
+            )
+            self.cloud.commands[name] = (command, request)
+            return command
+
+    def list_commands(
+        self, *, document_name: str = "", invoked_after: datetime, **_: Any
+    ) -> Iterator[Command]:
+        with self.cloud.call("ListCommands"):
+            found = []
+            for command, _request in reversed(self.cloud.commands.values()):
+                if (command.requested_at or invoked_after) < invoked_after:
+                    break
+                if document_name in {"", command.document_name}:
+                    found.append(command)
+        self.cloud.calls["ListCommands"] += max(0, -(-len(found) // REQUESTS_IN_A_PAGE) - 1)
+        yield from found
+
+    def list_invocations(self, command_id: str) -> Iterator[Invocation]:
+        with self.cloud.call("ListCommandInvocations"):
+            found = [
+                Invocation(command_id, item, "Success", "Success")
+                for item in self.cloud.commands[command_id][1].instance_ids
+            ]
+        yield from found
+
+    def get_invocation(self, command_id: str, instance_id: str) -> Invocation:
+        raise AssertionError("every report is in S3")
+
+    def cancel_command(self, command_id: str) -> None:
+        raise AssertionError("nothing is cancelled")
+
+    def publish_document(self, name: str, content: str) -> str:
+        with self.cloud.call("CreateDocument"):
+            return "1"
+
+
+class FastObjects:
+    """Reports are made when they are read, so that they take no memory."""
+
+    def __init__(self, cloud: FastCloud) -> None:
+        self.cloud = cloud
+
+    def put(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> None:
+        with self.cloud.call("PutObject"):
+            pass
+
+    def get(self, bucket: str, key: str) -> bytes:
+        with self.cloud.call("GetObject"):
+            for command_id, instance_id in _named(key):
+                if command_id in self.cloud.commands:
+                    return self._report(command_id, instance_id)
+            raise Missing(f"There is no object {key}.")
+
+    def _report(self, command_id: str, instance_id: str) -> bytes:
+        command, request = self.cloud.commands[command_id]
+        phase = "patch" if "-Patch-" in command.document_name else "precheck"
+        host = FakeHost(self.cloud.instances[instance_id])
+        return report_text(host, request, command_id, phase).encode()
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        with self.cloud.call("ListObjectsV2"):
+            found = f"{prefix.rstrip('/')}/awsrunShellScript/s/stdout"
+        yield found
+
+
+def _named(key: str) -> Iterator[tuple[str, str]]:
+    """Neighbouring parts of a key that may be a command and its instance."""
+    parts = key.split("/")
+    yield from zip(parts, parts[1:], strict=False)
