@@ -21,8 +21,21 @@ FAULTS = frozenset(
         "lock_held",
         "update_fails",
         "hang",
+        "inodes_full",
+        "filesystem_readonly",
+        "memory_low",
+        "load_high",
+        "repo_unsigned",
+        "repo_signing_off",
+        "db_broken",
+        "db_unreadable",
+        "agent_inactive",
+        "agent_disabled",
+        "clock_off",
+        "old_kernels_fill_boot",
         "reboot_lost",
         "results_denied",
+        "results_unreachable",
         "ssm_absent",
         "start_no_capacity",
     }
@@ -33,6 +46,7 @@ AGENTS = ("online", "absent", "offline")
 RESULTS_BUCKET = "patch-portal-results"
 RESULTS_REGION = "eu-central-1"
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_AGENT_VERSION = re.compile(r"[0-9]+(\.[0-9]+){3}")
 
 
 class ScenarioError(ValueError):
@@ -60,6 +74,7 @@ class HostSpec:
     kind: str = "shim"
     state: str = "running"
     agent: str = "online"
+    agent_version: str = "3.3.2746.0"
     instance_profile: bool = True
     pending: int = 0
     security: int = 0
@@ -153,6 +168,8 @@ def _checked(host: HostSpec, accounts: Mapping[str, Account]) -> HostSpec:
             raise ScenarioError(
                 f"Host {host.name!r}: {entry} is {getattr(host, entry)!r}; one of {', '.join(values)}."
             )
+    if not _AGENT_VERSION.fullmatch(host.agent_version):
+        raise ScenarioError(f"Host {host.name!r}: agent_version is four numbers like 3.3.2746.0.")
     if host.region not in accounts[host.account].regions:
         raise ScenarioError(f"Host {host.name!r}: region {host.region!r} is not one of its account's.")
     if unknown := set(host.faults) - FAULTS:

@@ -77,3 +77,5 @@ hang_if_asked() {
 }
 
 show_faults
+# shellcheck source=lab/shims/faults.sh
+. "${0%/*}/../faults.sh"

@@ -26,9 +26,22 @@ FAULTS = frozenset(
         "lock_held",
         "update_fails",
         "hang",
+        "inodes_full",
+        "filesystem_readonly",
+        "memory_low",
+        "load_high",
+        "repo_unsigned",
+        "repo_signing_off",
+        "db_broken",
+        "db_unreadable",
+        "agent_inactive",
+        "agent_disabled",
+        "clock_off",
+        "old_kernels_fill_boot",
     }
 )
 _FREE_MB = "14336"
+_CPUS = "".join(f"cpu{i} 1 0 1 1 0 0 0 0 0 0\n" for i in range(2))
 _REPO_FILE = {
     "apt": "etc/apt/sources.list",
     "dnf": "etc/yum.repos.d/updates.repo",
@@ -38,7 +51,16 @@ _DIRECTORIES = (
     *("lab", "lab/faults", "lab/applied", "boot", "run", "tmp", "etc", "etc/apt", "etc/yum.repos.d"),
     *("etc/zypp", "etc/zypp/repos.d", "etc/patch-portal", "etc/patch-portal/approved-repos"),
     *("proc", "proc/sys", "proc/sys/kernel", "proc/sys/kernel/random"),
-    *("var", "var/lib", "var/lib/dpkg", "var/lib/rpm", "var/cache"),
+    *(
+        "var",
+        "var/lib",
+        "var/lib/dpkg",
+        "var/lib/rpm",
+        "var/cache",
+        "var/cache/apt",
+        "var/cache/apt/archives",
+    ),
+    *("var/cache/dnf", "var/cache/zypp"),
 )
 Row = tuple[str, ...]
 
@@ -94,7 +116,7 @@ def _set_boot(root: Path, boots: int) -> None:
     (root / "lab/boots").write_text(str(boots))
     (root / "lab/boot_id").write_text(f"{uuid.uuid5(uuid.NAMESPACE_DNS, f'{name}/{boots}')}\n")
     started = int(time.time()) - (0 if boots else 30 * 86400)
-    (root / "proc/stat").write_text(f"cpu  1 0 1 1 0 0 0 0 0 0\nbtime {started}\n")
+    (root / "proc/stat").write_text(f"cpu  2 0 2 2 0 0 0 0 0 0\n{_CPUS}btime {started}\n")
 
 
 def _write_identity(root: Path, host: Mapping[str, Any], system: System) -> None:
@@ -105,7 +127,9 @@ def _write_identity(root: Path, host: Mapping[str, Any], system: System) -> None
     (lab / "family").write_text(f"{system.family}\n")
     (lab / "os").write_text(f"{host['os']}\n")
     (lab / "df_free_mb").write_text(_FREE_MB)
-    (lab / "agent").write_text("active\n")
+    (root / "proc/mounts").write_text("/dev/nvme0n1p1 / ext4 rw,relatime 0 0\n")
+    (root / "proc/meminfo").write_text("MemTotal: 3976272 kB\nMemAvailable: 2976272 kB\nSwapFree: 0 kB\n")
+    (root / "proc/loadavg").write_text("0.12 0.20 0.18 1/210 4711\n")
     link = root / "proc/sys/kernel/random/boot_id"
     link.unlink(missing_ok=True)
     link.symlink_to("../../../../lab/boot_id")

@@ -14,7 +14,11 @@ Phase = Literal["precheck", "patch"]
 Platform = Literal["linux", "windows"]
 
 HERE = Path(__file__).parent
-PARTS = ("head", "system", "packages", "checks", "snapshot", "report", "guard")
+PARTS = (
+    *("head", "system", "packages"),
+    *("checks", "checks-host", "checks-disk", "checks-packages", "fixes"),
+    *("snapshot", "report", "guard"),
+)
 # AWS counts the runtime parameters into the limit of 64 KB: leave them room.
 CONTENT_LIMIT_BYTES = 62_000
 # The script's own deadline (DeadlineSeconds) must stay well below: the agent's kill leaves no report.
@@ -63,6 +67,12 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "default": "3000",
         "allowedPattern": "^[0-9]{1,5}$",
     },
+    "SentAt": {
+        "type": "String",
+        "description": "The portal's time when it sent the command, in seconds since 1970; tells a wrong clock.",
+        "default": "",
+        "allowedPattern": "^[0-9]{0,10}$",
+    },
     "DocumentHash": {
         "type": "String",
         "description": "Hash of this document as the portal knows it; comes back in the report.",
@@ -94,6 +104,19 @@ def document(phase: Phase, platform: Platform) -> Document:
 
 def script(phase: Phase, platform: Platform) -> str:
     """The script of a phase as it stands in the document, before parameters are pasted in."""
+    text = source(phase, platform)
+    return packed(text) if platform == "linux" else text
+
+
+def packed(text: str) -> str:
+    """The same shell script without comments and indentation: AWS's limit counts every byte."""
+    first, *others = text.splitlines()
+    stripped = (line.strip() for line in others)
+    return "\n".join([first, *(line for line in stripped if line and not line.startswith("#"))]) + "\n"
+
+
+def source(phase: Phase, platform: Platform) -> str:
+    """The script of a phase as people read it."""
     if platform == "windows":
         names = ["parts/windows.ps1", f"{phase}.ps1"]
     else:

@@ -62,6 +62,7 @@ def parameters(dispatch: Dispatch) -> dict[str, list[str]]:
     values = {
         "DispatchId": str(dispatch.pk),
         "DocumentHash": dispatch.document_hash,
+        "SentAt": str(int(dispatch.claimed_at.timestamp())),
         "Fixes": "early" if early and policy.fixes == "all" else policy.fixes,
         "MinFreeMb": str(policy.min_free_mb),
         "LockWaitSeconds": str(policy.lock_wait_s),

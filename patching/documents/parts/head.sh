@@ -12,6 +12,7 @@ FIXES='{{ Fixes }}'
 MIN_FREE_MB='{{ MinFreeMb }}'
 LOCK_WAIT='{{ LockWaitSeconds }}'
 DEADLINE='{{ DeadlineSeconds }}'
+SENT_AT='{{ SentAt }}'
 DOCUMENT_HASH='{{ DocumentHash }}'
 
 PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}
@@ -26,7 +27,7 @@ export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 ZYPP_LOCK_TIMEOUT="$LOCK_WAIT"
 
 STARTED=$(date +%s)
 ERROR_CODE='' ERROR_DETAIL=''
-BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true
+BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER=''
 
 # The work directory is in memory where /run is: a full disk must not cost us the report.
 mkdir -p "${PATCH_PORTAL_ROOT}/run"

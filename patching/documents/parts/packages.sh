@@ -33,7 +33,11 @@ pm_held() {
 pm_refresh() {
     case $FAMILY in
         apt) quietly_apt -o APT::Update::Error-Mode=any update ;;
-        dnf) quietly "$TOOL" -q makecache --setopt='*.skip_if_unavailable=False' ;;
+        # a cache that has not expired yet would hide a dead repository; yum 3 knows no --refresh
+        dnf)
+            quietly "$TOOL" -q clean expire-cache
+            quietly "$TOOL" -q makecache --setopt='*.skip_if_unavailable=False'
+            ;;
         zypper) quietly zypper --non-interactive refresh ;;
     esac
 }
@@ -120,13 +124,6 @@ pm_clean() {
         apt) quietly apt-get clean ;;
         dnf) quietly "$TOOL" -q clean packages ;;
         zypper) quietly zypper --non-interactive clean ;;
-    esac
-}
-
-pm_repair() {
-    case $FAMILY in
-        apt) quietly dpkg --configure -a && quietly_apt -y -f install ;;
-        *) quietly rpm --rebuilddb ;;
     esac
 }
 

@@ -10,6 +10,7 @@ $Fixes = '{{ Fixes }}'
 $MinFreeMb = [int]'{{ MinFreeMb }}'
 $LockWaitSeconds = [int]'{{ LockWaitSeconds }}'
 $DeadlineSeconds = [int]'{{ DeadlineSeconds }}'
+$SentAt = '{{ SentAt }}'
 $DocumentHash = '{{ DocumentHash }}'
 
 $MaxReboots = 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from patching.documents.assemble import PARAMETERS, Phase, Platform, document, script
+from patching.documents.assemble import PARAMETERS, Phase, Platform, document, script, source
 
 EACH = [(phase, platform) for phase in ("precheck", "patch") for platform in ("linux", "windows")]
 PHASES = ["precheck", "patch"]
@@ -76,7 +76,7 @@ def test_every_path_starts_with_the_root(phase: Phase) -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_shellcheck_finds_nothing(phase: Phase, tmp_path: Path) -> None:
     path = tmp_path / f"{phase}.sh"
-    path.write_text(script(phase, "linux"))
+    path.write_text(source(phase, "linux"))
     tool = Path(sys.executable).parent / "shellcheck"
     done = subprocess.run([tool, "-s", "sh", path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
@@ -96,7 +96,7 @@ def test_each_shell_can_read_the_script(phase: Phase, shell: str, tmp_path: Path
 
 def test_unfixed_precheck_has_no_installing_words() -> None:
     """The pre-check's own part calls no installer; repairs live behind may_fix."""
-    own = script("precheck", "linux").partition("# ---- pre-check")[2]
+    own = source("precheck", "linux").partition("# ---- pre-check")[2]
     assert own
     assert "pm_install" not in own
     assert "194" not in own

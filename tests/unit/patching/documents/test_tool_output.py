@@ -30,7 +30,7 @@ Inst linux-image-6.1.0-50-cloud-amd64 (6.1.190-1 Debian:12.12/stable [amd64])
 Conf dpkg [1.19.7] (1.19.8 Debian:10.13/oldstable, Debian-Security:10/oldstable [amd64])
 Remv gone-lib [1.0-1]
 END
-esac""",
+;; *" update "*) echo "Hit:1 http://deb.example.internal stable InRelease" ;; esac""",
     )
     report = host.run("precheck").report
     assert available(report) == [

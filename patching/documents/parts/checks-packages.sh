@@ -1,0 +1,166 @@
+# ---- checks of package work: locks, database, repositories ----
+
+# The kernel's own list of locks tells the holder without any extra tool: flock would not see dpkg's lock.
+inode_holder() {
+    for file in "$@"; do
+        [ ! -e "$file" ] || ls -i "$file"
+    done | awk -v locks="${PATCH_PORTAL_ROOT}/proc/locks" '
+        { wanted[$1] = 1 }
+        END {
+            while ((getline line < locks) > 0) {
+                split(line, f, " ")
+                split(f[6], device, ":")
+                if (f[4] == "WRITE" && device[3] in wanted) { print f[5]; exit }
+            }
+        }'
+}
+
+pid_file_holder() {
+    for file in "$@"; do
+        [ -s "$file" ] || continue
+        read -r holder _ <"$file"
+        [ ! -d "${PATCH_PORTAL_ROOT}/proc/$holder" ] || { echo "$holder"; return; }
+    done
+}
+
+lock_holder() {
+    case $FAMILY in
+        apt)
+            inode_holder "${PATCH_PORTAL_ROOT}/var/lib/dpkg/lock-frontend" "${PATCH_PORTAL_ROOT}/var/lib/dpkg/lock" \
+                "${PATCH_PORTAL_ROOT}/var/lib/apt/lists/lock" "${PATCH_PORTAL_ROOT}/var/cache/apt/archives/lock"
+            ;;
+        dnf)
+            inode_holder "${PATCH_PORTAL_ROOT}/var/lib/rpm/.rpm.lock"
+            pid_file_holder "${PATCH_PORTAL_ROOT}"/var/cache/dnf/*.pid "${PATCH_PORTAL_ROOT}"/var/lib/dnf/*.pid \
+                "${PATCH_PORTAL_ROOT}/run/yum.pid"
+            ;;
+        zypper)
+            inode_holder "${PATCH_PORTAL_ROOT}/var/lib/rpm/.rpm.lock"
+            pid_file_holder "${PATCH_PORTAL_ROOT}/run/zypp.pid"
+            ;;
+    esac | awk 'NR == 1'
+}
+
+check_package_lock() {
+    OK=true
+    DETAIL="No other package work is going on."
+    give_up=$(($(now) + LOCK_WAIT))
+    while HOLDER=$(lock_holder) && [ -n "$HOLDER" ]; do
+        if [ "$(now)" -ge "$give_up" ]; then
+            name=$(cat "${PATCH_PORTAL_ROOT}/proc/$HOLDER/comm" 2>/dev/null)
+            OK=false
+            DETAIL="Process $HOLDER (${name:-name unknown}) has held the package lock for $LOCK_WAIT s and more."
+            return 0
+        fi
+        sleep 1
+    done
+}
+
+check_package_db() {
+    OK=false
+    pm_installed >"$W/db" || { : >"$W/db"; DETAIL="The package database cannot be read: $(last_words)"; return 0; }
+    [ -s "$W/db" ] || { DETAIL="The package database is empty."; return 0; }
+    { pm_broken; pm_duplicates "$W/db"; pm_interrupted; } | sort -u >"$W/db.bad"
+    if [ -s "$W/db.bad" ]; then
+        DETAIL="Half installed: $(tr '\n' ' ' <"$W/db.bad" | cut -c1-200)"
+    elif [ "$FAMILY" = apt ] && ! quietly_apt check; then
+        DETAIL="The installed packages do not fit together: $(last_words)"
+    else
+        OK=true
+        DETAIL="$(lines "$W/db") packages, none half installed."
+    fi
+}
+
+# What dpkg itself calls unfinished, and an update of its database that never ended.
+pm_interrupted() {
+    [ "$FAMILY" = apt ] || return 0
+    bounded dpkg --audit | awk '/^ / { print $1 }'
+    for file in "${PATCH_PORTAL_ROOT}"/var/lib/dpkg/updates/[0-9]*; do
+        [ ! -e "$file" ] || { echo "(dpkg was interrupted)"; return 0; }
+    done
+}
+
+# The repositories that the package tools' own complaints name, with a comma between.
+repositories_named() {
+    awk '
+        function told(name) { if (name != "" && !seen[name]++ && ++n <= 4) text = text (text == "" ? "" : ", ") name }
+        /^Err:[0-9]+ / { sub(/^Err:[0-9]+ /, ""); sub(/ (In)?Release.*/, ""); told($0) }
+        match($0, /[Rr]epo(sitory)? ["\047][^"\047]+["\047]/) {
+            name = substr($0, RSTART, RLENGTH - 1); sub(/^[^"\047]*["\047]/, "", name); sub(/ (In)?Release$/, "", name); told(name)
+        }
+        match($0, /for repo: [^ ]+/) { told(substr($0, RSTART + 10, RLENGTH - 10)) }
+        END { print text }' "$1"
+}
+
+check_repositories() {
+    OK=true
+    DETAIL="All package repositories answered."
+    already=$(lines "$LOG")
+    pm_refresh || OK=false
+    tail -n +$((already + 1)) "$LOG" >"$W/refresh"
+    if [ "$OK" = false ]; then
+        name_repositories
+    elif [ "$FAMILY" = apt ] && ! grep -q '^\(Get\|Hit\):[0-9]' "$W/refresh"; then
+        # apt calls no repository at all a success
+        OK=false
+        DETAIL="No package repository is configured."
+    fi
+    REPOS_OK=$OK
+}
+
+name_repositories() {
+    names=$(repositories_named "$W/refresh")
+    DETAIL="A package repository did not answer (${names:-name unknown}): $(last_words)"
+    if grep -qE 'not signed|NO_PUBKEY|EXPKEYSIG|GPG|unsigned|unknown key|[Ss]ignature ver' "$W/refresh"; then
+        CODE=repository_unsigned
+        DETAIL="The signature of a package repository is not accepted (${names:-name unknown}): $(last_words)"
+    fi
+}
+
+# Repositories whose packages would be taken without any signature, one a line.
+unsigned_repositories() {
+    case $FAMILY in
+        apt) unsigned_sources ;;
+        dnf) unsigned_ini "${PATCH_PORTAL_ROOT}/etc/yum.conf" "${PATCH_PORTAL_ROOT}/etc/dnf/dnf.conf" "${PATCH_PORTAL_ROOT}"/etc/yum.repos.d/*.repo ;;
+        zypper) unsigned_ini "${PATCH_PORTAL_ROOT}"/etc/zypp/repos.d/*.repo ;;
+    esac
+}
+
+unsigned_sources() {
+    for file in "${PATCH_PORTAL_ROOT}"/etc/apt/sources.list "${PATCH_PORTAL_ROOT}"/etc/apt/sources.list.d/*.list; do
+        [ ! -r "$file" ] || awk '/^[ \t]*deb.*\[.*(trusted|allow-insecure)=yes/ { sub(/.*\][ \t]*/, ""); print $1 }' "$file"
+    done
+    for file in "${PATCH_PORTAL_ROOT}"/etc/apt/sources.list.d/*.sources; do
+        [ ! -r "$file" ] || awk 'BEGIN { RS = "" } {
+            text = "\n" tolower($0) "\n"
+            if (text ~ /\n(trusted|allow-insecure):[ \t]*yes/ && text !~ /\nenabled:[ \t]*no/) {
+                n = split($0, line, "\n")
+                for (i = 1; i <= n; i++) if (tolower(line[i]) ~ /^uris:/) { sub(/^[^:]*:[ \t]*/, "", line[i]); print line[i] }
+            }
+        }' "$file"
+    done
+}
+
+# dnf checks nothing unless gpgcheck is on; zypper checks everything unless it is off.
+unsigned_ini() {
+    for file in "$@"; do
+        [ ! -r "$file" ] || { cat "$file"; echo; }
+    done | awk -F'[ \t]*=[ \t]*' -v checks="$([ "$FAMILY" = zypper ] && echo 1 || echo 0)" '
+        function yes(word) { return tolower(word) ~ /^(1|yes|true|on)/ }
+        function flush() { if (id != "" && id != "main" && on && !safe && !signed) print id }
+        /^\[/ { flush(); id = $0; gsub(/[][]/, "", id); on = 1; safe = checks; signed = 0 }
+        $1 == "enabled" { on = yes($2) }
+        $1 ~ /^(pkg|repo)_gpgcheck$/ { signed = signed || yes($2) }
+        $1 == "gpgcheck" { safe = yes($2); if (id == "main") checks = safe }
+        END { flush() }'
+}
+
+# Told only: the host waives the signatures itself. Where an approved definition asks for them, it is put back.
+check_repository_signing() {
+    OK=true
+    unsigned_repositories >"$W/unsigned" 2>>"$LOG"
+    DETAIL="Signatures are asked for in every repository definition."
+    [ -s "$W/unsigned" ] || return 0
+    OK=false
+    DETAIL="Taken without any signature: $(sort -u "$W/unsigned" | tr '\n' ' ' | cut -c1-200)"
+}

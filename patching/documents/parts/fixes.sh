@@ -1,0 +1,161 @@
+# ---- fixes: package caches, old kernels, unfinished package work, repository definitions, the agent; nothing else ----
+
+fix_disk_space() { make_room check_disk_space; }
+fix_inodes() { make_room check_inodes; }
+
+# make_room CHECK: the package cache at any time; old kernels only from the window's start on, and only if needed.
+make_room() {
+    if [ -n "$HOLDER" ]; then
+        FIX_DETAIL="Not tried: other package work is going on."
+        return 0
+    fi
+    FIX_DETAIL="Emptied the package cache."
+    pm_clean || FIX_DETAIL="Emptying the package cache failed: $(last_words)"
+    "$1"
+    [ "$OK" = false ] && may_fix late || return 0
+    remove_old_kernels
+    FIX_DETAIL="$FIX_DETAIL $KERNELS_DETAIL"
+}
+
+# Kernels that may go: never the running one, the newest, the one to boot next, nor one spare (the newest other).
+spare_kernels() {
+    kernels_installed >"$W/kernels.all"
+    last=$(newest "$W/kernels.all")
+    boots=''
+    ! command -v grubby >/dev/null 2>&1 || boots=$(bounded grubby --default-kernel)
+    while IFS= read -r kernel; do
+        [ "$kernel" = "$RUNNING" ] || [ "$kernel" = "$last" ] || [ "$kernel" = "${boots##*/vmlinuz-}" ] ||
+            [ "$(flavour "$kernel")" != "$(flavour "$RUNNING")" ] || echo "$kernel"
+    done <"$W/kernels.all" >"$W/kernels.other"
+    spare=$(newest "$W/kernels.other")
+    grep -vxF -e "$spare" "$W/kernels.other"
+}
+
+# kernel_packages RELEASE: the packages that belong to this kernel alone, as the package tool wants them named.
+kernel_packages() {
+    pm_installed | awk -F'\t' -v family="$FAMILY" -v release="$1" -v flavour="$(flavour "$1")" '
+        family == "apt" {
+            name = $1
+            if (sub(/^linux-(image-unsigned|image|modules-extra|modules|headers)-/, "", name) && name == release) print $1
+            next
+        }
+        $1 !~ /^kernel/ { next }
+        { sub(/^[0-9]+:/, "", $3) }
+        family == "dnf" && $3 "." $2 == release { print $1 "-" $3 "." $2 }
+        family == "zypper" && index($1 "-", "kernel-" flavour "-") == 1 {
+            version = $3
+            sub(/\.[0-9]+$/, "", version)
+            if (version "-" flavour == release) print $1 "-" $3 "." $2
+        }'
+}
+
+remove_old_kernels() {
+    KERNELS_DETAIL="No kernel can be spared."
+    spare_kernels >"$W/kernels.old"
+    set --
+    while IFS= read -r kernel; do
+        for package in $(kernel_packages "$kernel"); do
+            set -- "$@" "$package"
+        done
+    done <"$W/kernels.old"
+    [ $# -gt 0 ] || return 0
+    KERNELS_DETAIL="Removed the old kernels $(tr '\n' ' ' <"$W/kernels.old")by package."
+    remove_only "$@" || KERNELS_DETAIL="The old kernels could not be removed: $(last_words)"
+}
+
+# remove_only PACKAGE...: removes these packages, and refuses when any other would go with them.
+remove_only() {
+    case $FAMILY in
+        apt)
+            bounded apt-get -s remove "$@" >"$W/plan" || return 1
+            printf '%s\n' "$@" >"$W/wanted"
+            others=$(awk 'FILENAME ~ /wanted$/ { wanted[$1] = 1; next }
+                $1 == "Remv" { sub(/:.*/, "", $2); if (!($2 in wanted)) print $2 }' "$W/wanted" "$W/plan")
+            [ -z "$others" ] || { echo "Error: these would go too: $others" >>"$LOG"; return 1; }
+            quietly_apt -y remove "$@"
+            ;;
+        dnf) quietly rpm -e --test "$@" && quietly "$TOOL" -y --setopt=clean_requirements_on_remove=False remove "$@" ;;
+        zypper) quietly rpm -e --test "$@" && quietly zypper --non-interactive remove --no-clean-deps "$@" ;;
+    esac
+}
+
+fix_package_db() {
+    FIX_DETAIL="Ran the package tool's own repair."
+    if [ "$FAMILY" = apt ]; then
+        finish_dpkg || FIX_DETAIL="The package tool's own repair failed: $(last_words)"
+    elif [ -s "$W/db" ]; then
+        remove_duplicates
+    else
+        rebuild_rpm_database
+    fi
+}
+
+# --no-remove: a repair that would take packages away is a person's decision.
+finish_dpkg() { quietly dpkg --configure -a && quietly_apt -y --no-remove -f install; }
+
+# A killed transaction leaves old and new in the database. dnf takes the older ones out and installs the newest
+# again; it may do so only when nothing but these would go.
+remove_duplicates() {
+    FIX_DETAIL="Not tried: $TOOL has no safe repair for packages in two versions; take the older ones out by hand."
+    [ "$TOOL" = dnf ] || return 0
+    pm_duplicates "$W/db" >"$W/twice"
+    bounded dnf --assumeno remove --duplicates >"$W/plan"
+    others=$(awk 'FILENAME ~ /twice$/ { twice[$1] = 1; next }
+        /^Removing/ { taking = 1; if ($0 !~ /^Removing:/) print "dependent packages"; next }
+        /^[^ ]/ || !NF { taking = 0; kept = "" }
+        taking && NF == 1 { kept = $1; next }
+        taking && NF > 1 { name = kept == "" ? $1 "." $2 : kept "." $1; kept = ""; if (!(name in twice)) print name }' "$W/twice" "$W/plan")
+    if [ -n "$others" ]; then
+        FIX_DETAIL="Not tried: with the older versions would go: $(echo "$others" | tr '\n' ' ' | cut -c1-150)"
+        return 0
+    fi
+    FIX_DETAIL="Took out the older versions of $(tr '\n' ' ' <"$W/twice" | cut -c1-150)"
+    quietly dnf -y remove --duplicates || FIX_DETAIL="Taking out the older versions failed: $(last_words)"
+}
+
+# The old database stays beside the new one: what a rebuild drops can still be looked up.
+rebuild_rpm_database() {
+    kept="${PATCH_PORTAL_ROOT}/var/lib/patch-portal/rpm-database-$DISPATCH"
+    FIX_DETAIL="Not tried: the old package database cannot be kept: no room."
+    mkdir -p "${kept%/*}" && cp -Rp "${PATCH_PORTAL_ROOT}/var/lib/rpm/" "$kept" 2>>"$LOG" || return 0
+    FIX_DETAIL="Rebuilt the package database; the old one is kept in ${kept##*/}."
+    quietly rpm --rebuilddb || FIX_DETAIL="Rebuilding the package database failed: $(last_words)"
+}
+
+fix_repositories() { restore_repositories; }
+fix_repository_signing() { restore_repositories; }
+
+# Puts back the definitions that the host's owners approved; a replaced one is kept, or nothing is replaced.
+restore_repositories() {
+    approved="${PATCH_PORTAL_ROOT}/etc/patch-portal/approved-repos"
+    kept="${PATCH_PORTAL_ROOT}/var/lib/patch-portal/replaced-repos/$DISPATCH"
+    FIX_DETAIL="There is no approved definition to put back."
+    [ -d "$approved" ] || return 0
+    restored=''
+    (cd "$approved" && find etc/apt etc/yum.repos.d etc/zypp -type f 2>/dev/null) >"$W/approved"
+    while IFS= read -r file; do
+        cmp -s "$approved/$file" "${PATCH_PORTAL_ROOT}/$file" && continue
+        if [ -e "${PATCH_PORTAL_ROOT}/$file" ] && [ ! -e "$kept/$file" ]; then
+            mkdir -p "$kept/${file%/*}" || continue
+            cp -p "${PATCH_PORTAL_ROOT}/$file" "$kept/$file" || continue
+        fi 2>>"$LOG"
+        cp "$approved/$file" "${PATCH_PORTAL_ROOT}/$file" 2>>"$LOG" && restored="$restored $file"
+    done <"$W/approved"
+    FIX_DETAIL="The definitions in use are the approved ones."
+    [ -z "$restored" ] || FIX_DETAIL="Put back the approved definition of$restored."
+}
+
+# The agent's worker that runs this script outlives a restart of the service.
+fix_agent() {
+    FIX_DETAIL=''
+    if [ "$active" != active ]; then
+        FIX_DETAIL="Restarted the SSM agent."
+        quietly systemctl --no-block restart "$UNIT" || FIX_DETAIL="Restarting the SSM agent failed: $(last_words)"
+    fi
+    if [ "$enabled" = disabled ] && may_fix late; then
+        FIX_DETAIL="$FIX_DETAIL Enabled the SSM agent, so that it comes back after a reboot."
+        quietly systemctl enable "$UNIT" || FIX_DETAIL="Enabling the SSM agent failed: $(last_words)"
+    fi
+    FIX_DETAIL=${FIX_DETAIL:-"Nothing that a restart would help."}
+    FIX_DETAIL=${FIX_DETAIL# }
+}
