@@ -90,7 +90,8 @@ def _locked_targets(ids: Iterable[int]) -> list[Target]:
 def _admitted(run: Run, phase: Phase, rows: list[Target], now: datetime) -> list[Target]:
     """Those that may be sent: not exempt, not gone, not a second member of a busy cluster, within the concurrency."""
     expected = TargetState.CHECKING if phase == Phase.PRECHECK else TargetState.READY
-    rows = [row for row in rows if row.state == expected and not _dispatched(row, phase)]
+    out = _dispatched(rows, phase)
+    rows = [row for row in rows if row.state == expected and (row.pk, row.attempt) not in out]
     rows = _without_exempt(run, rows, now)
     if phase == Phase.PRECHECK:
         return rows
@@ -110,8 +111,10 @@ def _in_no_other_run(run: Run, rows: list[Target]) -> list[Target]:
     return [row for row in rows if row.asset_id not in busy]
 
 
-def _dispatched(row: Target, phase: Phase) -> bool:
-    return DispatchTarget.objects.filter(target=row, phase=phase, attempt=row.attempt).exists()
+def _dispatched(rows: list[Target], phase: Phase) -> set[tuple[int, int]]:
+    """(target, attempt) of those that have a command of this phase already."""
+    found = DispatchTarget.objects.filter(target__in=[row.pk for row in rows], phase=phase)
+    return set(found.values_list("target_id", "attempt"))
 
 
 def _without_exempt(run: Run, rows: list[Target], now: datetime) -> list[Target]:
@@ -147,6 +150,7 @@ def _insert(
 ) -> Dispatch:
     dispatch = Dispatch.objects.create(
         run=run,
+        wave=max(row.wave for row in rows),
         phase=phase,
         account_id=document.account_id,
         region=document.region,

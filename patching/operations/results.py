@@ -11,7 +11,7 @@ from django.db import transaction
 
 from patching.documents.report import ResultLine
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
-from patching.operations import targets
+from patching.operations import locked_rows, targets
 from patching.operations.targets import Step
 from patching.planner import batches
 from patching.states import Agreement, Phase, TargetState, Verdict
@@ -56,7 +56,7 @@ def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime)
     stored = [Stored(row, locked[row.target_id], outcomes[row.pk]) for row in rows]
     for item in stored:
         item.close(now)
-    DispatchTarget.objects.bulk_update(rows, ["status", "status_details", "collected_at", "no_report_reason"])
+    locked_rows.write(rows, ["status", "status_details", "collected_at", "no_report_reason"])
     HostReport.objects.bulk_create(
         _host_report(item, now) for item in stored if item.outcome.report is not None
     )
@@ -113,8 +113,8 @@ def _after_checks(stored: list[Stored], now: datetime) -> None:
         else:
             steps[target] = Step(TargetState.BLOCKED, *_why_blocked(report))
     checked = [item.target for item in stored]
-    Target.objects.bulk_update(checked, CHECKED_FIELDS)
-    Target.objects.bulk_update(again, ["attempt", "reason", "reason_code"])
+    locked_rows.write(checked, CHECKED_FIELDS)
+    locked_rows.write(again, ["attempt", "reason", "reason_code"])
     targets.move_each(steps, now=now)
 
 
@@ -161,7 +161,7 @@ def _after_patches(stored: list[Stored], now: datetime) -> None:
         )
         if item.outcome.report is not None:
             _patched_facts(item.target, item.outcome.report)
-    Target.objects.bulk_update([item.target for item in stored], PATCHED_FIELDS)
+    locked_rows.write([item.target for item in stored], PATCHED_FIELDS)
     PackageChange.objects.bulk_create(change for item in stored for change in _package_changes(item))
     targets.move_each({target: _end(judgement) for target, judgement in judged.items()}, now=now)
     _current_states(stored, judged, now)
@@ -236,7 +236,7 @@ def _current_states(stored: list[Stored], judged: dict[Target, Judgement], now: 
     states = states_of(item.target for item in stored)
     for item in stored:
         _current_state(states[item.target.asset_id], item, judged[item.target], now)
-    AssetPatchState.objects.bulk_update(states.values(), STATE_FIELDS)
+    locked_rows.write(states.values(), STATE_FIELDS)
 
 
 def _current_state(state: AssetPatchState, item: Stored, judgement: Judgement, now: datetime) -> None:
@@ -268,4 +268,4 @@ def remember_unpatched(run_id: int) -> None:
         states = states_of(chunk)
         for target in chunk:
             remember(states[target.asset_id], target)
-        AssetPatchState.objects.bulk_update(states.values(), LAST_FIELDS)
+        locked_rows.write(states.values(), LAST_FIELDS)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from patching.models import Target
+from patching.operations import locked_rows
 from patching.states import TARGET_STATES, TargetState
 from portal.access.models import User
 from portal.audit.operations import Entry, record_all
@@ -61,7 +62,7 @@ def move_each(steps: Mapping[Target, Step], *, now: datetime) -> list[Target]:
     for row in going:
         step = steps[row]
         row.state, row.reason_code, row.reason, row.since = step.to, step.code, step.reason, now
-    Target.objects.bulk_update(going, ["state", "reason_code", "reason", "since"])
+    locked_rows.write(going, ["state", "reason_code", "reason", "since"])
     record_all(entries, by=None)
     return going
 

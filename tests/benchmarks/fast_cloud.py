@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from aws.errors import Missing
@@ -157,4 +158,4 @@ class FastObjects:
 def _named(key: str) -> Iterator[tuple[str, str]]:
     """Neighbouring parts of a key that may be a command and its instance."""
     parts = key.split("/")
-    yield from zip(parts, parts[1:], strict=False)
+    yield from pairwise(parts)
