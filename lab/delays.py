@@ -25,6 +25,7 @@ class Delays:
     delivery_retry_s: float = 2.0  # how often an unreachable agent is tried again
     reboot_wait_s: float = 60.0  # the agent calls `shutdown -r +1`
     reboot_s: float = 20.0  # down → the agent answers again
+    upload_give_up_s: float = 20.0  # so long the agent tries a bucket that does not answer
     cancel_s: float = 0.2  # Cancelling → Cancelled
     visibility_s: float = 0.0  # SendCommand → list calls show it
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +25,7 @@ class Job:
     parameters: Mapping[str, str]
     timeout_s: float
     again: bool = False  # after a reboot: output is appended
+    environment: Mapping[str, str] = field(default_factory=dict)  # SSM_<name> of ENV_VAR parameters
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ class ShimMachine:
             "PATH": f"{seen['shims']}/bin:/usr/bin:/bin",
             "AWS_SSM_PLATFORM_NAME": self.platform_name,
             "AWS_SSM_PLATFORM_VERSION": self.platform_version,
+            **job.environment,
         }
         return sandbox.execute(
             sandbox.Run(self._root, folder, environment, job.timeout_s), stopper, isolated=isolated

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab import power
 from lab.hosts.machine import Finished, Job, Stopper
-from lab.ssm import steps
-from lab.ssm.output import STDERR_LIMIT, STDOUT_LIMIT, store_in_s3
+from lab.ssm import output, parameters, steps
+from lab.ssm.interpolation import Value, replaced
 
 if TYPE_CHECKING:
     from lab.fleet import Host
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
     from lab.world import World
 
     Done = Callable[[World, Command, Invocation, str, str], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One document on one host, its parameters filled in."""
+
+    world: World
+    command: Command
+    invocation: Invocation
+    host: Host
+    done: Done
+    values: Mapping[str, Value]
+    inputs: tuple[Mapping[str, Any], ...]  # of every step
+    environment: Mapping[str, str]
 
 
 def run_document(world: World, command: Command, invocation: Invocation, host: Host, done: Done) -> None:
@@ -29,38 +44,70 @@ def run_document(world: World, command: Command, invocation: Invocation, host: H
             done(world, command, invocation, "Cancelled", "Cancelled")
             return
         life = host.lives
+    try:
+        task = parsed(world, command, invocation, host, done)
+    except parameters.Unusable as problem:
+        refuse(world, command, invocation, done, str(problem))
+        return
     while invocation.at_step < len(invocation.steps):
-        if not run_step(world, command, invocation, host, life):
+        if not run_step(task, life):
             return
-    publish(world, command, invocation, host, done)
+    publish(task)
 
 
-def run_step(world: World, command: Command, invocation: Invocation, host: Host, life: int) -> bool:
+def parsed(world: World, command: Command, invocation: Invocation, host: Host, done: Done) -> Task:
+    """Raises Unusable: the agent checks the values itself, before any step."""
+    declared = command.document.get("parameters") or {}
+    version = host.spec.agent_version
+    values = parameters.resolved(command.parameters, declared, command.account, command.region)
+    pasted = parameters.pasted(values, declared, version)
+    inputs = tuple(replaced(step["inputs"], pasted) for step in command.document["mainSteps"])
+    environment = parameters.environment(values, declared, version)
+    return Task(world, command, invocation, host, done, values, inputs, environment)
+
+
+def refuse(world: World, command: Command, invocation: Invocation, done: Done, why: str) -> None:
+    with world.lock:
+        if not invocation.terminal:
+            invocation.trace = why
+            done(world, command, invocation, "Failed", "Failed")
+
+
+def run_step(task: Task, life: int) -> bool:
     """One step. False when the agent cannot go on now: the host went down or will reboot."""
-    step = command.document["mainSteps"][invocation.at_step]
+    world, invocation, host = task.world, task.invocation, task.host
     result = invocation.steps[invocation.at_step]
-    if not steps.applies(step, host.machine.platform_type):
-        skip(invocation, result)
+    if why := skipping(task):
+        skip(invocation, result, why)
         return True
     begin_step(world, result)
-    finished = host.machine.run(job_of(world, command, invocation, step), invocation.stopper)
+    finished = host.machine.run(job_of(task), invocation.stopper)
     with world.lock:
         if invocation.terminal or host.lives != life or finished.stopped == "power":
             return False
         result.stdout, result.stderr, result.code = finished.stdout, finished.stderr, finished.code
-        if finished.code in host.machine.reboot_codes:
+        if finished.code in host.machine.reboot_codes and not finished.stopped:
             power.reboot(world, host)
             return False
-        close_step(world, result, step, finished)
-        go_on = steps.goes_on(step, finished.code) and not (finished.stopped or finished.timed_out)
-        invocation.at_step = invocation.at_step + 1 if go_on else len(invocation.steps)
+        close_step(world, result, task.inputs[invocation.at_step], finished)
+        invocation.at_step = len(invocation.steps) if finished.stopped else invocation.at_step + 1
     return True
 
 
-def skip(invocation: Invocation, result: StepResult) -> None:
+def skipping(task: Task) -> str:
+    """Why the next step does not run here; empty when it does."""
+    number = task.invocation.at_step
+    step = task.command.document["mainSteps"][number]
+    if why := steps.left_out(task.inputs, task.invocation.steps[:number]):
+        return f"Plugin with name {step['action']} and id {step['name']} {why}"
+    return steps.unmet(step, task.host.machine.platform_type)
+
+
+def skip(invocation: Invocation, result: StepResult, why: str) -> None:
+    """Skipped counts as success, with code 0; the service knows no status of that name for a step."""
     result.status = result.details = "Success"
     result.code = 0
-    result.stdout = b"Step execution skipped due to unmet preconditions.\n"
+    result.told = why
     invocation.at_step += 1
 
 
@@ -69,46 +116,65 @@ def begin_step(world: World, result: StepResult) -> None:
     result.started = result.started or world.clock.now()
 
 
-def job_of(world: World, command: Command, invocation: Invocation, step: dict[str, Any]) -> Job:
-    types = command.document.get("parameters") or {}
+def job_of(task: Task) -> Job:
+    command, number = task.command, task.invocation.at_step
+    firsts = {
+        name: value if isinstance(value, str) else value[0] for name, value in task.values.items() if value
+    }
     return Job(
         command_id=command.id,
         region=command.region,
         document_name=command.request["DocumentName"],
-        step=step["name"],
-        script=steps.script_of(step, command.parameters, types),
-        parameters={name: values[0] for name, values in command.parameters.items() if values},
-        timeout_s=world.clock.real(steps.timeout_of(step)),
-        again=invocation.starts > 1,
+        step=command.document["mainSteps"][number]["name"],
+        script=steps.script_of(task.inputs[number]),
+        parameters=firsts,
+        timeout_s=task.world.clock.real(steps.timeout_of(task.inputs[number])),
+        again=task.invocation.starts > 1,
+        environment=task.environment,
     )
 
 
-def close_step(world: World, result: StepResult, step: dict[str, Any], finished: Finished) -> None:
+def close_step(world: World, result: StepResult, inputs: Mapping[str, Any], finished: Finished) -> None:
     result.finished = world.clock.now()
     if finished.timed_out:
         result.status, result.details = "TimedOut", "ExecutionTimedOut"
     elif finished.stopped:
         result.status, result.details = "Cancelled", "Cancelled"
     else:
-        result.status, result.details = steps.status_of(step, finished.code)
+        steps.judge(result, inputs)
 
 
-def publish(world: World, command: Command, invocation: Invocation, host: Host, done: Done) -> None:
+def publish(task: Task) -> None:
     """Full copies to S3 first, then the terminal status: whoever sees the status finds the output."""
+    world, host = task.world, task.host
     if "offline" in host.faults:  # the agent keeps its answer until it has a connection again
-        again = partial(world.agents.submit, partial(publish, world, command, invocation, host, done))
-        world.timers.after(world.delays.delivery_retry_s, again)
+        later(task, world.delays.delivery_retry_s, publish)
         return
-    store_in_s3(command, invocation, allowed="results_denied" not in host.faults)
-    host.machine.forget(command.id)
-    for step in invocation.steps:  # what the API can show is all that is kept in memory
-        step.stdout, step.stderr = step.stdout[: STDOUT_LIMIT + 1], step.stderr[: STDERR_LIMIT + 1]
-    with world.lock:
-        done(world, command, invocation, *outcome(invocation))
+    denied = "results_denied" in host.faults
+    if not denied and output.unreachable(task.command, host.faults):
+        # Every step's reply waits for the upload that is tried in vain.
+        later(task, world.delays.upload_give_up_s * len(task.invocation.steps), finish)
+        return
+    output.store_in_s3(task.command, task.invocation, allowed=not denied)
+    finish(task)
+
+
+def later(task: Task, seconds: float, call: Callable[[Task], None]) -> None:
+    task.world.timers.after(seconds, partial(task.world.agents.submit, partial(call, task)))
+
+
+def finish(task: Task) -> None:
+    """The answer goes out."""
+    task.host.machine.forget(task.command.id)
+    for step in task.invocation.steps:  # what the API can show is all that is kept in memory
+        step.stdout = step.stdout[: output.STDOUT_LIMIT + 1]
+        step.stderr = step.stderr[: output.AGENT_STDERR_LIMIT + 1]
+    with task.world.lock:
+        task.done(task.world, task.command, task.invocation, *outcome(task.invocation))
 
 
 def outcome(invocation: Invocation) -> tuple[str, str]:
-    """Failed > TimedOut > Cancelled > Success; steps that were left out do not count."""
+    """Failed > TimedOut > Cancelled > Success; a step that waits for its reboot never gets here."""
     ends = [(step.status, step.details) for step in invocation.steps]
     for status in ("Failed", "TimedOut", "Cancelled"):
         if found := next((end for end in ends if end[0] == status), None):

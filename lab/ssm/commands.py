@@ -28,6 +28,9 @@ class StepResult:
     started: datetime | None = None
     finished: datetime | None = None
     s3: str = ""  # prefix of the full copies, once they are there
+    added: str = ""  # what the agent writes below the output
+    mute: bool = False  # the agent answers without stderr
+    told: str = ""  # what the list calls show of a step that did not run
 
 
 @dataclass
@@ -43,6 +46,7 @@ class Invocation:
     at_step: int = 0
     starts: int = 0  # how often the agent (re)started the document: 1, and more after reboots
     stopper: Stopper = field(default_factory=Stopper)
+    trace: str = ""  # why the agent refused the document
 
     @property
     def terminal(self) -> bool:

@@ -13,10 +13,12 @@ from moto.ssm.models import Document, ssm_backends
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from lab.ssm.errors import SSMException, invalid_parameters
+from lab.ssm.parameters import is_stored, refusal
 
 MAX_BYTES = 64 * 1024  # content and runtime parameters together
 NAME = re.compile(r"[a-zA-Z0-9_\-.]{3,128}")
 RESERVED = ("aws", "amazon", "amzn", "AWSEC2", "AWSConfigRemediation", "AWSSupport")
+WHOLE_LIST = re.compile(r"\{\{\s*[a-zA-Z0-9]+\s*\}\}")
 PARAMETER_NAME = re.compile(r"[a-zA-Z0-9]+")
 TYPES = frozenset({"String", "StringList", "Boolean", "Integer", "MapList", "StringMap"})
 ACTIONS = {"aws:runShellScript": "Linux", "aws:runPowerShellScript": "Windows"}
@@ -87,6 +89,8 @@ def check_parameter(name: str, about: Any) -> None:
         raise wrong(f"parameter {name!r}: names consist of letters and digits")
     if not isinstance(about, Mapping) or about.get("type") not in TYPES:
         raise wrong(f"parameter {name!r}: type must be one of {', '.join(sorted(TYPES))}")
+    if about.get("interpolationType", "ENV_VAR") != "ENV_VAR":
+        raise wrong(f"parameter {name!r}: interpolationType can only be ENV_VAR")
     try:
         re.compile(about.get("allowedPattern", ""))
     except re.error as problem:
@@ -98,6 +102,8 @@ def check_step(step: Any) -> None:
         raise wrong(f"each step needs a name and an action of {', '.join(ACTIONS)}")
     inputs = step.get("inputs")
     commands = inputs.get("runCommand") if isinstance(inputs, Mapping) else None
+    if isinstance(commands, str) and WHOLE_LIST.fullmatch(commands):
+        return
     if not isinstance(commands, list) or not all(isinstance(line, str) for line in commands):
         raise wrong(f"step {step['name']}: inputs.runCommand must be a list of lines")
 
@@ -152,17 +158,6 @@ def value_of(name: str, about: Mapping[str, Any], given: Mapping[str, list[str]]
     if about["type"] == "String" and len(values) != 1:
         raise invalid_parameters(f"Parameter {name} takes one value, not {len(values)}.")
     for value in values:
-        check_value(name, about, value)
+        if not is_stored(value) and (why := refusal(name, about, value)):
+            raise invalid_parameters(why)
     return values
-
-
-def check_value(name: str, about: Mapping[str, Any], value: str) -> None:
-    allowed = [str(one) for one in about.get("allowedValues") or ()]
-    if allowed and value not in allowed:
-        raise invalid_parameters(f"Parameter {name}: the value is not one of {', '.join(allowed)}.")
-    pattern = about.get("allowedPattern")
-    if pattern and not re.search(pattern, value):
-        raise invalid_parameters(f"Parameter {name}: the value does not match the pattern {pattern}.")
-    for limit, too in (("minChars", int.__gt__), ("maxChars", int.__lt__)):
-        if limit in about and too(int(about[limit]), len(value)):
-            raise invalid_parameters(f"Parameter {name}: the value breaks {limit} {about[limit]}.")

@@ -15,7 +15,6 @@ from lab.ssm.errors import SSMException, request_of
 from lab.ssm.listing import page
 
 LEAST_PAGE, DEFAULT_PAGE, MOST_PAGE = 5, 10, 50
-AGENT_VERSION = "3.3.2746.0"
 
 
 def ping_status(host: Host) -> str:
@@ -26,7 +25,7 @@ VALUES: dict[str, Callable[[Host], str]] = {
     "InstanceIds": lambda host: host.instance_id,
     "PingStatus": ping_status,
     "PlatformTypes": lambda host: host.machine.platform_type,
-    "AgentVersion": lambda host: AGENT_VERSION,
+    "AgentVersion": lambda host: host.spec.agent_version,
     "ResourceType": lambda host: "EC2Instance",
 }
 
@@ -77,7 +76,7 @@ def view(host: Host) -> dict[str, Any]:
         "InstanceId": host.instance_id,
         "PingStatus": ping_status(host),
         "LastPingDateTime": host.seen_at,
-        "AgentVersion": AGENT_VERSION,
+        "AgentVersion": host.spec.agent_version,
         "IsLatestVersion": True,
         "PlatformType": host.machine.platform_type,
         "PlatformName": host.machine.platform_name,

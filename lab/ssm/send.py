@@ -15,6 +15,8 @@ from lab.fleet import Host
 from lab.ssm import documents, lifecycle
 from lab.ssm.commands import Command, Invocation, StepResult
 from lab.ssm.errors import SSMException, request_of
+from lab.ssm.interpolation import replaced
+from lab.ssm.parameters import shaped
 from lab.ssm.steps import timeout_of
 from lab.ssm.views import command_view
 
@@ -119,7 +121,7 @@ def accept(
     parameters = documents.check_values(document, request.get("Parameters") or {})
     now = world.clock.now()
     delivery = float(request.get("TimeoutSeconds", DELIVERY_DEFAULT_S))
-    execution = sum(timeout_of(step) for step in document.content_json["mainSteps"])
+    execution = sum(map(timeout_of, inputs_of(document.content_json, parameters)))
     command = Command(
         id=str(uuid.uuid4()),
         account=account,
@@ -137,6 +139,12 @@ def accept(
     command.invocations = {host.instance_id: invocation(command, host) for host in hosts}
     world.commands.add(command)
     return command
+
+
+def inputs_of(content: dict[str, Any], parameters: dict[str, list[str]]) -> list[Any]:
+    """The inputs of every step with the parameters filled in, as far as the service knows them."""
+    values = {name: shaped(content["parameters"][name], given) for name, given in parameters.items()}
+    return [replaced(step["inputs"], values) for step in content["mainSteps"]]
 
 
 def check_hash(request: dict[str, Any], actual: str) -> None:

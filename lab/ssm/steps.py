@@ -1,61 +1,98 @@
-"""How the agent reads a document: text substitution, preconditions, time-outs, when to go on after a step."""
+"""How the agent reads a document: its lines, preconditions, time-outs, and which steps it leaves out."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from lab.ssm.commands import StepResult
 
 EXIT_SKIP_REST, EXIT_FAIL_REST = 168, 169
 EXECUTION_DEFAULT_S = 3600
 EXECUTION_RANGE_S = (5, 172_800)
-_PLACE = re.compile(r"\{\{\s*([a-zA-Z0-9]+)\s*\}\}")
+Inputs = Mapping[str, Any]
 
 
-def timeout_of(step: Mapping[str, Any]) -> float:
-    """Seconds; text or number; out of range silently becomes an hour, as in the agent."""
+def timeout_of(inputs: Inputs) -> float:
+    """Seconds; whole text or a number; out of range silently becomes an hour, as in the agent."""
+    given = inputs.get("timeoutSeconds", EXECUTION_DEFAULT_S)
     try:
-        seconds = float(step["inputs"].get("timeoutSeconds", EXECUTION_DEFAULT_S))
-    except (TypeError, ValueError):
+        seconds = int(given)
+    except (TypeError, ValueError, OverflowError):
         return EXECUTION_DEFAULT_S
     low, high = EXECUTION_RANGE_S
     return seconds if low <= seconds <= high else EXECUTION_DEFAULT_S
 
 
-def script_of(step: Mapping[str, Any], parameters: Mapping[str, list[str]], types: Mapping[str, Any]) -> str:
-    """The lines joined, parameters pasted in as text: nothing is quoted; an unknown {{ X }} stays."""
-    text = "\n".join(step["inputs"]["runCommand"])
-    return _PLACE.sub(lambda found: pasted(found, parameters, types), text)
+def script_of(inputs: Inputs) -> str:
+    """The lines joined; a list that took the place of a line gives its own lines."""
+    return "\n".join(lines_of(inputs["runCommand"]))
 
 
-def pasted(found: re.Match[str], parameters: Mapping[str, list[str]], types: Mapping[str, Any]) -> str:
-    name = found[1]
-    if name not in parameters:
-        return found[0]
-    if types[name]["type"] == "StringList":
-        return json.dumps(parameters[name], separators=(",", ":")).replace("$$", "$")
-    return parameters[name][0].replace("$$", "$")
+def lines_of(found: Any) -> Iterator[str]:
+    if isinstance(found, str):
+        yield found
+    elif isinstance(found, Sequence):
+        for one in found:
+            yield from lines_of(one)
 
 
-def applies(step: Mapping[str, Any], platform: str) -> bool:
-    """precondition StringEquals [platformType, X], compared without case."""
+def unmet(step: Mapping[str, Any], platform: str) -> str:
+    """Why the step's precondition keeps it from this host; empty when it may run. Cases do not count."""
     wanted = (step.get("precondition") or {}).get("StringEquals")
     if not wanted:
-        return True
+        return ""
     values = [platform if str(value) == "platformType" else str(value) for value in wanted]
-    return len({value.casefold() for value in values}) == 1
+    if len({value.casefold() for value in values}) == 1:
+        return ""
+    told = ", ".join(str(value) for value in wanted)
+    return (
+        "Step execution skipped due to unsatisfied preconditions: "
+        f"'\"StringEquals\": [{told}]'. Step name: {step['name']}"
+    )
 
 
-def goes_on(step: Mapping[str, Any], code: int) -> bool:
-    """Whether the next step runs. A failed step stops nothing unless inputs.onFailure says so."""
-    if code in (EXIT_SKIP_REST, EXIT_FAIL_REST):
-        return False
-    return code == 0 or step["inputs"].get("onFailure") not in ("exit", "successAndExit")
+def left_out(inputs: Sequence[Inputs], results: Sequence[StepResult]) -> str:
+    """Why an earlier step keeps the next one from running; empty when it runs.
+
+    `inputs` are those of all steps, `results` those of the steps that are over. A failed step alone stops nothing.
+    """
+    step = inputs[len(results)]
+    if says(step, "finallyStep") == "true" and len(results) == len(inputs) - 1:
+        return ""
+    if any(ends_all(given, result) for given, result in zip(inputs, results, strict=False)):
+        return "skipped due to prior step with an exit condition"
+    return ""
 
 
-def status_of(step: Mapping[str, Any], code: int) -> tuple[str, str]:
-    """(Status, StatusDetails) of a step that ended by itself."""
-    good = code in (0, EXIT_SKIP_REST)
-    forgiven = step["inputs"].get("onFailure") == "successAndExit"
-    return ("Success", "Success") if good or forgiven else ("Failed", "Failed")
+def ends_all(inputs: Inputs, result: StepResult) -> bool:
+    if result.code in (EXIT_SKIP_REST, EXIT_FAIL_REST):
+        return True
+    failed = result.status == "Failed" and says(inputs, "onFailure") == "exit"
+    return failed or (result.status == "Success" and says(inputs, "onSuccess") == "exit")
+
+
+def says(inputs: Inputs, name: str) -> str:
+    """A modifier as text; only `inputs` may hold it, and only text or a truth value counts."""
+    value = inputs.get(name)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else ""
+
+
+def judge(result: StepResult, inputs: Inputs) -> None:
+    """Status, code and added words of a step that ended by itself with `result.code`."""
+    failed = result.code not in (0, EXIT_SKIP_REST)
+    result.status = result.details = "Failed" if failed else "Success"
+    if result.code == EXIT_SKIP_REST:
+        result.added = "\nStep exited with code 168. Therefore, marking step as succeeded. "
+        result.mute = True  # the agent drops what it wrote to stderr
+    elif result.code == EXIT_FAIL_REST:
+        result.added = "\nStep exited with code 169. Therefore, marking step as Failed. "
+    elif failed and says(inputs, "onFailure") in ("exit", "successAndExit"):
+        result.added = "\nStep was found to have onFailure property. "
+        if says(inputs, "onFailure") == "successAndExit":
+            result.status = result.details = "Success"
+            result.code = EXIT_SKIP_REST
+    if result.added:
+        result.added += "Further document steps will be skipped."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.ssm.commands import Command, Invocation, StepResult
-from lab.ssm.output import STDERR_LIMIT, STDOUT_LIMIT, cut, listed
+from lab.ssm.output import STDERR_LIMIT, STDOUT_LIMIT, answered, complained, cut, listed
 
 ENDED_AS_TIMEOUT = "DeliveryTimedOut"
 
@@ -54,6 +54,7 @@ def invocation_view(command: Command, invocation: Invocation, *, details: bool) 
         "StatusDetails": invocation.details,
         "StandardOutputUrl": "",
         "StandardErrorUrl": "",
+        "TraceOutput": invocation.trace,
         "CommandPlugins": [plugin_view(command, step) for step in invocation.steps] if details else [],
         "ServiceRole": command.request.get("ServiceRoleArn", ""),
     }
@@ -100,9 +101,9 @@ def step_view(command: Command, invocation: Invocation, step: StepResult) -> dic
         "ExecutionEndDateTime": step.finished.strftime(stamp) if step.finished else "",
         "Status": invocation.status,
         "StatusDetails": invocation.details,
-        "StandardOutputContent": cut(step.stdout, STDOUT_LIMIT) if over else "",
+        "StandardOutputContent": cut(answered(step), STDOUT_LIMIT) if over else "",
         "StandardOutputUrl": url(command, step, "stdout"),
-        "StandardErrorContent": cut(step.stderr, STDERR_LIMIT) if over else "",
+        "StandardErrorContent": cut(complained(step), STDERR_LIMIT) if over else "",
         "StandardErrorUrl": url(command, step, "stderr"),
         "CloudWatchOutputConfig": {"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": False},
     }
