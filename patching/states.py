@@ -57,6 +57,25 @@ class HoldState(TextChoices):
     FAILED = "failed", "Could not be started"
 
 
+class SnapshotState(TextChoices):
+    WANTED = "wanted", "To be taken"
+    CREATING = "creating", "Being asked for"
+    UNKNOWN = "unknown", "Answer lost, looking for it"
+    TAKEN = "taken", "Taken, still being copied"
+    COMPLETED = "completed", "Complete"
+    FAILED = "failed", "Failed"
+    DELETING = "deleting", "Being deleted"
+    DELETED = "deleted", "Deleted"
+
+
+class RestoreState(TextChoices):
+    WANTED = "wanted", "Asked for"
+    SENDING = "sending", "Being sent"
+    RUNNING = "running", "Replacing the root volume"
+    DONE = "done", "Restored"
+    FAILED = "failed", "Failed"
+
+
 class WaveState(TextChoices):
     WAITING = "waiting", "Waiting"
     CHECKING = "checking", "Checking"
@@ -149,6 +168,41 @@ TARGET_STATES: dict[TargetState, Facts] = {
 RETRYABLE = frozenset({T.DONE, T.BLOCKED, T.LOST})
 TARGET_OVER = frozenset({T.DONE, T.SKIPPED, T.BLOCKED, T.LOST, T.HALTED})
 IN_FLIGHT = frozenset({T.IN_DISPATCH, T.REBOOTING, T.VERIFYING})
+
+H = HoldState
+HOLD_STATES: dict[HoldState, Facts] = {
+    H.WANTED: Facts("engine", "unknown", (H.STARTING, H.HELD, H.KEPT, H.FAILED)),
+    H.STARTING: Facts("engine", "busy", (H.WANTED, H.HELD, H.RELEASING, H.KEPT, H.FAILED)),
+    H.HELD: Facts("engine", "good", (H.RELEASING, H.KEPT)),
+    H.RELEASING: Facts("engine", "busy", (H.RELEASED, H.KEPT)),
+    H.RELEASED: Facts("nobody", "good"),
+    H.KEPT: Facts("nobody", "unknown"),
+    H.FAILED: Facts("nobody", "bad"),
+}
+HOLD_OVER = frozenset({H.RELEASED, H.KEPT, H.FAILED})
+
+S = SnapshotState
+SNAPSHOT_STATES: dict[SnapshotState, Facts] = {
+    S.WANTED: Facts("engine", "unknown", (S.CREATING, S.FAILED, S.DELETING)),
+    S.CREATING: Facts("engine", "busy", (S.TAKEN, S.WANTED, S.UNKNOWN, S.FAILED)),
+    S.UNKNOWN: Facts("engine", "needs", (S.TAKEN, S.WANTED, S.FAILED)),
+    S.TAKEN: Facts("engine", "busy", (S.COMPLETED, S.FAILED, S.DELETING)),
+    S.COMPLETED: Facts("clock", "good", (S.FAILED, S.DELETING)),
+    S.FAILED: Facts("clock", "bad", (S.DELETING,)),
+    S.DELETING: Facts("engine", "busy", (S.DELETED,)),
+    S.DELETED: Facts("nobody", "unknown"),
+}
+SNAPSHOT_USABLE = frozenset({S.TAKEN, S.COMPLETED})
+
+U = RestoreState  # U for undo
+RESTORE_STATES: dict[RestoreState, Facts] = {
+    U.WANTED: Facts("engine", "unknown", (U.SENDING, U.FAILED)),
+    U.SENDING: Facts("engine", "busy", (U.RUNNING, U.FAILED)),
+    U.RUNNING: Facts("engine", "busy", (U.DONE, U.FAILED)),
+    U.DONE: Facts("nobody", "good"),
+    U.FAILED: Facts("nobody", "bad"),
+}
+RESTORE_OVER = frozenset({U.DONE, U.FAILED})
 
 W = WaveState
 WAVE_STATES: dict[WaveState, Facts] = {

@@ -1,9 +1,10 @@
 """Tables of windows, runs and what hosts reported."""
 
 from patching.models.documents import PublishedDocument
-from patching.models.power import PowerHold
+from patching.models.power import PowerHold, SchedulerHold
 from patching.models.results import AssetPatchState, HostReport, PackageChange
 from patching.models.runs import Dispatch, DispatchTarget, Run, SendingPause, Target, Wave
+from patching.models.snapshots import Restore, RootSnapshot
 from patching.models.windows import Enrolment, Window
 
 __all__ = [
@@ -15,7 +16,10 @@ __all__ = [
     "PackageChange",
     "PowerHold",
     "PublishedDocument",
+    "Restore",
+    "RootSnapshot",
     "Run",
+    "SchedulerHold",
     "SendingPause",
     "Target",
     "Wave",

@@ -1,8 +1,10 @@
-"""Hosts that a run started: they are stopped again by their last hold."""
+"""Hosts that a run started, and tags of other schedulers that it holds: both are given back at the end."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from patching.models.runs import Run
 from patching.states import HoldState
@@ -20,12 +22,47 @@ class PowerHold(models.Model):
     )  # as seen after our start; another one later is somebody else's
     attempts = models.PositiveSmallIntegerField(default=0)
     wanted_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)  # its turn within EC2's limits; the next try after a refusal
     started_at = models.DateTimeField(null=True)
+    online_at = models.DateTimeField(null=True)  # Systems Manager saw it; minus started_at: what is learned
     released_at = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)
+    kept_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )  # who pressed "Keep running"
+    keep_reason = models.TextField(blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["asset", "run"], name="one_hold_per_run")]
+        indexes = [
+            models.Index(fields=["asset", "-id"], name="hold_learned", condition=Q(online_at__isnull=False))
+        ]
 
     def __str__(self) -> str:
         return f"{self.asset} held for {self.run}"
+
+
+class SchedulerHold(models.Model):
+    """A tag by which another scheduler starts and stops the host, set aside for one run."""
+
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="scheduler_holds")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="scheduler_holds")
+    key = models.CharField(max_length=128)
+    value = models.CharField(max_length=256)  # as it was before the first hold; given back by the last one
+    override = models.CharField(max_length=256, null=True)  # what it says meanwhile; None: it is away
+    held_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)  # how it ended
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "asset", "key"], name="one_scheduler_hold_per_run")
+        ]
+        indexes = [
+            models.Index(
+                fields=["asset", "key"], name="scheduler_held", condition=Q(released_at__isnull=True)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.asset} held for {self.run}"

@@ -34,6 +34,9 @@ class RunPolicy:
     settle_s: int = 180  # a send whose answer was lost is looked for this long before it is repeated
     sweep_s: int = 30  # between two looks at the commands in flight
     lock_wait_s: int = 300
+    wake_s: int = 300  # part of lead_s: so long a host is thought to wake that we never started before
+    snapshot: str = "none"  # none | root: a snapshot of the root volume before the patch command
+    snapshot_keep_days: int = 7  # it is deleted after that
     end_bound_s: int = 14_400  # after the window's end every target is terminal
 
     @classmethod

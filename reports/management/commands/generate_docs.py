@@ -13,7 +13,15 @@ from django.core.management.base import BaseCommand, CommandError
 
 from aws.iam import policy
 from exceptions.states import STATES as EXCEPTION_STATES
-from patching.states import DISPATCH_STATES, RUN_STATES, TARGET_STATES, WAVE_STATES
+from patching.states import (
+    DISPATCH_STATES,
+    HOLD_STATES,
+    RESTORE_STATES,
+    RUN_STATES,
+    SNAPSHOT_STATES,
+    TARGET_STATES,
+    WAVE_STATES,
+)
 
 
 class Facts(Protocol):
@@ -29,6 +37,9 @@ TABLES: dict[str, Mapping[Any, Facts]] = {
     "wave": WAVE_STATES,
     "dispatch": DISPATCH_STATES,
     "target": TARGET_STATES,
+    "power-hold": HOLD_STATES,
+    "snapshot": SNAPSHOT_STATES,
+    "restore": RESTORE_STATES,
 }
 
 
