@@ -189,7 +189,7 @@ def _write_repository(root: Path, system: System) -> None:
     text = {
         "apt": "deb https://mirror.example.internal/os stable main\n",
         "dnf": "[updates]\nname=updates\nbaseurl=https://mirror.example.internal/os\nenabled=1\ngpgcheck=1\n",
-        "zypper": "[updates]\nname=updates\nbaseurl=https://mirror.example.internal/os\nenabled=1\ntype=rpm-md\n",
+        "zypper": "[updates]\nname=updates\nbaseurl=https://mirror.example.internal/os\nenabled=1\ngpgcheck=1\n",
     }[system.family]
     approved = root / "etc/patch-portal/approved-repos" / path
     approved.parent.mkdir(parents=True, exist_ok=True)

@@ -58,8 +58,8 @@ check_package_lock() {
 
 check_package_db() {
     OK=false
-    pm_installed >"$W/db" || { : >"$W/db"; DETAIL="The package database cannot be read: $(last_words)"; return 0; }
-    [ -s "$W/db" ] || { DETAIL="The package database is empty."; return 0; }
+    pm_installed >"$W/db" || : >"$W/db"
+    [ -s "$W/db" ] || { DETAIL="The package database cannot be read: $(last_words)"; return 0; }
     { pm_broken; pm_duplicates "$W/db"; pm_interrupted; } | sort -u >"$W/db.bad"
     if [ -s "$W/db.bad" ]; then
         DETAIL="Half installed: $(tr '\n' ' ' <"$W/db.bad" | cut -c1-200)"
