@@ -1,0 +1,53 @@
+"""docs/checks.md, the schema's enums and the scripts name the same checks, codes and faults."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from lab.scenario import FAULTS
+from lab.shims import template
+from patching.documents.assemble import HERE, source
+from patching.documents.report import SCHEMA_PATH
+
+PAGE = (HERE.parents[1] / "docs/checks.md").read_text()
+ENUMS = {
+    name: set(part["enum"])
+    for name, part in json.loads(SCHEMA_PATH.read_text())["$defs"].items()
+    if "enum" in part
+}
+EXAMINED = re.findall(
+    r"^\s*examine (\w+) (early|late|never) (\w+|-)$", source("precheck", "linux"), re.MULTILINE
+)
+
+
+def rows() -> dict[str, list[str]]:
+    table = [line.strip("|").split("|") for line in PAGE.splitlines() if line.startswith("| `")]
+    return {cells[0].strip().strip("`"): cells[1:] for cells in table}
+
+
+def test_every_check_is_in_the_schema_and_on_the_page() -> None:
+    linux = {name for name, _, _ in EXAMINED}
+    assert len(linux) == len(EXAMINED) == 13
+    assert linux | {"update_service"} == ENUMS["check_name"] == set(rows())
+
+
+def test_the_page_tells_the_code_that_blocks() -> None:
+    for name, _, code in EXAMINED:
+        blocks = rows()[name][1]
+        assert (f"`{code}`" in blocks) if code != "-" else ("told only" in blocks), name
+        assert code == "-" or code in ENUMS["error_code"]
+    assert "repository_unsigned" in ENUMS["error_code"]
+
+
+def test_a_check_without_a_fix_says_so() -> None:
+    for name, level, _ in EXAMINED:
+        assert rows()[name][2].strip().startswith("none") is (level == "never"), name
+
+
+def test_the_page_names_every_fault_of_a_check() -> None:
+    others = {"update_fails", "hang"}
+    assert template.FAULTS - others == set(re.findall(r"`(\w+)`", PAGE.partition("## Seeing them")[2])) - {
+        "faults"
+    }
+    assert template.FAULTS <= FAULTS
