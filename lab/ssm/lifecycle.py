@@ -11,6 +11,7 @@ from lab.ssm.agent import run_document
 from lab.ssm.commands import Command, Invocation, StepResult
 
 MAX_STARTS = 15  # the agent's CommandRetryLimit: then the document is dropped as corrupt
+RESUMED_WITHIN_S = 48 * 3600  # an older document is not gone on with
 
 
 def begin(world: worlds.World, command: Command) -> None:
@@ -67,7 +68,8 @@ def retry(world: worlds.World, command: Command, invocation: Invocation) -> None
 def start(world: worlds.World, command: Command, invocation: Invocation, host: Host) -> None:
     """The agent begins the document, or goes on with it after a reboot."""
     invocation.starts += 1
-    if invocation.starts > MAX_STARTS:
+    age_s = (world.clock.now() - command.requested).total_seconds() * world.clock.scale
+    if invocation.starts > MAX_STARTS or (invocation.starts > 1 and age_s > RESUMED_WITHIN_S):
         return  # dropped: no answer will come, the expiry ends it
     world.agents.submit(partial(run_document, world, command, invocation, host, end))
 

@@ -43,6 +43,7 @@ HOSTS: list[dict[str, Any]] = [
     {"name": "asleep", "count": 2, "state": "stopped", "tags": {"Owner": "bo"}},
     {"name": "bare", "agent": "absent", "instance_profile": False},
     {"name": "silent", "agent": "offline"},
+    {"name": "old", "agent_version": "3.3.2745.9"},
     {"name": "win", "os": "windows2022", "kind": "scenario"},
     {"name": "far", "region": FAR, "os": "amzn2023", "count": 50},
     {"name": "other", "account": OTHER, "os": "sles15"},
@@ -192,6 +193,21 @@ def eventually(look: Callable[[], Any], within_s: float = 20.0) -> Any:
         assert time.monotonic() < deadline, f"still {found!r} after {within_s} s"
         time.sleep(0.03)
     return found
+
+
+def steps_of(aws: Aws, host: str, content: str, **request: Any) -> list[dict[str, Any]]:
+    """Publish a document, run it on one host: its steps at the end, as ListCommandInvocations tells them."""
+    name = aws.publish_text(content, "Steps")
+    row = aws.ended(aws.send(aws.ids(host), DocumentName=name, **request))[aws.id(host)]
+    return [{**step, "whole": row["Status"], "trace": row["TraceOutput"]} for step in row["CommandPlugins"]]
+
+
+def many(*steps: tuple[str, dict[str, Any]], parameters: Any = None) -> str:
+    """A document of several steps, each with inputs of its own."""
+    body = yaml.safe_load(document(*(script for script, _ in steps), parameters=parameters))
+    for step, (_, inputs) in zip(body["mainSteps"], steps, strict=True):
+        step["inputs"] |= inputs
+    return yaml.safe_dump(body)
 
 
 def code(error: ClientError) -> str:
