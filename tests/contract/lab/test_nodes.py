@@ -11,7 +11,7 @@ from tests.contract.lab.fleet import FAR, Aws, code
 def test_stopped_and_agentless_instances_are_not_among_the_nodes(aws: Aws) -> None:
     rows = aws.ssm.describe_instance_information(MaxResults=50)["InstanceInformationList"]
     found = {row["InstanceId"]: row["PingStatus"] for row in rows}
-    online = dict.fromkeys(aws.ids("web-01", "web-02", "web-03", "web-04", "win"), "Online")
+    online = dict.fromkeys(aws.ids("web-01", "web-02", "web-03", "web-04", "win", "old"), "Online")
     assert found == {**online, aws.id("silent"): "ConnectionLost"}
     by_id = {row["InstanceId"]: row for row in rows}
     assert by_id[aws.id("win")]["PlatformType"] == "Windows"
@@ -51,3 +51,9 @@ def test_an_absent_agent_leaves_the_list_and_comes_back(aws: Aws) -> None:
     assert aws.ping("web-01") == "absent"
     aws.fault("web-01", "ssm_absent", on=False)
     assert aws.ping("web-01") == "Online"
+
+
+def test_each_node_has_its_agents_version(aws: Aws) -> None:
+    filters = [{"Key": "AgentVersion", "Values": ["3.3.2745.9"]}]
+    rows = aws.ssm.describe_instance_information(Filters=filters)["InstanceInformationList"]
+    assert [(row["InstanceId"], row["AgentVersion"]) for row in rows] == [(aws.id("old"), "3.3.2745.9")]
