@@ -169,3 +169,10 @@ def check_reason(reason: str) -> str:
     if len(reason) > 300 or "\x00" in reason:
         raise Invalid("The reason is too long; 300 characters are enough.", field="reason")
     return reason
+
+
+def check_owns(asset: Asset, by: User) -> None:
+    """Owners of the server and admins act on it; anybody else reads the same words as for one that is not there."""
+    grants = list(Grant.objects.filter(user=by, role__in=[Role.OWNER, Role.ADMIN]))
+    if not covers(grants, asset):
+        raise Denied("This server is not yours, or does not exist. Its owner or an admin can do that.")

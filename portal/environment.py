@@ -46,6 +46,16 @@ class Environment:
     def words(self, name: str, *, default: list[str]) -> list[str]:
         return [word.strip() for word in os.environ.get(name, ",".join(default)).split(",") if word.strip()]
 
+    def pairs(self, name: str, *, default: str) -> dict[str, str | None]:
+        """`Key=value,Other=`: key → value, None where nothing stands behind the equals sign."""
+        found: dict[str, str | None] = {}
+        for part in filter(None, (part.strip() for part in os.environ.get(name, default).split(","))):
+            key, equals, value = part.partition("=")
+            if not key.strip() or not equals:
+                raise ImproperlyConfigured(f"{name} has {part!r}; write Key=value or Key=, e.g. {default}.")
+            found[key.strip()] = value.strip() or None
+        return found
+
     def path(self, name: str, *, default: Path) -> Path:
         return Path(os.environ.get(name) or default)
 

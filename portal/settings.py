@@ -195,7 +195,11 @@ TAG_KEYS = {
     "patch_now": env.text("TAG_PATCH_NOW", default="ssm-patch-now"),
     "last_patched": env.text("TAG_LAST_PATCHED", default="LastPatched"),
     "wake": env.text("TAG_WAKE", default="PatchPortal:Wake"),
+    "snapshot": env.text("TAG_SNAPSHOT", default="PatchPortal:Snapshot"),
 }
+# Tags of tools that start and stop hosts, and what each says while a run needs the host: AWS Instance Scheduler leaves
+# a host without its tag alone, Cloud Custodian one whose tag says off. None: the tag is away meanwhile.
+SCHEDULER_TAGS = env.pairs("SCHEDULER_TAGS", default="Schedule=,maid_offhours=off,maid_onhours=off,custodian_downtime=off")
 
 # Upper apps are named only as strings here: navigation entries and banners of every page.
 PORTAL_NAV = [

@@ -153,7 +153,8 @@ class FakeEc2:
     def start_instances(self, instance_ids: Sequence[str]) -> None:
         self.cloud.call("StartInstances", instance_ids)
         for host in self._named(instance_ids):
-            host.instance = replace(host.instance, state="running", launch_time=self.cloud.clock())
+            if host.instance.state != "running":
+                host.instance = replace(host.instance, state="running", launch_time=self.cloud.clock())
         self.cloud.after("StartInstances")
 
     def stop_instances(self, instance_ids: Sequence[str]) -> None:

@@ -11,11 +11,12 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from aws.errors import CloudError
 from aws.ports import INSTANCES_PER_COMMAND, STATES_GONE, Cloud, Instance
-from patching.engine import collect, gates, marks, power, publish, send, waves
+from patching.engine import collect, gates, marks, power, publish, release, send, waves
 from patching.engine.places import for_each
 from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, results, runs, targets
 from patching.planner import batches, by_place
+from patching.queries.waking import wakes_at
 from patching.states import (
     DISPATCH_IN_FLIGHT,
     IN_FLIGHT,
@@ -79,7 +80,7 @@ def begin(run: Run, now: datetime) -> None:
             waiting = run.targets.filter(state=T.PLANNED).values_list("pk", flat=True)
             targets.move(waiting, T.SKIPPED, now=now, code="missed", reason=reason)
             run.targets.update(cleaned_at=now)
-        elif now >= run.starts_at - timedelta(seconds=run.run_policy.lead_s):
+        elif now >= wakes_at(run):
             plan = runs.replan(run, now=now)
             said = f"{len(plan.included)} servers are prepared, {len(plan.left_out)} are left out"
             runs.enter(run, RunState.WAKING, now=now, summary=said)
@@ -98,7 +99,7 @@ def wake(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     if run.state == RunState.HALTING:
         power.expire_wanted(run, now=clock())
         return
-    power.wake(run, now=clock())
+    power.wake(run, cloud=cloud, clock=clock)
     if power.waiting(run):
         write_due(cloud=cloud, now=clock())
         power.start(run, cloud=cloud, clock=clock)
@@ -260,7 +261,7 @@ def clean_up(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     if run.targets.exclude(state__in=TARGET_OVER).exists():
         return
     marks.unmark(run, now=clock())
-    power.release(run, cloud=cloud, clock=clock)
+    release.release(run, cloud=cloud, clock=clock)
     write_due(cloud=cloud, now=clock())
     if not open_for_run(run.pk).exists() and not power.waiting(run):
         run.targets.filter(cleaned_at=None).update(cleaned_at=clock())

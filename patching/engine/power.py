@@ -1,63 +1,100 @@
-"""The only place that starts and stops hosts: hold row, then Wake tag, then start; the last hold stops."""
+"""The only place that starts hosts: hold row, then Wake tag, then start. engine/release.py stops them again."""
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 
-from aws.errors import Ambiguous, CloudError, Throttled
-from aws.ports import Cloud, Ec2, Instance
+from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Missing, Refused, Throttled
+from aws.ports import STATES_GONE, Cloud, Ec2, Instance
 from patching.engine.places import for_each
-from patching.models import PowerHold, Run
-from patching.operations import power, targets
+from patching.models import PowerHold, Run, Target
+from patching.operations import power, schedulers, targets
+from patching.operations.power import place_of
 from patching.planner import batches
-from patching.states import TARGET_OVER, HoldState, TargetState
+from patching.states import HoldState, RunState, TargetState
+from portal.inventory.operations import refresh
+from portal.policy.waking import BATCH, Place
 from portal.tags.models import InstanceRef
 from portal.tags.queries import latest
 from portal.tags.states import TagState
 
 Clock = Callable[[], datetime]
-START_BATCH = 50
-MAX_STARTS = 5
+Holds = list[PowerHold]
 UP = {"running", "pending"}
+ASLEEP = {"stopped", "stopping"}
+# One refused batch is halved until the host is found that EC2 means; the rest of a bad night waits for the next look.
+CALLS_PER_LOOK = 24
+FIRST_WAIT_S, LONGEST_WAIT_S = 5, 60
+NOT_OURS = "Somebody else had started it by then, so it is patched and left running."
+# Refusals that another minute may cure; what is not named here is final for the host that it names.
+PASSING = frozenset(
+    {
+        "IncorrectInstanceState",
+        "IncorrectState",
+        "InstanceLimitExceeded",
+        "VcpuLimitExceeded",
+        "ResourceCountExceeded",
+    }
+)
 
 
-def wake(run: Run, *, now: datetime) -> None:
-    """Holds for stopped hosts; running ones wait for the turn of their wave."""
-    planned = list(run.targets.filter(state=TargetState.PLANNED).select_related("asset"))
-    power.hold(run, [t for t in planned if t.asset.state in {"stopped", "stopping"}], now=now)
-    from_here = [t.pk for t in planned if t.asset.state not in {"stopped", "stopping"}]
-    targets.move(from_here, TargetState.WAITING, now=now)
+def wake(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+    """Holds for stopped hosts and for those that another run has started; the others await their wave."""
+    planned = list(run.targets.filter(state=TargetState.PLANNED).select_related("asset__account"))
+    if not planned:
+        return
+    planned = _with_fresh_schedule(planned, cloud=cloud, now=clock())
+    schedulers.hold(run, planned, now=clock())
+    held = PowerHold.objects.filter(asset__in=[t.asset_id for t in planned], state__in=power.OPEN)
+    elsewhere = set(held.exclude(run=run).values_list("asset_id", flat=True))
+    needy = [t for t in planned if t.asset.state in ASLEEP or t.asset_id in elsewhere]
+    power.hold(run, needy, now=clock())
+    held_ids = {t.pk for t in needy}
+    targets.move([t.pk for t in planned if t.pk not in held_ids], TargetState.WAITING, now=clock())
+
+
+def _with_fresh_schedule(planned: list[Target], *, cloud: Cloud, now: datetime) -> list[Target]:
+    """Other schedulers' tags are read again before they are set aside: what is given back must be what stood there."""
+    places: dict[Place, list[str]] = defaultdict(list)
+    for target in planned:
+        if schedulers.scheduled(target.asset):
+            places[target.account_id, target.region].append(target.instance_id)
+    for place, ids in places.items():
+        refresh(instances=cloud.ec2(*place).describe(ids), now=now)
+    fresh = (
+        Target.objects.filter(pk__in=[t.pk for t in planned]).select_related("asset__account").order_by("pk")
+    )
+    return list(fresh) if places else planned
 
 
 def start(run: Run, *, cloud: Cloud, clock: Clock) -> None:
-    """Starts what is wanted and bears its Wake tag; a crash in between leaves rows that say how far it came."""
-
-    def start_at(place: tuple[str, str]) -> None:
-        for batch in batches(_tagged(run, wanted[place]), START_BATCH):
-            power.count_start(batch, now=clock())
-            _start_batch(batch, cloud.ec2(*place), clock=clock)
-
-    wanted = _by_place(_holds(run, HoldState.WANTED))
-    for_each(wanted, start_at)
+    """Starts what is due and bears its Wake tag; a crash in between leaves rows that say how far it came."""
+    due = _holds(run, HoldState.WANTED).filter(Q(due_at=None) | Q(due_at__lte=clock()))
+    being_stopped = PowerHold.objects.filter(state=HoldState.RELEASING).exclude(run=run).values("asset")
+    ready = by_place(_tagged(run, list(due.exclude(asset__in=being_stopped))))
+    for_each(ready, lambda place: _start_at(cloud.ec2(*place), ready[place], clock=clock))
 
 
-def _holds(run: Run, *states: HoldState) -> Iterable[PowerHold]:
+def _holds(run: Run, *states: HoldState) -> QuerySet[PowerHold]:
     return run.power_holds.filter(state__in=states).select_related("asset__account", "run").order_by("pk")
 
 
-def _by_place(holds: Iterable[PowerHold]) -> dict[tuple[str, str], list[PowerHold]]:
-    places: dict[tuple[str, str], list[PowerHold]] = {}
+def by_place(holds: Iterable[PowerHold]) -> dict[Place, Holds]:
+    places: dict[Place, Holds] = defaultdict(list)
     for hold in holds:
-        places.setdefault((hold.asset.account.account_id, hold.asset.region), []).append(hold)
+        places[place_of(hold)].append(hold)
     return places
 
 
-def _tagged(run: Run, holds: list[PowerHold]) -> list[PowerHold]:
-    refs = [InstanceRef(h.asset.account.account_id, h.asset.region, h.asset.instance_id) for h in holds]
-    changes = latest(settings.TAG_KEYS["wake"], refs)
+def _tagged(run: Run, holds: Holds) -> Holds:
+    changes = latest(
+        settings.TAG_KEYS["wake"], [InstanceRef(*place_of(h), h.asset.instance_id) for h in holds]
+    )
     return [h for h in holds if _verified(changes.get(h.asset.instance_id), str(run.pk))]
 
 
@@ -65,108 +102,135 @@ def _verified(change: object, value: str) -> bool:
     return getattr(change, "state", "") == TagState.VERIFIED and getattr(change, "value", "") == value
 
 
-def _start_batch(holds: list[PowerHold], ec2: Ec2, *, clock: Clock) -> None:
+def _start_at(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
+    """Batches of one zone and type, because EC2 starts all of a call or none."""
+    kinds: dict[tuple[str, str], Holds] = defaultdict(list)
+    for hold in _still_stopped(ec2, holds, clock=clock):
+        kinds[hold.asset.availability_zone, hold.asset.instance_type].append(hold)
+    waiting = deque(batch for kind in kinds.values() for batch in batches(kind, BATCH))
+    for _ in range(CALLS_PER_LOOK):
+        if waiting:
+            waiting.extend(_start_batch(ec2, waiting.popleft(), clock=clock))
+
+
+def _still_stopped(ec2: Ec2, holds: Holds, *, clock: Clock) -> Holds:
+    """Looks right before: what somebody started meanwhile is theirs, what another run of ours started is shared."""
+    seen = seen_by_id(ec2, holds)
+    up = [h for h in holds if (item := seen.get(h.asset.instance_id)) and item.state in UP]
+    shared = set(
+        PowerHold.objects.filter(
+            asset__in=[h.asset_id for h in up], state__in=[HoldState.STARTING, HoldState.HELD], kept_by=None
+        ).values_list("asset_id", flat=True)
+    )
+    power.join([h for h in up if h.asset_id in shared or h.started_at])
+    power.not_ours([h for h in up if h.asset_id not in shared and not h.started_at], NOT_OURS, now=clock())
+    return [h for h in holds if h not in up]
+
+
+def seen_by_id(ec2: Ec2, holds: Holds) -> dict[str, Instance]:
+    return {item.instance_id: item for item in ec2.describe([hold.asset.instance_id for hold in holds])}
+
+
+def _start_batch(ec2: Ec2, holds: Holds, *, clock: Clock) -> list[Holds]:
+    """One call. Returns the smaller batches to try instead, when EC2 refused this one."""
+    counted = power.count_start(holds, now=clock())
     try:
-        ec2.start_instances([hold.asset.instance_id for hold in holds])
-    except (Throttled, Ambiguous):
-        return  # idempotent: `watch` looks what became of it and starts it again if nothing did
-    except CloudError as error:
-        if len(holds) > 1:
-            for hold in holds:
-                _start_batch([hold], ec2, clock=clock)
-            return
-        reason = f"EC2 did not start it: {error}"
-        power.failed(holds[0], reason, started=False, launch_time=None, now=clock())
+        if counted:
+            ec2.start_instances([hold.asset.instance_id for hold in counted])
+    except Ambiguous:
+        return []  # idempotent: `watch` looks what became of it
+    except (Throttled, AccessRefused) as error:
+        _again(counted, str(error), now=clock())
+    except Refused as error:
+        return _refused(counted, error, now=clock())
+    return []
+
+
+def _refused(holds: Holds, error: Refused, *, now: datetime) -> list[Holds]:
+    """Splits a refused batch; a host that is alone with its refusal waits for another try, or is given up."""
+    if isinstance(error, Missing) and (named := set(error.ids)):
+        gone = [h for h in holds if h.asset.instance_id in named]
+        power.failed(gone, "EC2 does not know it any more.", started=False, now=now)
+        holds = [h for h in holds if h.asset.instance_id not in named]
+        return [_back(holds, now)] if holds and gone else []
+    if len(holds) > 1:
+        holds, middle = _back(holds, now), len(holds) // 2
+        return [holds[:middle], holds[middle:]]
+    if isinstance(error, CapacityShortage) or error.code in PASSING:
+        _again(holds, f"EC2 cannot start it now: {error}", now=now)
+    else:
+        power.failed(holds, f"EC2 did not start it: {error}", started=False, now=now)
+    return []
+
+
+def _back(holds: Holds, now: datetime) -> Holds:
+    power.postpone(holds, "EC2 refused its batch, so it is tried in a smaller one.", due_at=now)
+    return holds
+
+
+def _again(holds: Holds, reason: str, *, now: datetime) -> None:
+    for hold in holds:
+        power.postpone([hold], reason, due_at=now + timedelta(seconds=_wait(hold)))
+
+
+def _wait(hold: PowerHold) -> int:
+    """Seconds until the next try, longer each time."""
+    return int(min(FIRST_WAIT_S * 2 ** min(hold.attempts, 8), LONGEST_WAIT_S))
 
 
 def watch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """Started hosts go on to their check once Systems Manager sees them, or are given up with a reason."""
 
-    def watch_at(place: tuple[str, str]) -> None:
-        seen = _seen(cloud.ec2(*place), starting[place])
+    def watch_at(place: Place) -> None:
+        holds = starting[place]
+        seen = seen_by_id(cloud.ec2(*place), holds)
         nodes = cloud.ssm(*place).managed_nodes()
         reachable = {node.instance_id for node in nodes if node.ping_status == "Online"}
-        for hold in starting[place]:
-            _watch_one(hold, seen.get(hold.asset.instance_id), reachable, clock=clock)
+        for hold in holds:
+            _watch_one(hold, seen.get(hold.asset.instance_id), reachable, now=clock())
 
-    starting = _by_place(_holds(run, HoldState.STARTING))
+    starting = by_place(_holds(run, HoldState.STARTING))
     for_each(starting, watch_at)
 
 
-def _seen(ec2: Ec2, holds: list[PowerHold]) -> dict[str, Instance]:
-    return {item.instance_id: item for item in ec2.describe([hold.asset.instance_id for hold in holds])}
+def _watch_one(hold: PowerHold, seen: Instance | None, reachable: set[str], *, now: datetime) -> None:
+    up = seen is not None and seen.state in UP
+    if seen and up:
+        power.saw_launch(hold, seen.launch_time)
+    if seen is None or seen.state in STATES_GONE:
+        power.failed([hold], "The instance no longer exists.", started=False, now=now)
+    elif seen.state == "running" and seen.instance_id in reachable:
+        power.online([hold], now=now)
+    elif now >= give_up_at(hold):
+        said = "Systems Manager never saw it" if up else f"EC2 says {seen.state} {seen.state_reason}".rstrip()
+        power.failed([hold], f"It was started ahead, but {said} in time.", started=True, now=now)
+    elif seen.state == "stopped":
+        why = f": {seen.state_reason}" if seen.state_reason else ""
+        due_at = now + timedelta(seconds=_wait(hold))
+        power.postpone([hold], f"EC2 shows it stopped after its start{why}.", due_at=due_at, certain=False)
 
 
-def _watch_one(hold: PowerHold, seen: Instance | None, reachable: set[str], *, clock: Clock) -> None:
-    now = clock()
-    if seen and seen.state == "running" and seen.instance_id in reachable:
-        power.online(hold, seen.launch_time, now=now)
-    elif now >= _give_up_at(hold):
-        up = seen is not None and seen.state in UP
-        said = "Systems Manager never saw it" if up else f"EC2 says {seen.state if seen else 'it is gone'}"
-        launched = seen.launch_time if seen else None
-        power.failed(
-            hold, f"It was started ahead, but {said} in time.", started=up, launch_time=launched, now=now
-        )
-    elif seen and seen.state == "stopped" and hold.attempts < MAX_STARTS:
-        PowerHold.objects.filter(pk=hold.pk, state=HoldState.STARTING).update(state=HoldState.WANTED)
-
-
-def _give_up_at(hold: PowerHold) -> datetime:
-    wait = timedelta(seconds=hold.run.run_policy.wake_timeout_s)
-    return min((hold.started_at or hold.wanted_at) + wait, hold.run.cutoff_at)
+def give_up_at(hold: PowerHold) -> datetime:
+    """A started host has its time-out; one that EC2 refuses is tried until the lead is over."""
+    run, wait = hold.run, timedelta(seconds=hold.run.run_policy.wake_timeout_s)
+    if hold.state == HoldState.STARTING:
+        return min((hold.started_at or hold.wanted_at) + wait, run.cutoff_at)
+    turn = hold.wanted_at if hold.attempts else hold.due_at or hold.wanted_at
+    return min(max(turn + wait, run.starts_at), run.cutoff_at)
 
 
 def expire_wanted(run: Run, *, now: datetime) -> None:
-    """A hold that could not even be tried (its Wake tag was refused, its account is closed) ends too."""
+    """A hold that could not be carried out (no capacity, its Wake tag was refused, its account is closed) ends too."""
     for hold in _holds(run, HoldState.WANTED):
-        if now >= _give_up_at(hold) or run.state == "halting":
-            reason = "It is stopped, and it could not be started: its Wake tag was not written in time."
-            power.failed(hold, reason, started=hold.attempts > 0, launch_time=None, now=now)
-
-
-def release(run: Run, *, cloud: Cloud, clock: Clock) -> None:
-    """Stops what this run started, once its target is over, unless somebody took the host over."""
-    over = set(run.targets.filter(state__in=TARGET_OVER).values_list("asset_id", flat=True))
-    holds = [h for h in _holds(run, HoldState.HELD, HoldState.STARTING) if h.asset_id in over]
-    for hold in holds:
-        if not power.releasing(hold):
-            power.settle(hold, HoldState.KEPT, reason="Another run still needs it.", now=clock())
-
-    def release_at(place: tuple[str, str]) -> None:
-        ec2 = cloud.ec2(*place)
-        seen = _seen(ec2, releasing[place])
-        for hold in releasing[place]:
-            _release_one(hold, seen.get(hold.asset.instance_id), ec2, clock=clock)
-
-    releasing = _by_place(_holds(run, HoldState.RELEASING))
-    for_each(releasing, release_at)
-
-
-def _release_one(hold: PowerHold, seen: Instance | None, ec2: Ec2, *, clock: Clock) -> None:
-    if seen is None or seen.state in {"stopped", "stopping", "terminated", "shutting-down"}:
-        power.settle(hold, HoldState.RELEASED, reason="It is not running any more.", now=clock())
-    elif why := _taken_over(hold, seen):
-        power.settle(hold, HoldState.KEPT, reason=why, now=clock())
-    else:
-        ec2.stop_instances([hold.asset.instance_id])
-        power.settle(
-            hold,
-            HoldState.RELEASED,
-            reason="It was stopped before the run, so it is stopped again.",
-            now=clock(),
-        )
-
-
-def _taken_over(hold: PowerHold, seen: Instance) -> str:
-    if seen.tags.get(settings.TAG_KEYS["wake"]) != str(hold.run_id):
-        return "Somebody removed its Wake tag, so it is left running."
-    if hold.launch_time and seen.launch_time and seen.launch_time != hold.launch_time:
-        return "Somebody stopped and started it since, so it is left running."
-    return ""
+        if now >= give_up_at(hold) or run.state == RunState.HALTING:
+            last = hold.reason or "Its Wake tag was not written in time."
+            reason = f"It is stopped, and it could not be started in time. {last}"
+            power.failed([hold], reason, started=hold.started_at is not None, now=now)
 
 
 def waiting(run: Run) -> bool:
-    """Whether any host of this run is still to be started, watched or stopped."""
-    open_states = [HoldState.WANTED, HoldState.STARTING, HoldState.HELD, HoldState.RELEASING]
-    return run.power_holds.filter(state__in=open_states).exists()
+    """Whether any host of this run is still to be started, watched or stopped, or a scheduler's tag given back."""
+    return (
+        run.power_holds.filter(state__in=power.OPEN).exists()
+        or run.scheduler_holds.filter(released_at=None).exists()
+    )

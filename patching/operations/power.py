@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -11,100 +13,210 @@ from django.db.models import F
 
 from patching.models import PowerHold, Run, Target
 from patching.operations import targets
-from patching.states import HoldState, TargetState
-from portal.audit.operations import Entry, record
+from patching.operations.runs import needed_reason
+from patching.queries.waking import wakes_of
+from patching.rules import check_owns
+from patching.states import HOLD_STATES, HoldState, TargetState
+from portal.access.models import User
+from portal.access.rules import Conflict
+from portal.audit.operations import Entry, record_all
+from portal.inventory.models import Asset
+from portal.policy import waking
 from portal.tags.models import InstanceRef
 from portal.tags.operations import want
 
-NEEDED = [HoldState.WANTED, HoldState.STARTING, HoldState.HELD]
+H = HoldState
+NEEDED = [H.WANTED, H.STARTING, H.HELD]
+OPEN = [*NEEDED, H.RELEASING]
+GIVEN_AWAY = "Another run still needs it."
 
 
 def ref(target: Target) -> InstanceRef:
     return InstanceRef(target.account_id, target.region, target.instance_id)
 
 
+def place_of(hold: PowerHold) -> tuple[str, str]:
+    return hold.asset.account.account_id, hold.asset.region
+
+
 @transaction.atomic
 def hold(run: Run, stopped: Iterable[Target], *, now: datetime) -> None:
-    """Writes the holds and wants the Wake tag: the start itself follows from these rows."""
+    """Writes the holds, each with its turn, and wants the Wake tag: the start itself follows from these rows."""
     rows = list(stopped)
+    _lock_assets(row.asset_id for row in rows)
     moved = set(targets.move([row.pk for row in rows], TargetState.WAKING, now=now))
     rows = [row for row in rows if row.pk in moved]
-    PowerHold.objects.bulk_create(
-        (PowerHold(asset_id=row.asset_id, run=run, wanted_at=now) for row in rows), ignore_conflicts=True
+    turns = _turns(run, rows)
+    made = PowerHold.objects.bulk_create(
+        (
+            PowerHold(
+                asset=row.asset, run=run, wanted_at=now, due_at=now + timedelta(seconds=turns[row.asset_id])
+            )
+            for row in rows
+        ),
+        ignore_conflicts=True,
     )
     if rows:
-        key, reason = settings.TAG_KEYS["wake"], f"{run.name} starts it for its run"
+        record_all((_entry(item, H.WANTED, "") for item in made), by=None)
         want(
-            instances=[ref(row) for row in rows],
-            key=key, value=str(run.pk), reason=reason, run_id=run.pk, by=None, now=now,
+            instances=[ref(row) for row in rows], key=settings.TAG_KEYS["wake"], value=str(run.pk),
+            reason=f"{run.name} starts it for its run", run_id=run.pk, by=None, now=now,
+        )  # fmt: skip
+
+
+def _turns(run: Run, rows: list[Target]) -> dict[int, float]:
+    """asset pk → seconds until its batch is started, place by place."""
+    wakes = wakes_of([row.asset_id for row in rows], run.run_policy)
+    places: dict[waking.Place, dict[int, float]] = defaultdict(dict)
+    for row in rows:
+        places[row.account_id, row.region][row.asset_id] = wakes[row.asset_id]
+    return {pk: turn for here in places.values() for pk, turn in waking.turns(here, seed=str(run.pk)).items()}
+
+
+def _sources(to: HoldState) -> list[str]:
+    return [state for state, facts in HOLD_STATES.items() if to in facts.moves]
+
+
+def _moved(holds: Iterable[PowerHold], to: HoldState, reason: str = "", **facts: Any) -> set[int]:
+    """Moves those that may go there, with their audit events. Called inside a transaction."""
+    asked = {item.pk: item for item in holds}
+    rows = PowerHold.objects.select_for_update().filter(pk__in=asked, state__in=_sources(to)).order_by("pk")
+    moved = {row.pk for row in rows}
+    PowerHold.objects.filter(pk__in=moved).update(state=to, reason=reason, **facts)
+    record_all((_entry(asked[pk], to, reason) for pk in sorted(moved)), by=None)
+    return moved
+
+
+def _entry(item: PowerHold, to: HoldState, reason: str) -> Entry:
+    summary = f"{item.asset.label}: {to.label.lower()}" + (f". {reason}" if reason else "")
+    detail = {"from": item.state, "to": to.value}
+    return Entry(f"power.{to.value}", "asset", str(item.asset_id), summary, run_id=item.run_id, detail=detail)
+
+
+@transaction.atomic
+def count_start(holds: list[PowerHold], *, now: datetime) -> list[PowerHold]:
+    """The attempt is counted before it is tried. Returns those that are still wanted."""
+    moved = _moved(holds, H.STARTING, attempts=F("attempts") + 1, started_at=now, launch_time=None)
+    return list(PowerHold.objects.filter(pk__in=moved).select_related("asset__account", "run").order_by("pk"))
+
+
+@transaction.atomic
+def join(holds: Iterable[PowerHold]) -> None:
+    """They run already: another run of ours started them, or an earlier try of this one whose answer was lost."""
+    _moved(holds, H.STARTING)
+
+
+@transaction.atomic
+def postpone(holds: Iterable[PowerHold], reason: str, *, due_at: datetime, certain: bool = True) -> None:
+    """Tried again at `due_at`. `certain`: AWS refused, so whoever runs then was started by somebody else."""
+    tried = {"started_at": None} if certain else {}
+    _moved(holds, H.WANTED, reason, due_at=due_at, **tried)
+
+
+@transaction.atomic
+def not_ours(holds: list[PowerHold], reason: str, *, now: datetime) -> None:
+    """Somebody else has it running: it is patched, and never stopped by us."""
+    moved = _moved(holds, H.KEPT, reason, released_at=now)
+    ours = [item for item in holds if item.pk in moved]
+    targets.move(_target_ids(ours), TargetState.WAITING, now=now)
+    _take_marks_away(ours, now)
+
+
+def saw_launch(hold: PowerHold, launch_time: datetime | None) -> None:
+    """Remembers the launch that our start caused; a later one is somebody else's."""
+    PowerHold.objects.filter(pk=hold.pk, launch_time=None).update(launch_time=launch_time)
+
+
+@transaction.atomic
+def online(holds: list[PowerHold], *, now: datetime) -> None:
+    """Systems Manager sees them: their targets go on to the check, and the time it took is remembered."""
+    moved = _moved(holds, H.HELD, online_at=now)
+    targets.move(_target_ids(item for item in holds if item.pk in moved), TargetState.WAITING, now=now)
+
+
+@transaction.atomic
+def failed(holds: list[PowerHold], reason: str, *, started: bool, now: datetime) -> None:
+    """They cannot be patched. Whoever may run all the same stays held, and the clean-up stops it again."""
+    moved = _moved(holds, H.HELD if started else H.FAILED, reason)
+    lost = [item for item in holds if item.pk in moved]
+    targets.move(_target_ids(lost), TargetState.BLOCKED, now=now, code="not_started", reason=reason)
+    if not started:
+        _take_marks_away(lost, now)
+
+
+def _target_ids(holds: Iterable[PowerHold]) -> list[int]:
+    """The targets of these holds, which all belong to one run."""
+    rows = list(holds)
+    if not rows:
+        return []
+    found = Target.objects.filter(run_id=rows[0].run_id, asset__in=[item.asset_id for item in rows])
+    return list(found.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def releasing(holds: Iterable[PowerHold], *, now: datetime) -> None:
+    """Claims the stops; a host that another run needs, or that somebody keeps, is let go as it is."""
+    asked = {item.pk: item.asset_id for item in holds}
+    _lock_assets(asked.values())
+    rows = list(
+        PowerHold.objects.select_for_update(of=("self",))
+        .filter(pk__in=asked, state__in=[H.STARTING, H.HELD])
+        .select_related("asset__account", "run", "kept_by")
+        .order_by("pk")
+    )
+    others = PowerHold.objects.filter(asset__in=[row.asset_id for row in rows], state__in=NEEDED)
+    needed = set(others.exclude(pk__in=[row.pk for row in rows]).values_list("asset_id", flat=True))
+    for row in rows:
+        if row.asset_id in needed:
+            _moved([row], H.KEPT, GIVEN_AWAY, released_at=now)
+        elif row.kept_by_id:
+            settle([row], H.KEPT, reason=_kept_words(row), now=now)
+        else:
+            _moved([row], H.RELEASING)
+
+
+def _lock_assets(ids: Iterable[int]) -> None:
+    """Two runs that hold the same host take turns, so that one of them is the last."""
+    list(Asset.objects.select_for_update().filter(pk__in=set(ids)).order_by("pk").values_list("pk"))
+
+
+def _kept_words(row: PowerHold) -> str:
+    who = row.kept_by.display_name if row.kept_by else "Somebody"
+    return f"{who} keeps it running: {row.keep_reason}"
+
+
+@transaction.atomic
+def settle(holds: list[PowerHold], to: HoldState, *, reason: str, now: datetime) -> None:
+    """Released or kept, told in the run's log, and the Wake tag is wanted gone."""
+    moved = _moved(holds, to, reason, released_at=now)
+    _take_marks_away([item for item in holds if item.pk in moved], now)
+
+
+def _take_marks_away(holds: list[PowerHold], now: datetime) -> None:
+    """Only where no other run has put its own Wake tag in the place of ours."""
+    others = PowerHold.objects.filter(asset__in=[item.asset_id for item in holds], state__in=OPEN)
+    theirs = set(others.exclude(pk__in=[item.pk for item in holds]).values_list("asset_id", flat=True))
+    ours = [item for item in holds if item.asset_id not in theirs]
+    if ours:
+        want(
+            instances=[InstanceRef(*place_of(item), item.asset.instance_id) for item in ours],
+            key=settings.TAG_KEYS["wake"], value=None, reason="The run is over for it",
+            run_id=ours[0].run_id, by=None, now=now,
         )  # fmt: skip
 
 
 @transaction.atomic
-def count_start(holds: list[PowerHold], *, now: datetime) -> None:
-    """The attempt is counted before it is tried."""
-    run_id, ids = holds[0].run_id, [hold.pk for hold in holds]
-    PowerHold.objects.filter(pk__in=ids, state=HoldState.WANTED).update(
-        attempts=F("attempts") + 1, state=HoldState.STARTING, started_at=now
-    )
-    what = f"{len(ids)} stopped servers" if len(ids) > 1 else holds[0].asset.label
-    record(
-        Entry("power.starting", "run", str(run_id), f"Starting {what} for the run", run_id=run_id), by=None
-    )
-
-
-@transaction.atomic
-def online(hold: PowerHold, launch_time: datetime | None, *, now: datetime) -> None:
-    PowerHold.objects.filter(pk=hold.pk).update(state=HoldState.HELD, launch_time=launch_time)
-    targets.move(_target_ids(hold), TargetState.WAITING, now=now)
-
-
-@transaction.atomic
-def failed(
-    hold: PowerHold, reason: str, *, started: bool, launch_time: datetime | None, now: datetime
-) -> None:
-    """It cannot be patched. If it was started all the same, the hold stays and the clean-up stops it again."""
-    state = HoldState.HELD if started else HoldState.FAILED
-    PowerHold.objects.filter(pk=hold.pk).update(state=state, reason=reason, launch_time=launch_time)
-    targets.move(_target_ids(hold), TargetState.BLOCKED, now=now, code="not_started", reason=reason)
-    if not started:
-        _take_mark_away(hold, now)
-
-
-def _target_ids(hold: PowerHold) -> list[int]:
-    return list(
-        Target.objects.filter(run_id=hold.run_id, asset_id=hold.asset_id).values_list("pk", flat=True)
-    )
-
-
-@transaction.atomic
-def releasing(hold: PowerHold) -> bool:
-    """Claims the stop. False: another run still needs the host, so that run's hold will stop it."""
-    hold = PowerHold.objects.select_for_update().get(pk=hold.pk)
-    others = PowerHold.objects.filter(asset_id=hold.asset_id, state__in=NEEDED).exclude(pk=hold.pk)
-    hold.state = HoldState.KEPT if others.exists() else HoldState.RELEASING
-    hold.reason = "Another run still needs it." if hold.state == HoldState.KEPT else hold.reason
-    hold.save()
-    return hold.state == HoldState.RELEASING
-
-
-@transaction.atomic
-def settle(hold: PowerHold, to: HoldState, *, reason: str, now: datetime) -> None:
-    """Released or kept, told in the run's log, and the Wake tag is wanted gone."""
-    PowerHold.objects.filter(pk=hold.pk).update(state=to, reason=reason, released_at=now)
-    summary = f"{hold.asset.label}: {to.label.lower()}. {reason}"
-    record(Entry(f"power.{to.value}", "asset", str(hold.asset_id), summary, run_id=hold.run_id), by=None)
-    _take_mark_away(hold, now)
-
-
-def _take_mark_away(hold: PowerHold, now: datetime) -> None:
-    place = InstanceRef(hold.asset.account.account_id, hold.asset.region, hold.asset.instance_id)
-    want(
-        instances=[place],
-        key=settings.TAG_KEYS["wake"],
-        value=None,
-        reason="The run is over for it",
-        run_id=hold.run_id,
-        by=None,
-        now=now,
-    )  # fmt: skip
+def keep_running(*, asset: Asset, by: User, reason: str, now: datetime) -> None:
+    """The portal will not stop it again after the run. Its owner or an admin, with a reason."""
+    check_owns(asset, by)
+    reason = needed_reason(reason)
+    rows = list(PowerHold.objects.select_for_update().filter(asset=asset, state__in=OPEN).order_by("pk"))
+    if not rows:
+        raise Conflict(f"No run has {asset.label} started now, so nobody is going to stop it.")
+    if any(row.state == H.RELEASING for row in rows):
+        raise Conflict(
+            f"{asset.label} is being stopped at this moment. Start it again in EC2 if you need it."
+        )
+    PowerHold.objects.filter(pk__in=[row.pk for row in rows]).update(kept_by=by, keep_reason=reason)
+    said = f"{asset.label}: is not stopped after the run. {reason}"
+    record_all((Entry("power.keep", "asset", str(asset.pk), said, run_id=row.run_id) for row in rows), by=by)

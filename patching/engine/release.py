@@ -1,0 +1,98 @@
+"""Gives back what a run took: hosts that it started are stopped, other schedulers' tags say what they said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from aws.errors import Missing, Refused
+from aws.ports import STATES_GONE, Cloud, Ec2, Instance
+from patching.engine.places import for_each
+from patching.engine.power import ASLEEP, Holds, by_place, seen_by_id
+from patching.models import PowerHold, Run, SchedulerHold
+from patching.operations import power, schedulers
+from patching.planner import batches
+from patching.states import TARGET_OVER, HoldState
+from portal.policy.waking import BATCH, Place
+
+Clock = Callable[[], datetime]
+# LaunchTime is set by EC2 when it accepts a start; more than this from our own call is somebody else's start.
+OWN_START = timedelta(seconds=120)
+AGAIN = "It was stopped before the run, so it is stopped again."
+
+
+def release(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+    """Once its target is over: stopped again, unless somebody took the host over; then its scheduler has it back."""
+    over = set(run.targets.filter(state__in=TARGET_OVER).values_list("asset_id", flat=True))
+    held = run.power_holds.filter(state__in=[HoldState.STARTING, HoldState.HELD], asset__in=over)
+    power.releasing(held.select_related("asset__account", "run"), now=clock())
+    rows = run.power_holds.filter(state=HoldState.RELEASING).select_related("asset__account", "run")
+    places = by_place(rows.order_by("pk"))
+    try:
+        for_each(places, lambda place: _stop_at(cloud.ec2(*place), places[place], clock=clock))
+    finally:  # an account that refuses stops keeps no tag either
+        give_back(run, over, cloud=cloud, clock=clock)
+
+
+def _stop_at(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
+    seen = seen_by_id(ec2, holds)
+    going: Holds = []
+    for hold in holds:
+        item = seen.get(hold.asset.instance_id)
+        if item is None or item.state in STATES_GONE | ASLEEP:
+            power.settle([hold], HoldState.RELEASED, reason="It is not running any more.", now=clock())
+        elif why := taken_over(hold, item):
+            power.settle([hold], HoldState.KEPT, reason=why, now=clock())
+        else:
+            going.append(hold)
+    for_each(batches(going, BATCH), lambda batch: _stop(ec2, batch, clock=clock))
+
+
+def taken_over(hold: PowerHold, seen: Instance) -> str:
+    """Why the host is somebody else's by now; empty when it is still ours to stop."""
+    if seen.tags.get(settings.TAG_KEYS["wake"]) != str(hold.run_id):
+        return "Somebody removed its Wake tag, so it is left running."
+    if not seen.launch_time:
+        return ""
+    if hold.launch_time:
+        other = seen.launch_time != hold.launch_time
+    else:
+        other = hold.started_at is None or abs(seen.launch_time - hold.started_at) > OWN_START
+    return "Somebody stopped and started it since, so it is left running." if other else ""
+
+
+def _stop(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
+    """A refused batch is stopped host by host, so that one bad host keeps no other running."""
+    try:
+        ec2.stop_instances([hold.asset.instance_id for hold in holds])
+    except Missing:
+        if len(holds) == 1:
+            power.settle(holds, HoldState.RELEASED, reason="The instance no longer exists.", now=clock())
+            return
+        for_each(holds, lambda hold: _stop(ec2, [hold], clock=clock))
+    except Refused:
+        if (
+            len(holds) == 1
+        ):  # e.g. still pending: the next look tries again, and the run's log tells AWS's sentence
+            raise
+        for_each(holds, lambda hold: _stop(ec2, [hold], clock=clock))
+    else:
+        power.settle(holds, HoldState.RELEASED, reason=AGAIN, now=clock())
+
+
+def give_back(run: Run, over: set[int], *, cloud: Cloud, clock: Clock) -> None:
+    """The tags of other schedulers, as they were; one that somebody changed meanwhile stays as it is."""
+
+    def give_back_at(place: Place) -> None:
+        rows = places[place]
+        listed = cloud.ec2(*place).describe(sorted({row.asset.instance_id for row in rows}))
+        schedulers.give_back(rows, {item.instance_id: item for item in listed}, now=clock())
+
+    places: dict[Place, list[SchedulerHold]] = {}
+    for row in run.scheduler_holds.filter(released_at=None, asset__in=over).select_related(
+        "asset__account", "run"
+    ):
+        places.setdefault((row.asset.account.account_id, row.asset.region), []).append(row)
+    for_each(places, give_back_at)

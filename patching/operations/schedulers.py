@@ -1,0 +1,92 @@
+"""Tags by which other tools start and stop hosts (Instance Scheduler, Custodian): held for a run, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from aws.ports import Instance
+from patching.models import Run, SchedulerHold, Target
+from portal.audit.operations import Entry, record_all
+from portal.inventory.models import Asset
+from portal.tags.models import InstanceRef
+from portal.tags.operations import want
+
+
+@transaction.atomic
+def hold(run: Run, targets: Iterable[Target], *, now: datetime) -> None:
+    """Remembers what the tags say and wants what keeps the host running; rows first, so a crash loses nothing."""
+    assets = {row.asset_id: row.asset for row in targets if scheduled(row.asset)}
+    if not assets:
+        return
+    # In one order with every other run, so that two runs of one host see each other's rows.
+    list(Asset.objects.select_for_update(of=("self",)).filter(pk__in=assets).order_by("pk").values_list("pk"))
+    rows = [row for pk in sorted(assets) for row in _rows(run, assets[pk], now)]
+    made = SchedulerHold.objects.bulk_create(rows, ignore_conflicts=True)
+    for row in made:
+        _want(row, row.override, f"{run.name} keeps it running", now)
+    record_all(
+        (_entry(row, "scheduler.held", f"set aside for the run; it said {row.value!r}") for row in made),
+        by=None,
+    )
+
+
+def scheduled(asset: Asset) -> bool:
+    """Whether another tool starts and stops it by a tag."""
+    return any(key in asset.tags for key in settings.SCHEDULER_TAGS)
+
+
+def _rows(run: Run, asset: Asset, now: datetime) -> Iterable[SchedulerHold]:
+    """One per tag. What an earlier run still holds is remembered as that run found it."""
+    open_rows = SchedulerHold.objects.filter(asset=asset, released_at=None).order_by("pk")
+    first = {row.key: row for row in reversed(open_rows)}
+    for key, override in settings.SCHEDULER_TAGS.items():
+        if key in first:
+            yield SchedulerHold(
+                run=run, asset=asset, key=key, value=first[key].value, override=override, held_at=now
+            )
+        elif key in asset.tags and asset.tags[key] != override:
+            value = asset.tags[key]
+            yield SchedulerHold(run=run, asset=asset, key=key, value=value, override=override, held_at=now)
+
+
+def _want(row: SchedulerHold, value: str | None, reason: str, now: datetime) -> None:
+    place = InstanceRef(row.asset.account.account_id, row.asset.region, row.asset.instance_id)
+    want(instances=[place], key=row.key, value=value, reason=reason, run_id=row.run_id, by=None, now=now)
+
+
+def _entry(row: SchedulerHold, kind: str, said: str) -> Entry:
+    summary = f"{row.asset.label}: its tag {row.key} {said}"
+    detail = {"key": row.key, "value": row.value, "override": row.override}
+    return Entry(kind, "asset", str(row.asset_id), summary, run_id=row.run_id, detail=detail)
+
+
+@transaction.atomic
+def give_back(holds: Iterable[SchedulerHold], seen: Mapping[str, Instance], *, now: datetime) -> None:
+    """The last run that holds a tag wants its old value; what AWS shows otherwise is somebody else's wish."""
+    asked = list(holds)
+    ids = {row.asset_id for row in asked}
+    list(Asset.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk").values_list("pk"))
+    entries = []
+    for row in asked:
+        said = _end(row, seen.get(row.asset.instance_id), now)
+        if SchedulerHold.objects.filter(pk=row.pk, released_at=None).update(released_at=now, reason=said):
+            entries.append(_entry(row, "scheduler.released", said))
+    record_all(entries, by=None)
+
+
+def _end(row: SchedulerHold, item: Instance | None, now: datetime) -> str:
+    others = SchedulerHold.objects.filter(asset=row.asset_id, key=row.key, released_at=None).exclude(
+        pk=row.pk
+    )
+    if others.exists():
+        return "stays set aside: another run still needs it"
+    if item is None:
+        return "went with its instance"
+    if item.tags.get(row.key) not in {row.override, row.value}:
+        return f"was changed by somebody meanwhile and stays {item.tags.get(row.key)!r}"
+    _want(row, row.value, "The run is over for it", now)
+    return f"says {row.value!r} again"

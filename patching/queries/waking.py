@@ -1,0 +1,57 @@
+"""How long hosts take to wake, learned from their last starts, and how early a run must therefore begin."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+
+from patching.models import PowerHold, Run
+from patching.states import TargetState
+from portal.inventory.models import Asset
+from portal.policy import waking
+from portal.policy.run_policy import RunPolicy
+
+ASLEEP = ("stopped", "stopping")
+
+
+def learned(asset_ids: Iterable[int]) -> dict[int, float]:
+    """asset pk → seconds from its start until Systems Manager saw it; only those that a run has started before."""
+    starts = PowerHold.objects.filter(
+        asset__in=list(asset_ids), online_at__isnull=False, started_at__isnull=False
+    )
+    latest = starts.annotate(
+        place=Window(RowNumber(), partition_by=[F("asset_id")], order_by=F("pk").desc())
+    ).filter(place__lte=waking.LEARNED_FROM)
+    seconds: dict[int, list[float]] = defaultdict(list)
+    for asset_id, started_at, online_at in latest.values_list("asset_id", "started_at", "online_at"):
+        seconds[asset_id].append((online_at - started_at).total_seconds())
+    return {asset_id: waking.usual(found) for asset_id, found in seconds.items()}
+
+
+def wakes_of(asset_ids: Iterable[int], policy: RunPolicy) -> dict[int, float]:
+    """The learned time, or `wake_s` for a host that was never started; never more than is waited for it."""
+    ids = list(asset_ids)
+    known = learned(ids)
+    return {pk: min(known.get(pk, policy.wake_s), policy.wake_timeout_s) for pk in ids}
+
+
+def lead_for(stopped: Iterable[Asset], policy: RunPolicy, seed: str = "") -> timedelta:
+    """How long before its start a run of these stopped hosts begins."""
+    by_place: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for asset in stopped:
+        by_place[asset.account_id, asset.region].append(asset.pk)
+    wakes = wakes_of([pk for ids in by_place.values() for pk in ids], policy) if by_place else {}
+    places: list[Mapping[int, float]] = [{pk: wakes[pk] for pk in ids} for ids in by_place.values()]
+    seconds = waking.lead(places, lead_s=policy.lead_s, wake_s=policy.wake_s, seed=seed)
+    return timedelta(seconds=seconds)
+
+
+def wakes_at(run: Run) -> datetime:
+    """When a planned run begins: early enough for every host that is stopped now."""
+    planned = run.targets.filter(state=TargetState.PLANNED, asset__state__in=ASLEEP)
+    stopped = Asset.objects.filter(pk__in=planned.values("asset")).only("pk", "account_id", "region")
+    return run.starts_at - lead_for(stopped, run.run_policy, seed=str(run.pk))
