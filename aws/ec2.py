@@ -9,10 +9,11 @@ from typing import Any
 from aws.calls import Calls
 from aws.errors import Refused
 from aws.iam import iam
-from aws.ports import TAGGED_RESOURCES_PER_CALL, Instance
+from aws.ports import TAGGED_RESOURCES_PER_CALL, Instance, RootVolumeTask, VolumeSnapshot
 
 INSTANCES_PER_PAGE = 1000
 VALUES_PER_FILTER = 200
+SNAPSHOTS_PER_PAGE = 1000
 
 
 class Ec2Adapter:
@@ -40,8 +41,7 @@ class Ec2Adapter:
     def create_tags(self, instance_ids: Sequence[str], tags: Mapping[str, str]) -> None:
         """Set tags on 1..1000 instances; one unknown id refuses all of them (Missing names it)."""
         _check_batch("CreateTags", instance_ids)
-        pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-        self._calls.call("CreateTags", Resources=list(instance_ids), Tags=pairs)
+        self._calls.call("CreateTags", Resources=list(instance_ids), Tags=_pairs(tags))
 
     @iam("ec2:DeleteTags")
     def delete_tags(self, instance_ids: Sequence[str], keys: Sequence[str]) -> None:
@@ -58,6 +58,53 @@ class Ec2Adapter:
     def stop_instances(self, instance_ids: Sequence[str]) -> None:
         """Shut down; stopped ones stay stopped. Raises Missing, Refused (instance store)."""
         self._calls.call("StopInstances", InstanceIds=list(instance_ids))
+
+    @iam("ec2:CreateSnapshot", "ec2:CreateTags")
+    def create_snapshot(self, volume_id: str, *, description: str, tags: Mapping[str, str]) -> VolumeSnapshot:
+        """One attempt (AWS knows no client token for it): after Ambiguous, look for the tags before a repeat."""
+        raw = self._calls.call_once(
+            "CreateSnapshot",
+            VolumeId=volume_id,
+            Description=description[:255],
+            TagSpecifications=[{"ResourceType": "snapshot", "Tags": _pairs(tags)}],
+        )
+        return snapshot_of(raw)
+
+    @iam("ec2:DescribeSnapshots")
+    def snapshots(self, key: str, values: Sequence[str]) -> list[VolumeSnapshot]:
+        """The account's own snapshots whose tag `key` has one of these values."""
+        found: list[VolumeSnapshot] = []
+        for start in range(0, len(values), VALUES_PER_FILTER):
+            wanted = {"Name": f"tag:{key}", "Values": list(values[start : start + VALUES_PER_FILTER])}
+            pages = self._calls.pages(
+                "DescribeSnapshots", SNAPSHOTS_PER_PAGE, OwnerIds=["self"], Filters=[wanted]
+            )
+            found += [snapshot_of(raw) for page in pages for raw in page.get("Snapshots", ())]
+        return found
+
+    @iam("ec2:DeleteSnapshot")
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Raises Missing when it is gone already, Refused while an image uses it."""
+        self._calls.call("DeleteSnapshot", SnapshotId=snapshot_id)
+
+    @iam("ec2:CreateReplaceRootVolumeTask")
+    def replace_root_volume(self, instance_id: str, snapshot_id: str, *, token: str) -> RootVolumeTask:
+        """Puts the root volume back to a snapshot of it; the instance must run and reboots. Same token, same task.
+
+        The volume that it had until then stays, detached: nothing of it is lost.
+        """
+        answer = self._calls.call(
+            "CreateReplaceRootVolumeTask", InstanceId=instance_id, SnapshotId=snapshot_id, ClientToken=token
+        )
+        return task_of(answer["ReplaceRootVolumeTask"])
+
+    @iam("ec2:DescribeReplaceRootVolumeTasks")
+    def root_volume_tasks(self, task_ids: Sequence[str]) -> list[RootVolumeTask]:
+        """Those that AWS still knows."""
+        if not task_ids:
+            return []
+        answer = self._calls.call("DescribeReplaceRootVolumeTasks", ReplaceRootVolumeTaskIds=list(task_ids))
+        return [task_of(raw) for raw in answer.get("ReplaceRootVolumeTasks", ())]
 
     def _instances(self, **params: Any) -> Iterator[Instance]:
         for page in self._calls.pages("DescribeInstances", INSTANCES_PER_PAGE, **params):
@@ -80,15 +127,50 @@ def instance_of(raw: Mapping[str, Any], account_id: str, region: str) -> Instanc
         private_ip=raw.get("PrivateIpAddress", ""),
         instance_profile_arn=raw.get("IamInstanceProfile", {}).get("Arn", ""),
         root_device_type=raw.get("RootDeviceType", ""),
+        root_volume_id=_root_volume(raw),
         state_reason=raw.get("StateReason", {}).get("Code", ""),
         launch_time=in_utc(raw.get("LaunchTime")),
         tags={tag["Key"]: tag["Value"] for tag in raw.get("Tags", ())},
     )
 
 
+def _root_volume(raw: Mapping[str, Any]) -> str:
+    """The EBS volume behind the root device; empty for an instance-store root."""
+    for device in raw.get("BlockDeviceMappings", ()):
+        if device.get("DeviceName") == raw.get("RootDeviceName"):
+            return str(device.get("Ebs", {}).get("VolumeId", ""))
+    return ""
+
+
+def snapshot_of(raw: Mapping[str, Any]) -> VolumeSnapshot:
+    """One entry of DescribeSnapshots, or the answer of CreateSnapshot."""
+    return VolumeSnapshot(
+        snapshot_id=raw["SnapshotId"],
+        volume_id=raw.get("VolumeId", ""),
+        state=raw.get("State", "pending"),
+        progress=raw.get("Progress", ""),
+        message=raw.get("StateMessage", ""),
+        started_at=in_utc(raw.get("StartTime")),
+        tags={tag["Key"]: tag["Value"] for tag in raw.get("Tags", ())},
+    )
+
+
+def task_of(raw: Mapping[str, Any]) -> RootVolumeTask:
+    return RootVolumeTask(
+        task_id=raw["ReplaceRootVolumeTaskId"],
+        instance_id=raw["InstanceId"],
+        state=raw["TaskState"],
+        snapshot_id=raw.get("SnapshotId", ""),
+    )
+
+
 def in_utc(moment: datetime | None) -> datetime | None:
     """The SDK gives instants in several zone objects; ours are always UTC."""
     return moment.astimezone(UTC) if moment else None
+
+
+def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _check_batch(operation: str, instance_ids: Sequence[str]) -> None:

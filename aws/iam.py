@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 ADAPTERS = (
@@ -40,6 +40,7 @@ class Grant:
     role: str  # managed | portal
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,31 @@ class Names:
     role: str = "PatchPortal"
     bucket: str = "patch-portal-results"
     document_prefix: str = "PatchPortal-"
+    snapshot_tag: str = "PatchPortal:Snapshot"
 
 
 def grants(names: Names) -> tuple[Grant, ...]:
     """Who may do what where. EC2's and SSM's list calls know no narrower resource than `*`."""
     documents = f"arn:*:ssm:*:*:document/{names.document_prefix}*"
     instances = "arn:*:ec2:*:*:instance/*"
+    snapshots = "arn:*:ec2:*::snapshot/*"
     bucket = f"arn:*:s3:::{names.bucket}"
     return (
         Grant("ReadInstances", "managed", ("ec2:DescribeInstances",), ("*",)),
         Grant("WriteInstanceTags", "managed", ("ec2:CreateTags", "ec2:DeleteTags"), (instances,)),
         Grant("PowerInstances", "managed", ("ec2:StartInstances", "ec2:StopInstances"), (instances,)),
+        Grant("ReadSnapshots", "managed", _READ_SNAPSHOTS, ("*",)),
+        Grant("TakeSnapshots", "managed", ("ec2:CreateSnapshot",), ("arn:*:ec2:*:*:volume/*", snapshots)),
+        Grant("TagNewSnapshots", "managed", ("ec2:CreateTags",), (snapshots,), _ON_CREATION),
+        Grant(
+            "DeleteOwnSnapshots", "managed", ("ec2:DeleteSnapshot",), (snapshots,), _own(names.snapshot_tag)
+        ),
+        Grant(
+            "RestoreRootVolumes",
+            "managed",
+            ("ec2:CreateReplaceRootVolumeTask",),
+            _restored(instances, snapshots),
+        ),
         Grant("ReadCommands", "managed", _READ_COMMANDS, ("*",)),
         Grant("SendPortalDocuments", "managed", ("ssm:SendCommand",), (documents, instances)),
         Grant("CancelCommands", "managed", ("ssm:CancelCommand",), ("*",)),
@@ -74,6 +89,17 @@ def grants(names: Names) -> tuple[Grant, ...]:
     )
 
 
+def _own(tag: str) -> Mapping[str, Mapping[str, str]]:
+    """Only what bears our tag: a snapshot that somebody else took is never deleted."""
+    return {"StringLike": {f"aws:ResourceTag/{tag}": "*"}}
+
+
+def _restored(instances: str, snapshots: str) -> tuple[str, ...]:
+    return instances, snapshots, "arn:*:ec2:*:*:volume/*", "arn:*:ec2:*:*:replace-root-volume-task/*"
+
+
+_ON_CREATION = {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}}
+_READ_SNAPSHOTS = ("ec2:DescribeReplaceRootVolumeTasks", "ec2:DescribeSnapshots")
 _READ_COMMANDS = (
     "ssm:DescribeInstanceInformation",
     "ssm:GetCommandInvocation",
@@ -116,7 +142,8 @@ def _document(rows: tuple[Grant, ...], role: str) -> dict[str, Any]:
 
 
 def _statement(row: Grant) -> dict[str, Any]:
-    return {"Sid": row.sid, "Effect": "Allow", "Action": list(row.actions), "Resource": list(row.resources)}
+    said = {"Sid": row.sid, "Effect": "Allow", "Action": list(row.actions), "Resource": list(row.resources)}
+    return said | ({"Condition": dict(row.condition)} if row.condition else {})
 
 
 if __name__ == "__main__":

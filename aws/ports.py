@@ -34,9 +34,37 @@ class Instance:
     private_ip: str = ""
     instance_profile_arn: str = ""
     root_device_type: str = ""  # ebs | instance-store (cannot be stopped)
+    root_volume_id: str = ""
     state_reason: str = ""
     launch_time: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VolumeSnapshot:
+    """One EBS snapshot of ours. It holds the volume as it was at `started_at`, also while it is still pending."""
+
+    snapshot_id: str
+    volume_id: str
+    state: str  # pending completed error
+    progress: str = ""  # "37%"
+    message: str = ""  # why it is in error
+    started_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RootVolumeTask:
+    """One CreateReplaceRootVolumeTask."""
+
+    task_id: str
+    instance_id: str
+    state: str  # pending in-progress failing succeeded failed failed-detached
+    snapshot_id: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.state in {"succeeded", "failed", "failed-detached"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +134,23 @@ class Ec2(Protocol):
     def delete_tags(self, instance_ids: Sequence[str], keys: Sequence[str]) -> None: ...
     def start_instances(self, instance_ids: Sequence[str]) -> None: ...
     def stop_instances(self, instance_ids: Sequence[str]) -> None: ...
+    def create_snapshot(self, volume_id: str, *, description: str, tags: Mapping[str, str]) -> VolumeSnapshot:
+        """One attempt (AWS knows no client token for it): after Ambiguous, look for the tags before a repeat."""
+        ...
+
+    def snapshots(self, key: str, values: Sequence[str]) -> list[VolumeSnapshot]:
+        """The account's own snapshots whose tag `key` has one of these values."""
+        ...
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Raises Missing when it is gone already, Refused while an image uses it."""
+        ...
+
+    def replace_root_volume(self, instance_id: str, snapshot_id: str, *, token: str) -> RootVolumeTask:
+        """Puts the root volume back to a snapshot of it; the instance must run and reboots. Same token, same task."""
+        ...
+
+    def root_volume_tasks(self, task_ids: Sequence[str]) -> list[RootVolumeTask]: ...
 
 
 class Ssm(Protocol):

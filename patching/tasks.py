@@ -11,6 +11,7 @@ from patching.engine.advance import advance
 from patching.engine.lease import database_now, due, give_back, take
 from patching.models import Run
 from patching.operations.runs import plan_due
+from patching.queries.waking import wakes_at
 from patching.states import RunState
 from portal.inventory.cloud import cloud
 
@@ -50,6 +51,5 @@ def next_look(run: Run, now: datetime) -> datetime:
     """A planned run sleeps until its lead time; an active one is looked at every sweep."""
     policy = run.run_policy
     if run.state == RunState.PLANNED:
-        wake_at = run.starts_at - timedelta(seconds=policy.lead_s)
-        return max(now + timedelta(seconds=1), min(wake_at, now + timedelta(seconds=60)))
+        return max(now + timedelta(seconds=1), min(wakes_at(run), now + timedelta(seconds=60)))
     return now + timedelta(seconds=min(policy.sweep_s, 5))

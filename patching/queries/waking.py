@@ -28,7 +28,8 @@ def learned(asset_ids: Iterable[int]) -> dict[int, float]:
     ).filter(place__lte=waking.LEARNED_FROM)
     seconds: dict[int, list[float]] = defaultdict(list)
     for asset_id, started_at, online_at in latest.values_list("asset_id", "started_at", "online_at"):
-        seconds[asset_id].append((online_at - started_at).total_seconds())
+        if started_at and online_at:
+            seconds[asset_id].append((online_at - started_at).total_seconds())
     return {asset_id: waking.usual(found) for asset_id, found in seconds.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -50,9 +51,9 @@ def test_the_usual_time_is_the_fourth_of_five() -> None:
 
 
 def test_the_lead_grows_with_slow_hosts_and_with_many() -> None:
-    figures = {"lead_s": 900, "wake_s": 300}
-    assert waking.lead([], **figures) == 900
-    assert waking.lead([{1: 60.0}], **figures) == 900
-    assert waking.lead([{1: 700.0}, {2: 60.0}], **figures) == 1300
-    many = waking.lead([dict.fromkeys(range(3000), 300.0)], **figures)
+    lead = partial(waking.lead, lead_s=900, wake_s=300)
+    assert lead([]) == 900
+    assert lead([{1: 60.0}]) == 900
+    assert lead([{1: 700.0}, {2: 60.0}]) == 1300
+    many = lead([dict.fromkeys(range(3000), 300.0)])
     assert 900 + 1000 <= many <= 900 + 1000 + 2 * waking.BATCH_GAP_S
