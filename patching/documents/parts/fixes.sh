@@ -100,13 +100,19 @@ remove_duplicates() {
     [ "$TOOL" = dnf ] || return 0
     pm_duplicates "$W/db" >"$W/twice"
     bounded dnf --assumeno remove --duplicates >"$W/plan"
+    if ! grep -q '^Transaction Summary' "$W/plan"; then
+        FIX_DETAIL="Not tried: dnf finds no way: $(last_words)"
+        return 0
+    fi
     others=$(awk 'FILENAME ~ /twice$/ { twice[$1] = 1; next }
-        /^Removing/ { taking = 1; if ($0 !~ /^Removing:/) print "dependent packages"; next }
-        /^[^ ]/ || !NF { taking = 0; kept = "" }
-        taking && NF == 1 { kept = $1; next }
-        taking && NF > 1 { name = kept == "" ? $1 "." $2 : kept "." $1; kept = ""; if (!(name in twice)) print name }' "$W/twice" "$W/plan")
+        /^[A-Z][a-z ]*:$/ { part = $0; kept = ""; if ($0 !~ /^(Removing|Reinstalling):$/) print $0; next }
+        /^[^ ]/ || !NF { part = "" }
+        part == "" { next }
+        NF == 1 { kept = $1; next }
+        { name = $1 == "replacing" ? $2 : (kept == "" ? $1 "." $2 : kept "." $1); kept = ""; if (!(name in twice)) print name }
+        ' "$W/twice" "$W/plan")
     if [ -n "$others" ]; then
-        FIX_DETAIL="Not tried: with the older versions would go: $(echo "$others" | tr '\n' ' ' | cut -c1-150)"
+        FIX_DETAIL="Not tried: the plan touches more than the older versions: $(echo "$others" | tr '\n' ' ' | cut -c1-150)"
         return 0
     fi
     FIX_DETAIL="Took out the older versions of $(tr '\n' ' ' <"$W/twice" | cut -c1-150)"
