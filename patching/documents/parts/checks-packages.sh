@@ -84,6 +84,8 @@ pm_interrupted() {
 repositories_named() {
     awk '
         function told(name) { if (name != "" && !seen[name]++ && ++n <= 4) text = text (text == "" ? "" : ", ") name }
+        # zypper speaks of healthy repositories in the same words
+        /^(Retrieving|Building|Looking) |up to date/ { next }
         /^Err:[0-9]+ / { sub(/^Err:[0-9]+ /, ""); sub(/ (In)?Release.*/, ""); told($0) }
         match($0, /[Rr]epo(sitory)? ["\047][^"\047]+["\047]/) {
             name = substr($0, RSTART, RLENGTH - 1); sub(/^[^"\047]*["\047]/, "", name); sub(/ (In)?Release$/, "", name); told(name)
@@ -98,22 +100,31 @@ check_repositories() {
     already=$(lines "$LOG")
     pm_refresh || OK=false
     tail -n +$((already + 1)) "$LOG" >"$W/refresh"
-    if [ "$OK" = false ]; then
-        name_repositories
-    elif [ "$FAMILY" = apt ] && ! grep -q '^\(Get\|Hit\):[0-9]' "$W/refresh"; then
-        # apt calls no repository at all a success
+    if no_repository; then
         OK=false
         DETAIL="No package repository is configured."
+    elif [ "$OK" = false ]; then
+        name_repositories
     fi
     REPOS_OK=$OK
 }
 
+# apt and dnf call it a success: such a host would look up to date for ever.
+no_repository() {
+    case $FAMILY in
+        apt) [ "$OK" = true ] && ! grep -qE '^(Get|Hit):[0-9]' "$W/refresh" ;;
+        *) grep -qiE 'no (enabled )?repo(s|sitories)' "$W/refresh" ;;
+    esac
+}
+
 name_repositories() {
     names=$(repositories_named "$W/refresh")
-    DETAIL="A package repository did not answer (${names:-name unknown}): $(last_words)"
+    why=$(awk '/Error message:|ignature verification failed|is not signed|^E: |Error: [^ ]|locked/ { print; exit }' "$W/refresh")
+    why=${why:-$(last_words)}
+    DETAIL="A package repository did not answer (${names:-name unknown}): $why"
     if grep -qE 'not signed|NO_PUBKEY|EXPKEYSIG|GPG|unsigned|unknown key|[Ss]ignature ver' "$W/refresh"; then
         CODE=repository_unsigned
-        DETAIL="The signature of a package repository is not accepted (${names:-name unknown}): $(last_words)"
+        DETAIL="The signature of a package repository is not accepted (${names:-name unknown}): $why"
     fi
 }
 

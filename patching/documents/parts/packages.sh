@@ -36,7 +36,7 @@ pm_refresh() {
         # a cache that has not expired yet would hide a dead repository; yum 3 knows no --refresh
         dnf)
             quietly "$TOOL" -q clean expire-cache
-            quietly "$TOOL" -q makecache --setopt='*.skip_if_unavailable=False'
+            quietly "$TOOL" makecache --setopt='*.skip_if_unavailable=False'
             ;;
         zypper) quietly zypper --non-interactive refresh ;;
     esac

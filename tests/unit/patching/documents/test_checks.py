@@ -134,6 +134,46 @@ def test_dnf_and_zypper_name_the_repository(
     assert (error["code"], f"({name})" in error["detail"]) == ("repository_unreachable", True)
 
 
+ZYPPER_REFRESH = """\
+Retrieving repository 'Dead Repo' metadata [.error]
+Repository 'Dead Repo' is invalid.
+[dead|http://robot@127.0.0.1:9/x] Valid metadata not found at specified URL
+ - Download (curl) error for 'http://robot@127.0.0.1:9/x/content':
+Error code: Connection failed
+Error message: Failed to connect to 127.0.0.1 port 9 after 0 ms
+Skipping repository 'Dead Repo' because of the above error.
+Repository 'updates' is up to date.
+Retrieving repository 'other' metadata [.done]
+Building repository 'other' cache [....done]
+Some of the repositories have not been refreshed because of an error.
+"""
+
+
+def test_zyppers_words_of_healthy_repositories_are_no_complaint(make_host: Make) -> None:
+    host = make_host("sles15", pending=1)
+    (host.root / "refresh.txt").write_text(ZYPPER_REFRESH)
+    host.tool("zypper", f'case " $* " in *" refresh "*) cat {host.root}/refresh.txt; exit 4 ;; esac')
+    assert host.run("precheck").report["error"]["detail"] == (
+        "A package repository did not answer (Dead Repo): "
+        "Error message: Failed to connect to 127.0.0.1 port 9 after 0 ms"
+    )
+
+
+@pytest.mark.parametrize(
+    ("os", "tool", "words", "code"),
+    [
+        ("rhel9", "dnf", 'There are no enabled repositories in "/etc/yum.repos.d".', 0),
+        ("rhel9", "dnf", "There are no enabled repos.", 1),
+        ("sles15", "zypper", "Warning: No repositories defined.", 6),
+    ],
+)
+def test_no_repository_at_all_is_told_so(make_host: Make, os: str, tool: str, words: str, code: int) -> None:
+    host = make_host(os)
+    host.tool(tool, f"case \" $* \" in *makecache*|*refresh*) echo '{words}'; exit {code} ;; esac")
+    error = host.run("precheck").report["error"]
+    assert error == {"code": "repository_unreachable", "detail": "No package repository is configured."}
+
+
 def test_apt_without_any_repository_is_no_host_without_updates(make_host: Make) -> None:
     """apt-get update exits 0 and says nothing: it would look up to date for ever."""
     host = make_host("debian12")
