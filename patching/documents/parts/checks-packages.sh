@@ -71,10 +71,9 @@ check_package_db() {
     fi
 }
 
-# What dpkg itself calls unfinished, and an update of its database that never ended.
+# An update of dpkg's database that never ended. (dpkg --audit also names packages that merely bring no checksums.)
 pm_interrupted() {
     [ "$FAMILY" = apt ] || return 0
-    bounded dpkg --audit | awk '/^ / { print $1 }'
     for file in "${PATCH_PORTAL_ROOT}"/var/lib/dpkg/updates/[0-9]*; do
         [ ! -e "$file" ] || { echo "(dpkg was interrupted)"; return 0; }
     done

@@ -71,4 +71,6 @@ examine_packages() {
     examine package_db late package_db_broken
     examine repository_signing late -
     examine repositories late repository_unreachable
+    # without the list of what is installed, no list of updates means anything
+    [ -s "$W/db" ] || REPOS_OK=false
 }

@@ -366,3 +366,30 @@ def test_a_report_with_everything_wrong_keeps_every_check(make_host: Make, os: s
     report = outcome.report
     assert [entry["name"] for entry in report["checks"]] == NAMES
     assert len(outcome.stdout[outcome.stdout.index("<<<PATCH") :]) <= 20_000
+
+
+@pytest.mark.parametrize("os", TOOLS)
+def test_without_a_package_database_the_number_of_updates_is_unknown(make_host: Make, os: str) -> None:
+    report = make_host(os, pending=3, faults=["db_unreadable"]).run("precheck").report
+    assert report["before"]["packages"]["upgradable"] is None
+
+
+def test_a_package_without_checksums_is_not_broken(make_host: Make) -> None:
+    """dpkg --audit names it; many packages of third parties are made so."""
+    host = make_host("debian12", pending=3)
+    host.tool(
+        "dpkg",
+        'case $1 in --audit) printf "The following packages are missing the md5sums control file:\\n shop  own\\n" ;;\n'
+        f'*) exec {template.BIN}/dpkg "$@" ;; esac',
+    )
+    assert host.run("precheck").status == "ready"
+
+
+def test_dnfs_own_lock_names_its_holder(make_host: Make) -> None:
+    """dnf writes the process id without a newline, and a lock of a process that is gone does not count."""
+    host = make_host("rhel9", pending=3)
+    (host.root / "var/cache/dnf/metadata_lock.pid").write_text("815")
+    assert host.run("precheck").status == "ready"
+    (host.root / "proc/815").mkdir()
+    (host.root / "proc/815/comm").write_text("dnf\n")
+    assert "Process 815 (dnf) has held" in host.run("precheck").report["error"]["detail"]
