@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Page
 
-from patching.models import AssetPatchState, Enrolment, Run, Target, Window
-from patching.states import RunState, TargetState, Verdict
+from patching.models import AssetPatchState, Enrolment, Run, Target, Wave, Window
+from patching.states import RunState, TargetState, Verdict, WaveState
 from portal.access.models import User
 from portal.inventory.models import Asset
 from tests import cast
 
+POLICY = {"plan_ahead_s": 60, "waves": [{"name": "Canary", "count": 2, "bake_s": 1800}]}
 HOSTILE = '<img src=x onerror="alert(1)"> $(reboot) ملقم 服务器'
 
 
@@ -19,7 +20,7 @@ def fleet() -> Run:
     """Twelve servers of payments, one of a stranger, a window, a run under way with every kind of outcome."""
     for person in (cast.ana, cast.bo, cast.cy, cast.ada):
         person()
-    window = cast.a_window(name="Saturday night", slug="saturday-night", policy={"plan_ahead_s": 60})
+    window = cast.a_window(name="Saturday night", slug="saturday-night", policy=POLICY)
     cast.a_window(name="Second Tuesday", slug="second-tuesday", frequency="monthly", weekday=1, nth=2)
     assets = [cast.an_asset(name=f"pay-{number:02}") for number in range(11)] + [cast.an_asset(name=HOSTILE)]
     cast.an_asset(name="intranet-1", application="intranet")
@@ -29,6 +30,8 @@ def fleet() -> Run:
         cutoff_at=now + timedelta(hours=3), ends_at=now + timedelta(hours=4), created_at=now, started_at=now,
         next_look_at=now + timedelta(days=1), policy=window.run_policy.to_json(),
     )  # fmt: skip
+    Wave.objects.create(run=run, number=1, name="Canary", state=WaveState.PASSED, rule=POLICY["waves"][0])
+    Wave.objects.create(run=run, number=2, name="The rest", state=WaveState.RUNNING)
     for asset, (state, verdict, reason) in zip(assets[:6], OUTCOMES, strict=True):
         _take_part(run, window, asset, state, verdict, reason, now)
     return run
@@ -51,6 +54,7 @@ def _take_part(
     target = Target.objects.create(
         run=run, asset=asset, account_id=asset.account.account_id, region=asset.region, since=now, state=state,
         instance_id=asset.instance_id, platform="linux", verdict=verdict, reason=reason, os_label="Debian 12",
+        wave=2 if state in {TargetState.IN_DISPATCH, TargetState.READY} else 1,
         kernel_before="6.1.96", kernel_after="6.1.112" if verdict == Verdict.PATCHED else "", updated_count=4,
     )  # fmt: skip
     AssetPatchState.objects.create(

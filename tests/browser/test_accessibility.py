@@ -32,10 +32,11 @@ def pages_of(run: Run) -> dict[str, list[str]]:
     owner = ["/", f"/servers/{asset}/", f"/pick-window/?{one}", f"/exceptions/ask/?{one}", "/search/?q=pay"]
     approver = ["/exceptions/inbox/", f"/exceptions/{request.pk}/", "/exceptions/"]
     runs = ["/tonight/", "/runs/", f"/runs/{run.pk}/", f"/runs/{run.pk}/report/", "/reports/"]
+    steer = [f"/runs/{run.pk}/{page}/" for page in ("retry", "extend", "halt")]
     return {
         "ana": owner,
         "bo": approver,
-        "ada": [*runs, "/windows/", window, f"{window}plan/", "/no-such-page/"],
+        "ada": [*runs, *steer, "/windows/", window, f"{window}plan/", f"{window}edit/", "/no-such-page/"],
     }
 
 
