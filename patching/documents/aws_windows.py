@@ -1,0 +1,99 @@
+"""AWS-InstallWindowsUpdates, which a policy may choose for Windows servers instead of our own document.
+
+It prints no report and has no guard on the host, and it can end with exit code 1 after updates that went in and a
+restart that happened (aws/amazon-ssm-agent#681). So our pre-check document looks before it and again after it, and
+the two looks are made into one report that is judged like any other: by what is open and by the boot time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NAME = "AWS-InstallWindowsUpdates"
+VERSION = "$DEFAULT"
+WARNING = (
+    "Windows servers are patched by AWS-InstallWindowsUpdates: these servers have no guard against a second "
+    "delivery of the command. A re-scan and the boot time judge them, not the exit code."
+)
+NOTE = "Patched by AWS-InstallWindowsUpdates, without a guard against a second delivery; judged by a re-scan."
+ANSWERED = frozenset(
+    {"Success", "Failed", "ExecutionTimedOut"}
+)  # the agent told an end: looking again makes sense
+Report = Mapping[str, Any]
+
+
+def parameters(*, mode: str, reboot: str, excluded: Sequence[str] = ()) -> dict[str, list[str]]:
+    """What the document takes; `excluded` are KB numbers like KB5031364."""
+    found = {"Action": ["Install"], "AllowReboot": ["True" if reboot == "if-needed" else "False"]}
+    if mode == "security":
+        found["Categories"] = ["SecurityUpdates"]
+    if excluded:
+        found["ExcludeKbs"] = [",".join(excluded)]
+    return found
+
+
+def report_of_looks(check: Report | None, look: Report, *, mode: str) -> dict[str, Any]:
+    """A patch report made of the look before and the look after. Without a look before nothing counts as changed."""
+    before = check["before"] if check else None
+    after = look["before"]
+    changes = vanished(before, after)
+    done = bool(before and after and before["boot_id"] != after["boot_id"])
+    left = after["packages"]["security" if mode == "security" else "upgradable"] if after else None
+    needed = bool(look["reboot"]["needed"])
+    return {
+        **look,
+        "phase": "patch",
+        "before": before,
+        "after": after,
+        "changes": changes,
+        "status": status(left, bool(changes), needed=needed, done=done),
+        "error": error(left, look),
+        "reboot": {"needed": needed, "reasons": look["reboot"]["reasons"], "done": done},
+        "truncated": truncated(check, look, changes),
+    }
+
+
+def vanished(before: Report | None, after: Report | None) -> list[dict[str, Any]]:
+    """Updates that were offered before and are not offered any more: put in, or replaced by one that was."""
+    if before is None or after is None or after["packages"]["upgradable"] is None:
+        return []
+    still = {(update["name"], update["to"]) for update in after["available"]}
+    gone = [update for update in before["available"] if (update["name"], update["to"]) not in still]
+    return [{**update, "kind": "kb"} for update in gone]
+
+
+def status(left: int | None, changed: bool, *, needed: bool, done: bool) -> str:
+    if left is None or left > 0:
+        return "partial" if changed else "failed"
+    if needed:
+        return "reboot_pending"
+    return "patched" if changed or done else "nothing_to_do"
+
+
+def error(left: int | None, look: Report) -> dict[str, str] | None:
+    if left is None:
+        told: dict[str, str] | None = look["error"]
+        unknown = "The re-scan could not tell what is still open."
+        return told or {"code": "update_service_unavailable", "detail": unknown}
+    if left == 0:
+        return None
+    names = " ".join(update["name"] for update in look["before"]["available"][:20])
+    return {"code": "updates_left", "detail": f"Still open after the re-scan: {names}"[:600]}
+
+
+def truncated(check: Report | None, look: Report, changes: Sequence[object]) -> dict[str, int]:
+    """The true lengths of cut lists; the looks call both their lists `before`."""
+    mine = {key: count for key, count in look["truncated"].items() if not key.startswith("before.")}
+    after = {
+        f"after.{key[7:]}": count for key, count in look["truncated"].items() if key.startswith("before.")
+    }
+    before = {
+        key: count for key, count in (check or {}).get("truncated", {}).items() if key.startswith("before.")
+    }
+    found: dict[str, int] = {**mine, **before, **after}
+    if "before.available" in before and look["before"] and check and check["before"]:
+        counts = [side["packages"]["upgradable"] for side in (check["before"], look["before"])]
+        if None not in counts:
+            found["changes"] = max(counts[0] - counts[1], len(changes))
+    return found
