@@ -118,10 +118,10 @@ no_repository() {
 
 name_repositories() {
     names=$(repositories_named "$W/refresh")
-    why=$(awk '/Error message:|ignature verification failed|is not signed|^E: |Error: [^ ]|locked/ { print; exit }' "$W/refresh")
+    why=$(awk '/Error message:|ignature verification failed|signed\.|^E: |Error: [^ ]|locked/ { print; exit }' "$W/refresh")
     why=${why:-$(last_words)}
     DETAIL="A package repository did not answer (${names:-name unknown}): $why"
-    if grep -qE 'not signed|NO_PUBKEY|EXPKEYSIG|GPG|unsigned|unknown key|[Ss]ignature ver' "$W/refresh"; then
+    if grep -qE 'no(t| longer) signed|NO_PUBKEY|EXPKEYSIG|GPG|unsigned|unknown key|[Ss]ignature ver' "$W/refresh"; then
         CODE=repository_unsigned
         DETAIL="The signature of a package repository is not accepted (${names:-name unknown}): $why"
     fi

@@ -50,17 +50,18 @@ kernel_packages() {
 }
 
 remove_old_kernels() {
-    KERNELS_DETAIL="No kernel can be spared."
     spare_kernels >"$W/kernels.old"
-    set --
+    gone='' stays=''
     while IFS= read -r kernel; do
+        set --
         for package in $(kernel_packages "$kernel"); do
             set -- "$@" "$package"
         done
+        [ $# -gt 0 ] || continue
+        if remove_only "$@"; then gone="$gone $kernel"; else stays="$stays $kernel stays: $(last_words)"; fi
     done <"$W/kernels.old"
-    [ $# -gt 0 ] || return 0
-    KERNELS_DETAIL="Removed the old kernels $(tr '\n' ' ' <"$W/kernels.old")by package."
-    remove_only "$@" || KERNELS_DETAIL="The old kernels could not be removed: $(last_words)"
+    KERNELS_DETAIL="${gone:+Removed the old kernels$gone by package.}$stays"
+    KERNELS_DETAIL=${KERNELS_DETAIL:-"No kernel can be spared."}
 }
 
 # remove_only PACKAGE...: removes these packages, and refuses when any other would go with them.

@@ -163,7 +163,8 @@ exec {template.BIN}/apt-get "$@\"""",
     )
     found = check(host.run("precheck", Fixes="all").report, "disk_space")
     assert (found["ok"], found["fix"]["ok"]) == (False, False)
-    assert "these would go too: zfs-own" in found["fix"]["detail"]
+    for kernel in old_kernels(host)[:2]:
+        assert f"{kernel} stays: Error: these would go too: zfs-own" in found["fix"]["detail"]
     assert all((host.root / f"boot/vmlinuz-{kernel}").exists() for kernel in old_kernels(host))
 
 
@@ -344,3 +345,17 @@ def test_an_active_agent_is_not_restarted_to_be_enabled(make_host: Make) -> None
     fix = check(host.run("precheck", Fixes="all").report, "agent")["fix"]
     assert fix["detail"] == "Enabled the SSM agent, so that it comes back after a reboot."
     assert "restart" not in (host.root / "calls").read_text()
+
+
+def test_a_kernel_that_something_needs_does_not_keep_the_others(make_host: Make) -> None:
+    host = make_host("debian12", pending=1, faults=["old_kernels_fill_boot"])
+    oldest, older, _ = old_kernels(host)
+    host.tool(
+        "apt-get",
+        f"""case " $* " in *" -s remove linux-image-{oldest} "*) echo "Remv labneeds [1]"; exit ;; esac
+exec {template.BIN}/apt-get "$@\"""",
+    )
+    detail = check(host.run("precheck", Fixes="all").report, "disk_space")["fix"]["detail"]
+    assert f"Removed the old kernels {older} by package. {oldest} stays: " in detail
+    assert (host.root / f"boot/vmlinuz-{oldest}").exists()
+    assert not (host.root / f"boot/vmlinuz-{older}").exists()
