@@ -33,13 +33,16 @@ pm_held() {
 pm_refresh() {
     case $FAMILY in
         apt) quietly_apt -o APT::Update::Error-Mode=any update ;;
-        # a cache that has not expired yet would hide a dead repository; yum 3 knows no --refresh
-        dnf)
-            quietly "$TOOL" -q clean expire-cache
-            quietly "$TOOL" makecache --setopt='*.skip_if_unavailable=False'
-            ;;
+        dnf) dnf_refresh ;;
         zypper) quietly zypper --non-interactive refresh ;;
     esac
+}
+
+# A cache that has not expired yet would hide a dead repository; yum 3 knows no --refresh.
+dnf_refresh() {
+    set -- makecache --setopt='*.skip_if_unavailable=False'
+    if [ "$TOOL" = dnf ]; then set -- "$@" --refresh; else quietly "$TOOL" -q clean expire-cache; fi
+    quietly "$TOOL" "$@"
 }
 
 pm_available() {

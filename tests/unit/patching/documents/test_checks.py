@@ -356,7 +356,19 @@ def test_the_agent_of_a_snap_is_found(make_host: Make) -> None:
         'case " $* " in *snap.amazon-ssm-agent.amazon-ssm-agent*) ;; *) exit 1 ;; esac\n'
         'case " $* " in *is-active*) echo active ;; *is-enabled*) echo enabled ;; esac',
     )
-    assert check(host.run("precheck").report, "agent")["ok"]
+    assert check(host.run("precheck").report, "agent")["detail"] == (
+        "The SSM agent 3.3.1957.0 is active and enabled."
+    )
+
+
+def test_a_cache_that_has_not_expired_hides_no_dead_repository(make_host: Make) -> None:
+    """dnf makecache asks no repository while its cache is fresh."""
+    host = make_host("rhel9", pending=1)
+    host.tool("dnf", f'echo "$*" >>"{host.root}/calls"\nexec {template.BIN}/dnf "$@"')
+    host.run("precheck")
+    calls = [line for line in (host.root / "calls").read_text().splitlines() if "makecache" in line]
+    assert len(calls) == 1
+    assert {"--refresh", "--setopt=*.skip_if_unavailable=False"} <= set(calls[0].split())
 
 
 @pytest.mark.parametrize("os", TOOLS)
