@@ -24,6 +24,7 @@ CHOICES = {
     "mode": ("all", "security"),
     "reboot": ("if-needed", "never"),
     "fixes": ("none", "early", "all"),
+    "windows_method": ("portal", "aws"),
 }
 LIMITS = {"concurrency": (1, 10_000), "min_free_mb": (0, 1_000_000), "stop_at_error_percent": (1, 100)}
 

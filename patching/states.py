@@ -88,6 +88,7 @@ class WaveState(TextChoices):
 class Phase(TextChoices):
     PRECHECK = "precheck", "Pre-check"
     PATCH = "patch", "Patch"
+    VERIFY = "verify", "Re-scan"  # our pre-check again, after a document that prints no report
 
 
 class Verdict(StrEnum):
@@ -188,7 +189,7 @@ SNAPSHOT_STATES: dict[SnapshotState, Facts] = {
     S.UNKNOWN: Facts("engine", "needs", (S.TAKEN, S.WANTED, S.FAILED)),
     S.TAKEN: Facts("engine", "busy", (S.COMPLETED, S.FAILED, S.DELETING)),
     S.COMPLETED: Facts("clock", "good", (S.FAILED, S.DELETING)),
-    S.FAILED: Facts("clock", "bad", (S.DELETING,)),
+    S.FAILED: Facts("clock", "bad", (S.WANTED, S.DELETING)),
     S.DELETING: Facts("engine", "busy", (S.DELETED,)),
     S.DELETED: Facts("nobody", "unknown"),
 }

@@ -23,6 +23,11 @@ ANSWERED = frozenset(
 Report = Mapping[str, Any]
 
 
+def chosen(method: str, platform: str) -> bool:
+    """Whether servers of this platform are patched by AWS's document under this policy."""
+    return method == "aws" and platform == "windows"
+
+
 def parameters(*, mode: str, reboot: str, excluded: Sequence[str] = ()) -> dict[str, list[str]]:
     """What the document takes; `excluded` are KB numbers like KB5031364."""
     found = {"Action": ["Install"], "AllowReboot": ["True" if reboot == "if-needed" else "False"]}

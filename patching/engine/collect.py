@@ -11,6 +11,7 @@ from django.db.models import Min
 
 from aws.errors import Missing
 from aws.ports import Cloud, Command, Invocation
+from patching.documents import aws_windows
 from patching.documents.report import ReportUnreadable, parse_report, parse_result_line
 from patching.engine.places import for_each
 from patching.engine.send import LOOK_BACK, output_prefix
@@ -131,13 +132,15 @@ def read(text: str, dispatch: Dispatch, invocation: Invocation) -> tuple[dict[st
     try:
         report = parse_report(text)
     except ReportUnreadable as error:
-        return None, no_report_sentence(invocation, str(error))
+        return None, no_report_sentence(dispatch, invocation, str(error))
     if report["dispatch"] != str(dispatch.pk) or report["instance_id"] != invocation.instance_id:
         return None, "The output holds the report of another command or another instance."
     return report, ""
 
 
-def no_report_sentence(invocation: Invocation, why: str) -> str:
+def no_report_sentence(dispatch: Dispatch, invocation: Invocation, why: str) -> str:
+    if invocation.status_details in aws_windows.ANSWERED and dispatch.document_name == aws_windows.NAME:
+        return f"Systems Manager says {invocation.status_details}. {aws_windows.NAME} prints no report."
     if invocation.status_details in NEVER_RAN:
         return f"Systems Manager says {invocation.status_details}; whether the host ran it is not known."
     return f"Systems Manager says {invocation.status_details}, but: {why}"

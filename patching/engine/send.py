@@ -9,6 +9,7 @@ from django.conf import settings
 
 from aws.errors import Ambiguous, CloudError, Missing, Refused, Throttled
 from aws.ports import Cloud, SendRequest
+from patching.documents import aws_windows
 from patching.engine.places import for_each
 from patching.engine.publish import forget
 from patching.models import Dispatch, Run, Target
@@ -58,12 +59,14 @@ def output_prefix(dispatch: Dispatch) -> str:
 
 def parameters(dispatch: Dispatch) -> dict[str, list[str]]:
     policy, run = dispatch.run.run_policy, dispatch.run
+    if dispatch.document_name == aws_windows.NAME:
+        return aws_windows.parameters(mode=policy.mode, reboot=policy.reboot)
     early = dispatch.phase == Phase.PRECHECK and (dispatch.claimed_at < run.starts_at or run.check_only)
     values = {
         "DispatchId": str(dispatch.pk),
         "DocumentHash": dispatch.document_hash,
         "SentAt": str(int(dispatch.claimed_at.timestamp())),
-        "Fixes": "early" if early and policy.fixes == "all" else policy.fixes,
+        "Fixes": _fixes(dispatch, policy.fixes, early=early),
         "MinFreeMb": str(policy.min_free_mb),
         "LockWaitSeconds": str(policy.lock_wait_s),
         "DeadlineSeconds": str(policy.deadline_s),
@@ -73,12 +76,20 @@ def parameters(dispatch: Dispatch) -> dict[str, list[str]]:
     return {name: [value] for name, value in values.items()}
 
 
+def _fixes(dispatch: Dispatch, allowed: str, *, early: bool) -> str:
+    if dispatch.phase == Phase.VERIFY:
+        return "none"
+    return "early" if early and allowed == "all" else allowed
+
+
 def refused(dispatch: Dispatch, error: CloudError, *, cloud: Cloud, now: datetime) -> None:
     """AWS said no to the whole batch: the hosts that caused it are blocked, the others go into a new one."""
     if error.code in DOCUMENT_GONE:
         forget(dispatch)
     guilty = {} if error.code in DOCUMENT_GONE else _guilty(dispatch, error, cloud=cloud)
     rows = list(Target.objects.filter(dispatched__dispatch=dispatch))
+    if dispatch.phase == Phase.VERIFY:
+        guilty = {row.instance_id: f"It was patched, but AWS refused the re-scan: {error}" for row in rows}
     blocked = [row for row in rows if row.instance_id in guilty or row.attempt >= MAX_REFUSALS]
     others = [row.pk for row in rows if row not in blocked]
     dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=f"AWS refused it: {error}")
@@ -87,7 +98,8 @@ def refused(dispatch: Dispatch, error: CloudError, *, cloud: Cloud, now: datetim
     )
     for row in blocked:
         reason = guilty.get(row.instance_id) or f"AWS refused the command: {error}"
-        targets.move([row.pk], TargetState.BLOCKED, now=now, code="refused", reason=reason)
+        to = TargetState.LOST if dispatch.phase == Phase.VERIFY else TargetState.BLOCKED
+        targets.move([row.pk], to, now=now, code="refused", reason=reason)
     back = TargetState.READY if dispatch.phase == Phase.PATCH else TargetState.WAITING
     targets.try_again(others, back, now=now, reason=f"AWS refused its batch: {error}")
 
@@ -130,9 +142,17 @@ def look_for(unknown: Iterable[Dispatch], *, cloud: Cloud, clock: Clock) -> None
         if found:
             dispatches.mark_sent(dispatch, found, now=clock(), adopted=True)
         elif settled(dispatch, clock()):
-            resend(dispatch, cloud=cloud, clock=clock)
+            _again_or_never(dispatch, cloud=cloud, clock=clock)
 
     for_each(list(unknown), look)
+
+
+def _again_or_never(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
+    """Without a guard on the host nothing is sent twice, not even when AWS shows no trace of the first."""
+    if dispatch.document_name == aws_windows.NAME:
+        give_up(dispatch, f"It is not sent again: {aws_windows.NAME} has no guard on the host.", now=clock())
+    else:
+        resend(dispatch, cloud=cloud, clock=clock)
 
 
 def settled(dispatch: Dispatch, now: datetime) -> bool:
@@ -159,6 +179,8 @@ def resend(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
 def _final(dispatch: Dispatch, now: datetime) -> bool:
     """A pause may end; a cutoff, a halt or an empty batch does not."""
     run = Run.objects.get(pk=dispatch.run_id)
+    if dispatch.phase == Phase.VERIFY:
+        return now >= dispatches.last_look(run) or not dispatch.instance_ids
     return now >= run.cutoff_at or run.state in dispatches.CLOSED_TO_SENDING or not dispatch.instance_ids
 
 
@@ -171,5 +193,8 @@ def give_up(dispatch: Dispatch, why: str, *, now: datetime) -> None:
     if doubtful and dispatch.phase == Phase.PATCH:
         reason = f"AWS never said whether it took the command, and it does not show it. {why}"
         targets.move(ids, TargetState.LOST, now=now, code="answer_lost", reason=reason)
+    elif dispatch.phase == Phase.VERIFY:
+        reason = f"It was patched, but not looked at again. {why}"
+        targets.move(ids, TargetState.LOST, now=now, code="not_looked_at", reason=reason)
     else:
         targets.move(ids, TargetState.SKIPPED, now=now, code="not_sent", reason=f"It was not sent. {why}")

@@ -11,6 +11,7 @@ from django.db.models import F, Max
 
 from aws.ports import INSTANCES_PER_COMMAND
 from exceptions.queries import exclusions
+from patching.documents import aws_windows
 from patching.models import Dispatch, DispatchTarget, PublishedDocument, Run, SendingPause, Target
 from patching.operations import targets
 from patching.operations.runs import lock
@@ -25,6 +26,12 @@ CLOSED_TO_SENDING = {
     RunState.CANCELLED,
     RunState.FINISHED,
     RunState.MISSED,
+}
+
+WAITS_AS = {
+    Phase.PRECHECK: TargetState.CHECKING,
+    Phase.PATCH: TargetState.READY,
+    Phase.VERIFY: TargetState.VERIFYING,
 }
 
 
@@ -46,7 +53,7 @@ def claim(run: Run, phase: Phase, ids: Iterable[int], *, now: datetime) -> Claim
     chosen = _admitted(run, phase, _locked_targets(ids), now)
     made: list[Dispatch] = []
     for (account, region, platform), group in by_place(chosen):
-        document = _document(account, region, phase, platform)
+        document = _document(run, account, region, phase, platform)
         if document is None:
             continue  # not published there yet, e.g. its account refuses us: these wait, the others go
         made += [_insert(run, phase, document, chunk, now) for chunk in batches(group, INSTANCES_PER_COMMAND)]
@@ -62,6 +69,8 @@ def closed(run: Run, pause: SendingPause, phase: Phase, now: datetime) -> str:
     """Why nothing may be sent for this run now; empty when it may."""
     if pause.paused:
         return f"All sending is paused by {pause.by}: {pause.reason}"
+    if phase == Phase.VERIFY:  # only looks at what was patched before the cutoff or the halt
+        return "The run is over." if now >= last_look(run) else ""
     if run.state in CLOSED_TO_SENDING:
         return f"The run is {RunState(run.state).label.lower()}."
     if now >= run.cutoff_at:
@@ -89,11 +98,11 @@ def _locked_targets(ids: Iterable[int]) -> list[Target]:
 
 def _admitted(run: Run, phase: Phase, rows: list[Target], now: datetime) -> list[Target]:
     """Those that may be sent: not exempt, not gone, not a second member of a busy cluster, within the concurrency."""
-    expected = TargetState.CHECKING if phase == Phase.PRECHECK else TargetState.READY
+    expected = WAITS_AS[phase]
     out = _dispatched(rows, phase)
     rows = [row for row in rows if row.state == expected and (row.pk, row.attempt) not in out]
-    rows = _without_exempt(run, rows, now)
-    if phase == Phase.PRECHECK:
+    rows = _without_exempt(run, phase, rows, now)
+    if phase != Phase.PATCH:
         return rows
     rows = one_per_cluster(_in_no_other_run(run, rows), _busy_clusters(rows))
     free = run.run_policy.concurrency - run.targets.filter(state__in=IN_FLIGHT).count()
@@ -117,16 +126,21 @@ def _dispatched(rows: list[Target], phase: Phase) -> set[tuple[int, int]]:
     return set(found.values_list("target_id", "attempt"))
 
 
-def _without_exempt(run: Run, rows: list[Target], now: datetime) -> list[Target]:
+def _without_exempt(run: Run, phase: Phase, rows: list[Target], now: datetime) -> list[Target]:
     exempt = exclusions([row.asset for row in rows], now, max(run.ends_at, now + timedelta(seconds=1)))
     for row in rows:
         if reason := exempt.get(row.asset_id):
-            targets.move([row.pk], TargetState.SKIPPED, now=now, code=reason.code, reason=reason.sentence)
+            _leave_out(row, phase, reason.code, reason.sentence, now)
         elif row.asset.gone_at:
-            targets.move(
-                [row.pk], TargetState.SKIPPED, now=now, code="gone", reason="The instance no longer exists."
-            )
+            _leave_out(row, phase, "gone", "The instance no longer exists.", now)
     return [row for row in rows if row.asset_id not in exempt and not row.asset.gone_at]
+
+
+def _leave_out(row: Target, phase: Phase, code: str, reason: str, now: datetime) -> None:
+    to = TargetState.SKIPPED
+    if phase == Phase.VERIFY:
+        to, reason = TargetState.LOST, f"It was patched, but not looked at again. {reason}"
+    targets.move([row.pk], to, now=now, code=code, reason=reason)
 
 
 def _busy_clusters(rows: list[Target]) -> set[str]:
@@ -136,13 +150,18 @@ def _busy_clusters(rows: list[Target]) -> set[str]:
     )
 
 
-def _document(account: str, region: str, phase: Phase, platform: str) -> PublishedDocument | None:
+def _document(run: Run, account: str, region: str, phase: Phase, platform: str) -> PublishedDocument | None:
+    if phase == Phase.PATCH and aws_windows.chosen(run.run_policy.windows_method, platform):
+        return PublishedDocument(  # AWS's own: it is there without our doing
+            account_id=account, region=region, name=aws_windows.NAME, version=aws_windows.VERSION
+        )
     name = document_name(phase, platform)
     return PublishedDocument.objects.filter(account_id=account, region=region, name=name).first()
 
 
 def document_name(phase: Phase, platform: str) -> str:
-    return f"PatchPortal-{Phase(phase).name.title()}-{platform.title()}"
+    kind = Phase.PATCH if phase == Phase.PATCH else Phase.PRECHECK  # a re-scan is the pre-check again
+    return f"PatchPortal-{kind.name.title()}-{platform.title()}"
 
 
 def _insert(
@@ -160,7 +179,7 @@ def _insert(
         batch=_next_batch(run),
         instance_ids=[row.instance_id for row in rows],
         claimed_at=now,
-        send_before=_send_before(run, now),
+        send_before=_send_before(run, phase, now),
     )
     DispatchTarget.objects.bulk_create(
         DispatchTarget(dispatch=dispatch, target=row, phase=phase, attempt=row.attempt) for row in rows
@@ -175,8 +194,14 @@ def _next_batch(run: Run) -> int:
     return (run.dispatches.aggregate(last=Max("batch"))["last"] or 0) + 1
 
 
-def _send_before(run: Run, now: datetime) -> datetime:
-    return min(now + timedelta(seconds=run.run_policy.send_within_s), run.cutoff_at)
+def _send_before(run: Run, phase: Phase, now: datetime) -> datetime:
+    last = last_look(run) if phase == Phase.VERIFY else run.cutoff_at
+    return min(now + timedelta(seconds=run.run_policy.send_within_s), last)
+
+
+def last_look(run: Run) -> datetime:
+    """A re-scan may go out until every target must be over."""
+    return run.ends_at + timedelta(seconds=run.run_policy.end_bound_s)
 
 
 def _noun(dispatch: Dispatch) -> str:
@@ -204,7 +229,8 @@ def reclaim(dispatch: Dispatch, *, now: datetime) -> tuple[Dispatch, str]:
     if not dispatch.instance_ids:
         return dispatch, "Every server of it is exempt by now."
     dispatch.state, dispatch.claimed_at = DispatchState.SENDING, now
-    dispatch.send_before, dispatch.unknown_since, dispatch.tries = _send_before(run, now), None, 0
+    dispatch.send_before = _send_before(run, Phase(dispatch.phase), now)
+    dispatch.unknown_since, dispatch.tries = None, 0
     dispatch.save()
     _audit(dispatch, "dispatch.sending", f"{_noun(dispatch)} is sent again; the first never reached AWS")
     return dispatch, ""
@@ -215,7 +241,7 @@ def _drop_exempt(run: Run, dispatch: Dispatch, now: datetime) -> None:
     exempt = exclusions([row.asset for row in rows], now, max(run.ends_at, now + timedelta(seconds=1)))
     for row in rows:
         if reason := exempt.get(row.asset_id):
-            targets.move([row.pk], TargetState.SKIPPED, now=now, code=reason.code, reason=reason.sentence)
+            _leave_out(row, Phase(dispatch.phase), reason.code, reason.sentence, now)
             dispatch.rows.filter(target=row).update(no_report_reason=reason.sentence, collected_at=now)
     kept = [row.instance_id for row in rows if row.asset_id not in exempt]
     dispatch.instance_ids = kept

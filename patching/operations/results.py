@@ -11,7 +11,7 @@ from django.db import transaction
 
 from patching.documents.report import ResultLine
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
-from patching.operations import locked_rows, targets
+from patching.operations import locked_rows, rescans, targets
 from patching.operations.targets import Step
 from patching.planner import batches
 from patching.states import Agreement, Phase, TargetState, Verdict
@@ -39,6 +39,7 @@ class Outcome:
     evidence_key: str = ""
     missing: str = ""
     line: ResultLine | None = None  # the short result line, where the whole report did not arrive
+    note: str = ""  # a sentence that follows the reason
 
 
 def store(row: DispatchTarget, outcome: Outcome, *, now: datetime) -> None:
@@ -61,7 +62,8 @@ def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime)
         _host_report(item, now) for item in stored if item.outcome.report is not None
     )
     _after_checks([item for item in stored if item.row.phase == Phase.PRECHECK], now)
-    _after_patches([item for item in stored if item.row.phase != Phase.PRECHECK], now)
+    patched = [item for item in stored if item.row.phase != Phase.PRECHECK]
+    _after_patches(rescans.to_be_judged(patched, now), now)
 
 
 def _locked_targets(rows: Iterable[DispatchTarget]) -> dict[int, Target]:
@@ -152,7 +154,7 @@ def _facts(target: Target, side: dict[str, Any], report: dict[str, Any]) -> None
 def _after_patches(stored: list[Stored], now: datetime) -> None:
     if not stored:
         return
-    checks = _last_checks([item.target for item in stored])
+    checks = rescans.last_checks([item.target for item in stored])
     judged = {item.target: judge(_evidence(item, checks.get(item.target.pk))) for item in stored}
     for item in stored:
         item.target.verdict, item.target.agreement = (
@@ -163,15 +165,15 @@ def _after_patches(stored: list[Stored], now: datetime) -> None:
             _patched_facts(item.target, item.outcome.report)
     locked_rows.write([item.target for item in stored], PATCHED_FIELDS)
     PackageChange.objects.bulk_create(change for item in stored for change in _package_changes(item))
-    targets.move_each({target: _end(judgement) for target, judgement in judged.items()}, now=now)
+    targets.move_each({item.target: _end(judged[item.target], item.outcome.note) for item in stored}, now=now)
     _current_states(stored, judged, now)
     differ = [item for item in stored if judged[item.target].agreement in DISAGREE]
     record_all([_disagreement(item, judged[item.target]) for item in differ], by=None)
 
 
-def _end(judgement: Judgement) -> Step:
+def _end(judgement: Judgement, note: str) -> Step:
     lost = judgement.agreement == Agreement.NO_REPORT
-    return Step(TargetState.LOST if lost else TargetState.DONE, judgement.verdict, judgement.reason)
+    return Step(TargetState.LOST if lost else TargetState.DONE, judgement.verdict, f"{judgement.reason} {note}".strip())
 
 
 def _disagreement(item: Stored, judgement: Judgement) -> Entry:
@@ -179,12 +181,6 @@ def _disagreement(item: Stored, judgement: Judgement) -> Entry:
     summary = f"{item.target.asset.label}: {said}. {judgement.reason}"
     asset = str(item.target.asset_id)
     return Entry("target.disagreement", "asset", asset, summary, run_id=item.target.run_id)
-
-
-def _last_checks(rows: Iterable[Target]) -> dict[int, dict[str, Any]]:
-    """target pk → its last pre-check report."""
-    reports = HostReport.objects.filter(target__in=list(rows), phase=Phase.PRECHECK).order_by("pk")
-    return {report.target_id: report.content for report in reports}
 
 
 def _evidence(item: Stored, check: dict[str, Any] | None) -> Evidence:

@@ -16,6 +16,7 @@ class RunPolicy:
     mode: str = "all"  # all | security
     reboot: str = "if-needed"  # if-needed | never
     fixes: str = "all"  # none | early | all
+    windows_method: str = "portal"  # portal | aws: our own document, or AWS-InstallWindowsUpdates
     min_free_mb: int = 900
     concurrency: int = 200  # hosts in flight at once in one run
     stop_at_error_percent: int = 20  # of judged hosts; the run halts itself above it, after `stop_at_least`
