@@ -11,7 +11,7 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from aws.errors import CloudError
 from aws.ports import INSTANCES_PER_COMMAND, STATES_GONE, Cloud, Instance
-from patching.engine import collect, gates, marks, power, publish, release, send, waves
+from patching.engine import collect, gates, marks, power, publish, release, rescan, send, waves
 from patching.engine.places import for_each
 from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, results, runs, targets
@@ -43,7 +43,7 @@ def advance(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     if run.state == RunState.PLANNED:
         begin(run, clock())
         return
-    steps = [look, wake, waves.turn, check, patch, expire, clean_up, move_on]
+    steps = [look, wake, waves.turn, check, patch, rescan.rescan, expire, clean_up, move_on]
     for step in steps:
         run.refresh_from_db()
         if run.state in {RunState.FINISHED, RunState.HALTED, RunState.CANCELLED, RunState.MISSED}:
