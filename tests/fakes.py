@@ -9,7 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aws.errors import Ambiguous, CloudError, Missing
-from aws.ports import Command, Instance, Invocation, ManagedNode, SendRequest
+from aws.ports import (
+    Command,
+    Instance,
+    Invocation,
+    ManagedNode,
+    RootVolumeTask,
+    SendRequest,
+    VolumeSnapshot,
+)
 from tests.fake_reports import report_text
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
@@ -49,6 +57,8 @@ class FakeCloud:
         self.stored: dict[str, bytes] = {}
         self.documents: dict[str, str] = {}
         self.alarm_states: dict[str, str] = {}
+        self.volume_snapshots: dict[str, VolumeSnapshot] = {}
+        self.root_tasks: dict[str, RootVolumeTask] = {}  # by client token
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.before: Callable[[str], None] = lambda operation: None
         self.after: Callable[[str], None] = lambda operation: None
@@ -59,7 +69,7 @@ class FakeCloud:
         defaults = {
             "account_id": ACCOUNT, "region": REGION, "instance_id": f"i-{number:017x}", "state": "running",
             "platform": "linux", "instance_profile_arn": "arn:aws:iam::111122223333:instance-profile/ssm",
-            "root_device_type": "ebs", "launch_time": self.clock(),
+            "root_device_type": "ebs", "root_volume_id": f"vol-{number:017x}", "launch_time": self.clock(),
             "tags": {"Name": f"web-{number}", "Application": "payments", "Owner": "payments-team"},
         }  # fmt: skip
         instance = Instance(**(defaults | facts))
@@ -163,6 +173,37 @@ class FakeEc2:
             host.instance = replace(host.instance, state="stopped")
         self.cloud.after("StopInstances")
 
+    def create_snapshot(self, volume_id: str, *, description: str, tags: Mapping[str, str]) -> VolumeSnapshot:
+        self.cloud.call("CreateSnapshot", (volume_id,))
+        identity = f"snap-{len(self.cloud.volume_snapshots) + 1:017x}"
+        made = VolumeSnapshot(identity, volume_id, "pending", "0%", "", self.cloud.clock(), dict(tags))
+        self.cloud.volume_snapshots[identity] = made
+        self.cloud.after("CreateSnapshot")
+        return made
+
+    def snapshots(self, key: str, values: Sequence[str]) -> list[VolumeSnapshot]:
+        self.cloud.call("DescribeSnapshots")
+        return [item for item in self.cloud.volume_snapshots.values() if item.tags.get(key) in values]
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        self.cloud.call("DeleteSnapshot", (snapshot_id,))
+        if self.cloud.volume_snapshots.pop(snapshot_id, None) is None:
+            raise Missing("The snapshot does not exist.", code="InvalidSnapshot.NotFound", ids=(snapshot_id,))
+        self.cloud.after("DeleteSnapshot")
+
+    def replace_root_volume(self, instance_id: str, snapshot_id: str, *, token: str) -> RootVolumeTask:
+        self.cloud.call("CreateReplaceRootVolumeTask", (instance_id,))
+        known = self.cloud.root_tasks
+        known.setdefault(
+            token, RootVolumeTask(f"replacevol-{len(known) + 1}", instance_id, "pending", snapshot_id)
+        )
+        self.cloud.after("CreateReplaceRootVolumeTask")
+        return known[token]
+
+    def root_volume_tasks(self, task_ids: Sequence[str]) -> list[RootVolumeTask]:
+        self.cloud.call("DescribeReplaceRootVolumeTasks")
+        return [task for task in self.cloud.root_tasks.values() if task.task_id in task_ids]
+
 
 @dataclass
 class FakeSsm:
@@ -261,6 +302,13 @@ class FakeObjects:
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         self.cloud.call("ListObjectsV2")
         yield from [key for key in self.cloud.stored if key.startswith(prefix)]
+
+
+def copy_snapshots(cloud: FakeCloud, state: str = "completed") -> None:
+    """Every snapshot that is still being copied ends."""
+    for identity, item in cloud.volume_snapshots.items():
+        if item.state == "pending":
+            cloud.volume_snapshots[identity] = replace(item, state=state)
 
 
 def lose_answer(cloud: FakeCloud, operation: str, times: int = 1) -> None:

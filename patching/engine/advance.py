@@ -11,7 +11,7 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from aws.errors import CloudError
 from aws.ports import INSTANCES_PER_COMMAND, STATES_GONE, Cloud, Instance
-from patching.engine import collect, gates, marks, power, publish, release, rescan, send, waves
+from patching.engine import collect, gates, marks, power, publish, release, rescan, send, snapshots, waves
 from patching.engine.places import for_each
 from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, results, runs, targets
@@ -192,7 +192,17 @@ def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     marks.drop_refused(run, now=clock())
     ready = _room(run, marks.marked(run), clock())
     if ready and _door_open(run, wave, cloud=cloud, now=clock()):
-        _publish_and_send(run, Phase.PATCH, ready, cloud=cloud, clock=clock)
+        _secure_and_send(run, ready, cloud=cloud, clock=clock)
+
+
+def _secure_and_send(run: Run, ready: list[int], *, cloud: Cloud, clock: Clock) -> None:
+    try:
+        if snapshots.wanted(run):
+            rows = run.targets.filter(pk__in=ready).select_related("asset").order_by("pk")
+            snapshots.take(run, rows, cloud=cloud, clock=clock)
+    finally:  # an account that refuses snapshots keeps nobody else waiting
+        if secured := snapshots.ready(run, ready):
+            _publish_and_send(run, Phase.PATCH, secured, cloud=cloud, clock=clock)
 
 
 def _end_checked(run: Run, *, now: datetime) -> None:

@@ -1,0 +1,196 @@
+"""Root volumes are snapshotted before the patch command, and the snapshots are followed until they are deleted.
+
+EC2 holds a snapshot to be the volume at the moment of CreateSnapshot, also while its copy is still pending; so the
+patch command goes out as soon as AWS has accepted it, and only a restore waits for the copy (docs/adr/0030).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Q
+
+from aws.errors import AccessRefused, Ambiguous, CloudError, Missing, Refused, Throttled
+from aws.ports import Cloud, Ec2, VolumeSnapshot
+from patching.engine.places import for_each
+from patching.models import Restore, RootSnapshot, Run, Target
+from patching.operations import snapshots
+from patching.states import RESTORE_OVER, SNAPSHOT_USABLE, SnapshotState
+from portal.policy.waking import Place
+
+Clock = Callable[[], datetime]
+Rows = list[RootSnapshot]
+S = SnapshotState
+MOST_TRIES = 10
+INSTANCE_STORE = "Its root volume is an instance store, of which EC2 makes no snapshot."
+# CreateSnapshot's bucket holds 100 and refills at 5 a second; one look must not hold up the rest of the run.
+CALLS_PER_LOOK = 100
+FOLLOW_EVERY = timedelta(seconds=30)
+RETRY_AFTER = timedelta(hours=1)
+PER_LOOK = 1000
+
+
+def wanted(run: Run) -> bool:
+    return run.run_policy.snapshot == "root" and not run.check_only
+
+
+def take(run: Run, targets: Iterable[Target], *, cloud: Cloud, clock: Clock) -> None:
+    """Asks for the snapshots that these targets still lack; safe to repeat at any moment."""
+    chosen = list(targets)
+    snapshots.want(run, chosen, now=clock())
+    open_states = [S.WANTED, S.CREATING, S.UNKNOWN]
+    rows = RootSnapshot.objects.filter(run=run, target__in=chosen, state__in=open_states, due_at__lte=clock())
+    places = by_place(rows.select_related("asset", "run").order_by("pk"))
+    for_each(places, lambda place: _take_at(cloud.ec2(*place), places[place], clock=clock))
+
+
+def ready(run: Run, ids: Iterable[int]) -> list[int]:
+    """Those of the targets that may be patched: AWS has accepted their snapshot, and nobody is restoring them."""
+    wished = list(ids)
+    restored = Restore.objects.exclude(state__in=RESTORE_OVER).values("asset")
+    rows = Target.objects.filter(pk__in=wished).exclude(asset__in=restored)
+    if wanted(run):
+        rows = rows.filter(snapshot__state__in=SNAPSHOT_USABLE)
+    fit = set(rows.values_list("pk", flat=True))
+    return [pk for pk in wished if pk in fit]
+
+
+def by_place(rows: Iterable[RootSnapshot]) -> dict[Place, Rows]:
+    places: dict[Place, Rows] = defaultdict(list)
+    for row in rows:
+        places[row.account_id, row.region].append(row)
+    return places
+
+
+def _take_at(ec2: Ec2, rows: Rows, *, clock: Clock) -> None:
+    _adopt(ec2, [row for row in rows if row.state != S.WANTED], clock=clock)
+    waiting = [row for row in rows if row.state == S.WANTED][:CALLS_PER_LOOK]
+    volumes = {item.instance_id: item for item in ec2.describe([row.instance_id for row in waiting])}
+    for row in waiting:
+        item = volumes.get(row.instance_id)
+        if item is None:
+            snapshots.failed([row], "The instance no longer exists.", now=clock())
+        elif not item.root_volume_id:
+            snapshots.failed([row], INSTANCE_STORE, now=clock())
+        elif not _create(ec2, row, item.root_volume_id, clock=clock):
+            return  # throttled: the rest waits for the next look
+
+
+def _create(ec2: Ec2, row: RootSnapshot, volume_id: str, *, clock: Clock) -> bool:
+    """One CreateSnapshot. False when AWS wants fewer calls."""
+    if not snapshots.count_try(row, volume_id, now=clock()):
+        return True
+    try:
+        seen = ec2.create_snapshot(
+            volume_id, description=f"{row.asset.label} before {row.run.name}", tags=tags_of(row)
+        )
+    except Throttled as error:
+        snapshots.again(row, str(error), due_at=clock())
+        return False
+    except AccessRefused as error:
+        snapshots.failed([row], str(error), now=clock())
+    except Ambiguous as error:
+        snapshots.unknown(row, str(error), now=clock())
+    except Refused as error:
+        snapshots.failed([row], f"EC2 refused it: {error}", now=clock())
+    else:
+        snapshots.taken(row, seen, now=clock())
+    return True
+
+
+def tags_of(row: RootSnapshot) -> dict[str, str]:
+    """What tells people and the clean-up whose snapshot it is and how long it stays."""
+    return {
+        "Name": f"{row.asset.label} before {row.run.name}"[:256],
+        settings.TAG_KEYS["snapshot"]: str(row.pk),
+        "PatchPortal:Run": str(row.run_id),
+        "PatchPortal:Instance": row.instance_id,
+        "PatchPortal:Expires": row.expires_at.strftime("%Y-%m-%dT%H:%MZ"),
+    }
+
+
+def _adopt(ec2: Ec2, rows: Rows, *, clock: Clock) -> None:
+    """Snapshots whose answer never came, found again by their tag; after the settle time they are asked for anew."""
+    if not rows:
+        return
+    key = settings.TAG_KEYS["snapshot"]
+    found = snapshots.by_tag(ec2.snapshots(key, [str(row.pk) for row in rows]), key)
+    for row in rows:
+        since = row.unknown_since or row.due_at  # a worker that died while sending left only due_at
+        if mine := [item for item in found.get(str(row.pk), ()) if item.state != "error"]:
+            snapshots.taken(row, mine[0], now=clock())
+        elif clock() < since + timedelta(seconds=row.run.run_policy.settle_s):
+            continue
+        elif row.tries >= MOST_TRIES:
+            snapshots.failed([row], f"EC2 gave no answer {row.tries} times.", now=clock())
+        else:
+            snapshots.again(row, "The first request never reached AWS.", due_at=clock())
+
+
+def tend(*, cloud: Cloud, clock: Clock) -> None:
+    """Follows copies that are under way and deletes what is past its time; one broken account stops no other."""
+    try:
+        _follow(cloud=cloud, clock=clock)
+    finally:
+        _expire(cloud=cloud, clock=clock)
+
+
+def _follow(*, cloud: Cloud, clock: Clock) -> None:
+    rows = RootSnapshot.objects.filter(state=S.TAKEN, due_at__lte=clock()).select_related("asset")
+    places = by_place(rows.order_by("due_at")[:PER_LOOK])
+    for_each(places, lambda place: _follow_at(cloud.ec2(*place), places[place], now=clock()))
+
+
+def _follow_at(ec2: Ec2, rows: Rows, *, now: datetime) -> None:
+    key = settings.TAG_KEYS["snapshot"]
+    found = snapshots.by_tag(ec2.snapshots(key, [str(row.pk) for row in rows]), key)
+    seen = {item.snapshot_id: item for items in found.values() for item in items}
+    done = [row for row in rows if (item := seen.get(row.snapshot_id)) and item.state == "completed"]
+    snapshots.completed(done, now=now)
+    broken = [row for row in rows if (item := seen.get(row.snapshot_id)) and item.state == "error"]
+    for row in broken:
+        why = seen[row.snapshot_id].message or "no reason given"
+        snapshots.failed([row], f"EC2 could not copy it: {why}", now=now)
+    pending = [row for row in rows if row not in done and row not in broken]
+    snapshots.postpone(pending, "", due_at=now + FOLLOW_EVERY)
+
+
+def _expire(*, cloud: Cloud, clock: Clock) -> None:
+    now = clock()
+    used = Restore.objects.exclude(state__in=RESTORE_OVER).values("snapshot")
+    over = Q(state__in=[S.WANTED, S.TAKEN, S.COMPLETED, S.FAILED], expires_at__lte=now) | Q(state=S.DELETING)
+    rows = RootSnapshot.objects.filter(over, due_at__lte=now).exclude(pk__in=used).select_related("asset")
+    places = by_place(rows.order_by("due_at")[:PER_LOOK])
+    for_each(places, lambda place: _delete_at(cloud.ec2(*place), places[place], clock=clock))
+
+
+def _delete_at(ec2: Ec2, rows: Rows, *, clock: Clock) -> None:
+    """Only what our row and AWS's tags both call ours: the row's id, on a snapshot of the row's volume."""
+    claimed = snapshots.deleting([row for row in rows if row.state != S.DELETING], now=clock())
+    mine = [*claimed, *(row for row in rows if row.state == S.DELETING)]
+    key = settings.TAG_KEYS["snapshot"]
+    found = snapshots.by_tag(ec2.snapshots(key, [str(row.pk) for row in mine]), key)
+    for row in mine:
+        _delete(
+            ec2,
+            row,
+            [item for item in found.get(str(row.pk), ()) if item.volume_id == row.volume_id],
+            clock=clock,
+        )
+
+
+def _delete(ec2: Ec2, row: RootSnapshot, items: Iterable[VolumeSnapshot], *, clock: Clock) -> None:
+    for item in items:
+        try:
+            ec2.delete_snapshot(item.snapshot_id)
+        except Missing:
+            continue
+        except (
+            CloudError
+        ) as error:  # e.g. somebody made an image of it; it is tried again until nobody uses it
+            snapshots.postpone([row], str(error), due_at=clock() + RETRY_AFTER)
+            return
+    snapshots.deleted([row], now=clock())

@@ -1,0 +1,135 @@
+"""Snapshots of root volumes: wanted before a patch command, taken once, deleted when their time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from aws.ports import VolumeSnapshot
+from patching.models import RootSnapshot, Run, Target
+from patching.operations import targets
+from patching.states import SNAPSHOT_STATES, SnapshotState, TargetState
+from portal.audit.operations import Entry, record_all
+
+S = SnapshotState
+
+
+@transaction.atomic
+def want(run: Run, chosen: Iterable[Target], *, now: datetime) -> None:
+    """The rows come first: what is asked of AWS can be found again by their ids. A retry keeps the first snapshot."""
+    expires_at = now + timedelta(days=run.run_policy.snapshot_keep_days)
+    chosen = list(chosen)
+    known = RootSnapshot.objects.filter(target__in=chosen)
+    have = set(known.values_list("target_id", flat=True))
+    # Its target is ready once more, so somebody had it tried again.
+    _moved(known.filter(state=S.FAILED).select_related("asset"), S.WANTED, due_at=now, tries=0)
+    rows = [
+        RootSnapshot(
+            target=row, run=run, asset=row.asset, account_id=row.account_id, region=row.region,
+            instance_id=row.instance_id, wanted_at=now, due_at=now, expires_at=expires_at,
+        )
+        for row in chosen if row.pk not in have
+    ]  # fmt: skip
+    RootSnapshot.objects.bulk_create(rows)
+    record_all((_entry(row, S.WANTED, "") for row in rows), by=None)
+
+
+def _entry(row: RootSnapshot, to: SnapshotState, reason: str) -> Entry:
+    summary = f"{row.asset.label}: snapshot of its root volume {to.label.lower()}" + (
+        f". {reason}" if reason else ""
+    )
+    detail = {"from": row.state, "to": to.value, "snapshot": row.snapshot_id, "row": str(row.pk)}
+    return Entry(
+        f"snapshot.{to.value}", "asset", str(row.asset_id), summary, run_id=row.run_id, detail=detail
+    )
+
+
+def _moved(
+    rows: Iterable[RootSnapshot], to: SnapshotState, reason: str = "", **facts: Any
+) -> list[RootSnapshot]:
+    """Those that may go there, moved with their audit events. Called inside a transaction."""
+    asked = {row.pk: row for row in rows}
+    sources = [state for state, known in SNAPSHOT_STATES.items() if to in known.moves]
+    locked = RootSnapshot.objects.select_for_update().filter(pk__in=asked, state__in=sources).order_by("pk")
+    moved = [asked[row.pk] for row in locked]
+    RootSnapshot.objects.filter(pk__in=[row.pk for row in moved]).update(state=to, reason=reason, **facts)
+    for row in moved:
+        for name, value in facts.items():
+            if not hasattr(value, "resolve_expression"):
+                setattr(row, name, value)
+    record_all((_entry(row, to, reason) for row in moved), by=None)
+    return moved
+
+
+@transaction.atomic
+def count_try(row: RootSnapshot, volume_id: str, *, now: datetime) -> bool:
+    """The attempt is counted before it is tried. False: another worker is at it."""
+    facts: dict[str, Any] = {"tries": F("tries") + 1, "volume_id": volume_id, "due_at": now}
+    return bool(_moved([row], S.CREATING, **facts))
+
+
+@transaction.atomic
+def taken(row: RootSnapshot, seen: VolumeSnapshot, *, now: datetime) -> None:
+    """AWS named it, in its answer or by our tag: it holds the volume as it was, also while it is still copied."""
+    facts: dict[str, Any] = {
+        "snapshot_id": seen.snapshot_id,
+        "taken_at": seen.started_at or now,
+        "unknown_since": None,
+        "due_at": now,
+    }
+    _moved([row], S.TAKEN, **facts)
+
+
+@transaction.atomic
+def completed(rows: Iterable[RootSnapshot], *, now: datetime) -> None:
+    _moved(rows, S.COMPLETED, completed_at=now)
+
+
+@transaction.atomic
+def unknown(row: RootSnapshot, reason: str, *, now: datetime) -> None:
+    """Its answer was lost: the tag is looked for before anything is asked again."""
+    _moved([row], S.UNKNOWN, reason, unknown_since=now, due_at=now)
+
+
+@transaction.atomic
+def again(row: RootSnapshot, reason: str, *, due_at: datetime) -> None:
+    """AWS certainly did nothing, or nothing was found in time."""
+    _moved([row], S.WANTED, reason, due_at=due_at, unknown_since=None)
+
+
+@transaction.atomic
+def failed(rows: Iterable[RootSnapshot], reason: str, *, now: datetime) -> None:
+    """Nothing is patched without the snapshot that its window asks for."""
+    moved = _moved(rows, S.FAILED, reason, due_at=now)
+    # Only who still waits: a copy that breaks after the patch command changes nothing for its host.
+    waiting = Target.objects.filter(pk__in=[row.target_id for row in moved], state=TargetState.READY)
+    code, said = "no_snapshot", f"There is no snapshot to go back to, so it is not patched. {reason}"
+    targets.move(waiting.values_list("pk", flat=True), TargetState.BLOCKED, now=now, code=code, reason=said)
+
+
+@transaction.atomic
+def deleting(rows: Iterable[RootSnapshot], *, now: datetime) -> list[RootSnapshot]:
+    """Claims the deletion of what is past its time."""
+    return _moved(rows, S.DELETING, due_at=now)
+
+
+@transaction.atomic
+def deleted(rows: Iterable[RootSnapshot], *, now: datetime) -> None:
+    _moved(rows, S.DELETED, deleted_at=now)
+
+
+def postpone(rows: Iterable[RootSnapshot], reason: str, *, due_at: datetime) -> None:
+    """The next look; the state stays, so there is nothing to audit."""
+    RootSnapshot.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=due_at, reason=reason[:500])
+
+
+def by_tag(seen: Iterable[VolumeSnapshot], key: str) -> Mapping[str, list[VolumeSnapshot]]:
+    """Row id → the snapshots that bear it, oldest first."""
+    found: dict[str, list[VolumeSnapshot]] = {}
+    for item in sorted(seen, key=lambda item: (str(item.started_at), item.snapshot_id)):
+        found.setdefault(item.tags.get(key, ""), []).append(item)
+    return found
