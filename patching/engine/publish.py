@@ -27,7 +27,7 @@ def _publish_both(account: str, region: str, platform: str, *, cloud: Cloud, now
 
 
 def publish_one(account: str, region: str, platform: str, phase: str, *, cloud: Cloud, now: datetime) -> None:
-    wanted = document(phase, platform)
+    wanted = document(str(phase), platform)  # the plain word: YAML knows no enumeration
     place: dict[str, Any] = {"account_id": account, "region": region, "name": wanted.name}
     if PublishedDocument.objects.filter(**place, content_hash=wanted.sha256).exists():
         return
