@@ -1,5 +1,8 @@
 # ---- patch: once per dispatch; goes on after its own reboot; the searches before and after decide ----
-$Folder = Join-Path $env:ProgramData "PatchPortal\dispatches\$DispatchId"
+$Dispatches = Join-Path $env:ProgramData 'PatchPortal\dispatches'
+$Folder = Join-Path $Dispatches $DispatchId
+$Tried = New-Object System.Collections.ArrayList
+$Installed = New-Object System.Collections.ArrayList
 
 function Save-State([string]$Name, $Value) {
     $text = ConvertTo-Json -InputObject $Value -Compress -Depth 8
@@ -13,16 +16,18 @@ function Read-State([string]$Name) {
     return Get-Content -Path $path -Raw -Encoding UTF8 | ConvertFrom-Json
 }
 
-# The folder can be made by one command only; its owner file says which.
+# The folder gets its name together with its owner's, in one step or not at all: one command only can succeed.
 function Get-Claim {
-    [void](New-Item -ItemType Directory -Path (Split-Path $Folder) -Force)
+    [void](New-Item -ItemType Directory -Path $Dispatches -Force)
+    $fresh = Join-Path $Dispatches ([Guid]::NewGuid().ToString())
+    [void](New-Item -ItemType Directory -Path $fresh)
+    Set-Content -Path (Join-Path $fresh 'owner') -Value $CommandId -Encoding ASCII
     try {
-        [void](New-Item -ItemType Directory -Path $Folder)
-        Set-Content -Path (Join-Path $Folder 'owner') -Value $CommandId -Encoding ASCII
+        [System.IO.Directory]::Move($fresh, $Folder)
         return 'new'
     } catch [System.IO.IOException] {
-        $owner = Get-Content -Path (Join-Path $Folder 'owner') -ErrorAction SilentlyContinue
-        if ($owner -eq $CommandId) { return 'resume' }
+        Remove-Item -Path $fresh -Recurse -Force
+        if ((Get-Content -Path (Join-Path $Folder 'owner')) -eq $CommandId) { return 'resume' }
         return 'other'
     }
 }
@@ -40,47 +45,64 @@ function Publish-Report($Report) {
     exit 0
 }
 
-# One update at a time: the deadline is looked at between two of them.
+function Show-Stored {
+    $stored = Join-Path $Folder 'result'
+    if (Test-Path $stored) {
+        Write-Output (Get-Content -Path $stored -Raw)
+        exit 0
+    }
+}
+
+# One update at a time: the deadline is looked at between two of them, and each is tried once per dispatch.
 function Install-Updates($Found) {
     foreach ($update in $Found.Updates) {
-        if ($Mode -eq 'security' -and -not (Test-Security $update)) { continue }
-        if ($update.InstallationBehavior.CanRequestUserInput) { continue }
+        if (-not (Test-Wanted $update)) { continue }
+        $key = Get-UpdateKey $update
+        if ($Tried -contains $key) { continue }
         if ((Get-SecondsLeft) -le 0) {
             Set-Problem 'deadline_exceeded' "Stopped after $DeadlineSeconds s."
             return
         }
-        try { Install-One $Found.Session $update } catch {
+        [void]$Tried.Add($key)
+        try { Install-One $Found.Session $update $key } catch {
             Set-Problem 'install_failed' "$(Get-UpdateName $update): $($_.Exception.Message)"
         }
+        Save-State 'progress' ([ordered]@{ tried = @($Tried); installed = @($Installed) })
     }
 }
 
-function Install-One($Session, $Update) {
+function Install-One($Session, $Update, [string]$Key) {
     if (-not $Update.EulaAccepted) { $Update.AcceptEula() }
     $one = New-Object -ComObject 'Microsoft.Update.UpdateColl'
     [void]$one.Add($Update)
     $downloader = $Session.CreateUpdateDownloader()
     $downloader.Updates = $one
-    [void]$downloader.Download()
-    $installer = $Session.CreateUpdateInstaller()
-    $installer.Updates = $one
-    $code = $installer.Install().ResultCode
-    # 2 = installed, 3 = installed with remarks
-    if ($code -ne 2 -and $code -ne 3) {
+    $code = $downloader.Download().ResultCode
+    if ($code -eq 2 -or $code -eq 3) {
+        $installer = $Session.CreateUpdateInstaller()
+        $installer.AllowSourcePrompts = $false
+        $installer.Updates = $one
+        $code = $installer.Install().ResultCode
+    }
+    # 2 = done, 3 = done with remarks; 4 and 5 = failed and stopped
+    if ($code -eq 2 -or $code -eq 3) {
+        [void]$Installed.Add($Key)
+    } else {
         Set-Problem 'install_failed' "$(Get-UpdateName $Update) ended with result $code."
     }
 }
 
-# What was open before and is not open any more.
+# What the installer said it put in, as long as the new search no longer offers it.
 function Get-Changes($Before, $After) {
     $open = @($After.available | ForEach-Object { "$($_.name)|$($_.to)" })
+    $offered = @{}
+    foreach ($update in $Before.available) { $offered["$($update.name)|$($update.to)"] = $update }
     $list = @()
-    foreach ($update in $Before.available) {
-        if ($open -notcontains "$($update.name)|$($update.to)") {
-            $list += [ordered]@{
-                name = $update.name; arch = ''; from = ''; to = $update.to; kind = 'kb'; security = [bool]$update.security
-            }
-        }
+    foreach ($key in $Installed) {
+        if ($open -contains $key) { continue }
+        $name, $title = $key -split '\|', 2
+        $security = $offered.ContainsKey($key) -and [bool]$offered[$key].security
+        $list += [ordered]@{ name = $name; arch = ''; from = ''; to = $title; kind = 'kb'; security = $security }
     }
     return , $list
 }
@@ -90,30 +112,48 @@ function Restart-Later($Before, $Reasons) {
         stage = 'rebooting'; reboots = $Reboots + 1; started = $Started.ToString('o')
         boot_id = Get-BootId; reasons = @($Reasons); problem = $Problem
     })
-    Save-State 'before' $Before
-    Save-State 'checks' @($Checks)
     Write-Output "Patch Portal: restarting ($($Reboots + 1) of at most $MaxReboots)."
     exit 3010
 }
 
+# Searches again; what the first round brought to light is installed too, while there is time.
 function Complete-Run($Before, [bool]$Rebooted, $FirstReasons) {
-    $found = $null
-    try { $found = Find-Updates } catch {
-        Set-Problem 'update_service_unavailable' "What is still open cannot be read: $($_.Exception.Message)"
-    }
-    $after = Get-Side $found
-    $changes = if ($found) { Get-Changes $Before $after } else { @() }
+    $found = Find-AfterInstall
     $reasons = Get-RebootReasons
+    if ($found -and @($reasons).Count -eq 0 -and -not $Problem) {
+        $known = $Tried.Count
+        Install-Updates $found
+        if ($Tried.Count -gt $known) {
+            $found = Find-AfterInstall
+            $reasons = Get-RebootReasons
+        }
+    }
     $needed = @($reasons).Count -gt 0
     if ($needed -and $RebootPolicy -eq 'if-needed') {
         if ($Reboots -lt $MaxReboots -and (Get-SecondsLeft) -gt 0) { Restart-Later $Before $reasons }
         if (-not $Rebooted) { Set-Problem 'reboot_did_not_happen' "A restart was asked for $Reboots times and did not happen." }
     }
-    $left = if ($Mode -eq 'security') { $after.packages.security } else { $after.packages.upgradable }
-    if ($left -gt 0) { Set-Problem 'updates_left' "$left updates are still open." }
-    $status = Get-Status @($changes).Count $needed $Rebooted
     if (-not $needed -and $Rebooted) { $reasons = $FirstReasons }
-    Publish-Report (Get-Report 'patch' $status $Before $after $changes $reasons $needed $Rebooted)
+    Publish-Judged $Before $found $reasons $needed $Rebooted
+}
+
+function Find-AfterInstall {
+    try { return Find-Updates } catch {
+        Set-Problem 'update_service_unavailable' "What is still open cannot be read: $($_.Exception.Message)"
+        return $null
+    }
+}
+
+function Publish-Judged($Before, $Found, $Reasons, [bool]$Needed, [bool]$Rebooted) {
+    $after = Get-Side $Found
+    $changes = @()
+    if ($Found) {
+        $changes = Get-Changes $Before $after
+        $left = @(Get-Wanted $Found)
+        if ($left.Count -gt 0) { Set-Problem 'updates_left' "Still open: $(($left | Select-Object -First 20) -join ' ')" }
+    }
+    $status = Get-Status @($changes).Count $Needed $Rebooted
+    Publish-Report (Get-Report 'patch' $status $Before $after $changes $Reasons $Needed $Rebooted)
 }
 
 function Get-Status([int]$Changed, [bool]$Needed, [bool]$Rebooted) {
@@ -142,36 +182,56 @@ function Start-Run {
     }
     Save-State 'before' $before
     Save-State 'checks' @($Checks)
-    Save-State 'stage' ([ordered]@{ stage = 'installing'; reboots = 0; started = $Started.ToString('o') })
+    Save-State 'stage' ([ordered]@{
+        stage = 'installing'; reboots = 0; started = $Started.ToString('o'); boot_id = Get-BootId; reasons = @()
+    })
     Install-Updates $found
     Complete-Run $before $false @()
 }
 
 function Resume-Run {
-    $stored = Join-Path $Folder 'result'
-    if (Test-Path $stored) { Write-Output (Get-Content -Path $stored -Raw); exit 0 }
+    Show-Stored
     $stage = Read-State 'stage'
     if (-not $stage) { Start-Run }
-    $script:Started = [DateTime]::Parse($stage.started).ToUniversalTime()
-    $script:Reboots = [int]$stage.reboots
-    foreach ($check in @(Read-State 'checks')) { [void]$Checks.Add($check) }
+    Restore-Progress $stage
     $before = Read-State 'before'
-    if ($stage.stage -eq 'installing') {
-        Install-Updates (Find-Updates)
-        Complete-Run $before $false @()
-    }
-    $script:Problem = $stage.problem
-    Complete-Run $before ($stage.boot_id -ne (Get-BootId)) @($stage.reasons)
+    $rebooted = $stage.boot_id -ne (Get-BootId)
+    if ($stage.stage -eq 'installing') { Install-Updates (Find-Updates) } else { $script:Problem = $stage.problem }
+    Complete-Run $before $rebooted @($stage.reasons)
 }
 
-switch (Get-Claim) {
-    'new' { Start-Run }
-    'resume' { Resume-Run }
-    'other' {
-        $stored = Join-Path $Folder 'result'
-        if (Test-Path $stored) { Write-Output (Get-Content -Path $stored -Raw); exit 0 }
-        Set-Problem 'duplicate_delivery' 'Another command is already working on this dispatch.'
-        Write-Output (Get-Output (Get-Report 'patch' 'duplicate_running' $null $null @() @() $false $false))
-        exit 0
+function Restore-Progress($Stage) {
+    $script:Started = [DateTime]::Parse($Stage.started).ToUniversalTime()
+    $script:Reboots = [int]$Stage.reboots
+    $stored = Read-State 'checks'
+    foreach ($check in $stored) { [void]$Checks.Add($check) }
+    $progress = Read-State 'progress'
+    if (-not $progress) { return }
+    foreach ($key in $progress.tried) { [void]$Tried.Add($key) }
+    foreach ($key in $progress.installed) { [void]$Installed.Add($key) }
+}
+
+function Show-Duplicate {
+    Show-Stored
+    Set-Problem 'duplicate_delivery' 'Another command is already working on this dispatch.'
+    Write-Output (Get-Output (Get-Report 'patch' 'duplicate_running' $null $null @() @() $false $false))
+    exit 0
+}
+
+# A mistake of this script is told in a report too: without one nobody would know how far it came.
+$Claim = ''
+try {
+    $Claim = Get-Claim
+    switch ($Claim) {
+        'new' { Start-Run }
+        'resume' { Resume-Run }
+        'other' { Show-Duplicate }
     }
+} catch {
+    $Problem = $null
+    Set-Problem 'interrupted' "The script failed: $($_.Exception.Message)"
+    $report = Get-Report 'patch' 'failed' (Read-State 'before') $null @() @() $false $false
+    if ($Claim -ne 'other') { Publish-Report $report }
+    Write-Output (Get-Output $report)
+    exit 0
 }

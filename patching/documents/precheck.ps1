@@ -1,21 +1,30 @@
-# ---- pre-check: looks, repairs only what Fixes allows, changes nothing else ----
-$before = $null
-$found = $null
-Invoke-Checks
+# ---- pre-check: looks, repairs only what Fixes allows, changes nothing else; also the look after AWS's own document ----
+function Get-CheckReport {
+    Invoke-Checks
+    $found = $null
+    try { $found = Find-Updates } catch {
+        $script:Blocked = $true
+        Set-Problem 'update_service_unavailable' "The search for updates failed: $($_.Exception.Message)"
+    }
+    $before = Get-Side $found
+    $reasons = Get-RebootReasons
+    $needed = @($reasons).Count -gt 0
+    $status = 'ready'
+    if ($Blocked) {
+        $status = 'blocked'
+    } elseif (@(Get-Wanted $found).Count -eq 0 -and -not $needed) {
+        $status = 'nothing_to_do'
+    }
+    return Get-Report 'precheck' $status $before $null @() $reasons $needed $false
+}
+
+# A mistake of this script is told in a report too.
 try {
-    $found = Find-Updates
+    $report = Get-CheckReport
 } catch {
-    $Blocked = $true
-    Set-Problem 'update_service_unavailable' "The search for updates failed: $($_.Exception.Message)"
+    $Problem = $null
+    Set-Problem 'interrupted' "The script failed: $($_.Exception.Message)"
+    $report = Get-Report 'precheck' 'failed' $null $null @() @() $false $false
 }
-$before = Get-Side $found
-$reasons = Get-RebootReasons
-$needed = @($reasons).Count -gt 0
-$status = 'ready'
-if ($Blocked) {
-    $status = 'blocked'
-} elseif ($before.packages.upgradable -eq 0 -and -not $needed) {
-    $status = 'nothing_to_do'
-}
-Write-Output (Get-Output (Get-Report 'precheck' $status $before $null @() $reasons $needed $false))
+Write-Output (Get-Output $report)
 exit 0

@@ -12,6 +12,7 @@ $LockWaitSeconds = [int]'{{ LockWaitSeconds }}'
 $DeadlineSeconds = [int]'{{ DeadlineSeconds }}'
 $SentAt = '{{ SentAt }}'
 $DocumentHash = '{{ DocumentHash }}'
+$Excluded = @()
 
 $MaxReboots = 2
 $CommandId = if ($env:SSM_COMMAND_ID) { $env:SSM_COMMAND_ID } else { 'by-hand' }
@@ -70,6 +71,29 @@ function Find-Updates {
 function Get-UpdateName($Update) {
     foreach ($number in $Update.KBArticleIDs) { return "KB$number" }
     return Get-CleanText $Update.Title
+}
+
+# Names one update in the lists and in the folder: a KB number alone may stand for several.
+function Get-UpdateKey($Update) { return "$(Get-UpdateName $Update)|$(Get-CleanText $Update.Title)" }
+
+function Test-Excluded($Update) {
+    foreach ($number in $Update.KBArticleIDs) {
+        if ($Excluded -contains "KB$number") { return $true }
+    }
+    return $false
+}
+
+# What this policy wants in: not excluded, security where only that is asked for, nothing that asks questions.
+function Test-Wanted($Update) {
+    if (Test-Excluded $Update) { return $false }
+    if ($Mode -eq 'security' -and -not (Test-Security $Update)) { return $false }
+    return -not $Update.InstallationBehavior.CanRequestUserInput
+}
+
+function Get-Wanted($Found) {
+    foreach ($update in $Found.Updates) {
+        if (Test-Wanted $update) { Get-UpdateName $update }
+    }
 }
 
 function Get-Available($Found) {
