@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from portal.policy.waves import WaveRule
 
@@ -42,8 +42,6 @@ class Candidate:
     coverage_reasons: tuple[str, ...] = ()
     root_device_type: str = "ebs"
     auto_scaling_group: str = ""
-    os_name: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
     gone: bool = False
     enrolled_late: bool = False
 
@@ -105,21 +103,30 @@ def _unreachable(candidate: Candidate) -> tuple[str, str] | None:
     return None
 
 
-def assign_waves(included: Sequence[Candidate], rules: Sequence[WaveRule]) -> dict[int, int]:
-    """asset id → number of its wave, from 1; whoever no rule takes is in the last one, after all rules.
+class Member(NamedTuple):
+    """What decides the wave of a planned host."""
+
+    key: int
+    platform: str
+    os_name: str
+    tags: Mapping[str, str]
+
+
+def assign_waves(members: Sequence[Member], rules: Sequence[WaveRule]) -> dict[int, int]:
+    """key → number of its wave, from 1; whoever no rule takes is in the last one, after all rules.
 
     A count or share is spread over the operating systems, so that a canary meets each of them.
     """
-    left = _spread(included)
+    left = _spread(members)
     found: dict[int, int] = {}
     for number, rule in enumerate(rules, 1):
-        taken = _taken(rule, left, len(included))
-        found |= dict.fromkeys((item.asset_id for item in taken), number)
-        left = [item for item in left if item.asset_id not in found]
-    return found | dict.fromkeys((item.asset_id for item in left), len(rules) + 1)
+        taken = _taken(rule, left, len(members))
+        found |= dict.fromkeys((item.key for item in taken), number)
+        left = [item for item in left if item.key not in found]
+    return found | dict.fromkeys((item.key for item in left), len(rules) + 1)
 
 
-def _taken(rule: WaveRule, left: list[Candidate], total: int) -> list[Candidate]:
+def _taken(rule: WaveRule, left: list[Member], total: int) -> list[Member]:
     if rule.tag:
         return [item for item in left if item.tags.get(rule.tag) in rule.values]
     if rule.percent is not None:
@@ -127,15 +134,15 @@ def _taken(rule: WaveRule, left: list[Candidate], total: int) -> list[Candidate]
     return left[: rule.count or 0]
 
 
-def _spread(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _spread(members: Sequence[Member]) -> list[Member]:
     """One of each operating system, then the second of each, and so on; the same order at each planning."""
     seen: Counter[tuple[str, str]] = Counter()
     places = []
-    for item in sorted(candidates, key=lambda item: item.asset_id):
+    for item in sorted(members, key=lambda item: item.key):
         kind = (item.platform, item.os_name)
-        places.append((seen[kind], kind, item))
+        places.append((seen[kind], kind, item.key, item))
         seen[kind] += 1
-    return [item for _, _, item in sorted(places, key=lambda place: (*place[:2], place[2].asset_id))]
+    return [item for *_, item in sorted(places, key=lambda place: place[:3])]
 
 
 Item = TypeVar("Item")

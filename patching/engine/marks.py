@@ -19,11 +19,13 @@ from portal.tags.operations import want
 from portal.tags.queries import latest
 from portal.tags.states import TagState
 
+AT_ONCE = 2_000  # wishes of one transaction; a multiple of what one call of AWS tags
+
 
 def mark(run: Run, wave: Wave, *, now: datetime) -> None:
     """Wants `ssm-patch-now=<run id>` on every ready host that does not have the wish yet."""
-    new = list(run.targets.filter(~Exists(_wishes(run)), state=TargetState.READY).order_by("pk"))
-    if new:
+    untagged = run.targets.filter(~Exists(_wishes(run)), state=TargetState.READY).order_by("pk")
+    while new := list(untagged[:AT_ONCE]):
         with transaction.atomic():
             _want(run, new, "patch_now", str(run.pk), f"{run.name} patches it now", now)
             Wave.objects.filter(pk=wave.pk).update(marked_at=now)
@@ -70,14 +72,13 @@ def _ours(change: object, run: Run) -> bool:
 
 def unmark(run: Run, *, now: datetime) -> None:
     """Takes the run's tag away wherever it was wanted, and sets LastPatched where the host is certainly up to date."""
-    rows = list(run.targets.filter(cleaned_at=None))
-    changes = latest(settings.TAG_KEYS["patch_now"], [ref(row) for row in rows])
-    tagged = [row for row in rows if _ours(changes.get(row.instance_id), run)]
-    with transaction.atomic():
-        _want(run, tagged, "patch_now", None, f"{run.name} is over for it", now)
-        proven = [row for row in tagged if row.verdict in CERTAIN]
-        stamp = run.starts_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        _want(run, _unstamped(proven, stamp), "last_patched", stamp, f"{run.name} patched it", now)
+    tagged = run.targets.filter(Exists(_wishes(run)), cleaned_at=None).order_by("pk")
+    while rows := list(tagged[:AT_ONCE]):
+        with transaction.atomic():
+            _want(run, rows, "patch_now", None, f"{run.name} is over for it", now)
+            proven = [row for row in rows if row.verdict in CERTAIN]
+            stamp = run.starts_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            _want(run, _unstamped(proven, stamp), "last_patched", stamp, f"{run.name} patched it", now)
 
 
 def _unstamped(rows: list[Target], stamp: str) -> list[Target]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from patching.models import Run, Target, Window
 from patching.operations import targets, waves
-from patching.planner import Plan
+from patching.planner import Plan, batches
 from patching.queries.candidates import enrolled, late, plan_for
 from patching.states import RUN_OVER, RUN_STATES, RunState, TargetState
 from portal.access.models import User
@@ -20,6 +22,7 @@ from portal.audit.operations import Entry, record
 from portal.inventory.models import Asset
 
 log = structlog.get_logger(__name__)
+PLANNED_AT_ONCE = 1_000
 BEFORE_SENDING = (
     TargetState.PLANNED, TargetState.WAKING, TargetState.WAITING, TargetState.CHECKING,
     TargetState.READY,
@@ -73,32 +76,51 @@ def plan_occurrence(window: Window, starts_at: datetime, *, now: datetime) -> Ru
     return run
 
 
-def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) -> Plan:
+@dataclass(frozen=True)
+class Planned:
+    """How many servers a planning took in, and how many it left out."""
+
+    included: int
+    left_out: int
+
+
+def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) -> Planned:
     """Makes the targets anew while the run is still planned. Called inside a transaction that holds the run."""
     if assets is None:
-        assets = (
-            enrolled(run.window)
-            if run.window
-            else [t.asset for t in run.targets.select_related("asset__account")]
-        )
-    by_pk = {asset.pk: asset for asset in assets}
+        assets = enrolled(run.window) if run.window else list(_assets_of(run))
     late_ids = late(run.window, run.starts_at) if run.window else set()
-    plan = plan_for(by_pk.values(), run.starts_at, run.ends_at, late_ids)
     run.targets.all().delete()
-    wave_of = waves.plan(run, plan.included)
-    rows = [_target(run, by_pk[item.asset_id], now, wave_of[item.asset_id]) for item in plan.included]
+    included = left_out = 0
+    for chunk in batches(_streamed(assets), PLANNED_AT_ONCE):
+        plan = plan_for(chunk, run.starts_at, run.ends_at, late_ids)
+        _insert(run, {asset.pk: asset for asset in chunk}, plan, now)
+        included, left_out = included + len(plan.included), left_out + len(plan.left_out)
+    waves.plan(run)
+    return Planned(included, left_out)
+
+
+def _assets_of(run: Run) -> QuerySet[Asset]:
+    planned = run.targets.order_by().values("asset")
+    return Asset.objects.filter(pk__in=planned).select_related("account").order_by("pk")
+
+
+def _streamed(assets: Iterable[Asset]) -> Iterable[Asset]:
+    """A fleet is planned in pieces, so that the memory it takes does not grow with it."""
+    return assets.iterator(chunk_size=PLANNED_AT_ONCE) if isinstance(assets, QuerySet) else assets
+
+
+def _insert(run: Run, assets: dict[int, Asset], plan: Plan, now: datetime) -> None:
+    rows = [_target(run, assets[item.asset_id], now) for item in plan.included]
     for left in plan.left_out:
-        row = _target(run, by_pk[left.candidate.asset_id], now)
+        row = _target(run, assets[left.candidate.asset_id], now)
         row.state, row.reason_code, row.reason = TargetState.SKIPPED, left.code, left.sentence
         row.cleaned_at = now
         rows.append(row)
     Target.objects.bulk_create(rows)
-    return plan
 
 
-def _target(run: Run, asset: Asset, now: datetime, wave: int = 1) -> Target:
+def _target(run: Run, asset: Asset, now: datetime) -> Target:
     return Target(
-        wave=wave,
         run=run,
         asset=asset,
         account_id=asset.account.account_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.db import transaction
 
 from patching.models import Run, Wave
 from patching.operations import targets
-from patching.planner import Candidate, assign_waves
+from patching.planner import Member, assign_waves, batches
 from patching.states import WAVE_OVER, WAVE_STATES, TargetState, WaveState
 from portal.audit.operations import Entry, record
 from portal.policy.waves import REST
@@ -18,15 +18,24 @@ from portal.policy.waves import REST
 ALL = "All servers"
 
 
-def plan(run: Run, included: Sequence[Candidate]) -> dict[int, int]:
-    """Makes the run's waves anew and returns asset id → wave number; empty waves are left out."""
+def plan(run: Run) -> None:
+    """Makes the run's waves anew and puts its planned targets into them; empty waves are left out."""
     rules = run.run_policy.wave_rules
-    assigned = assign_waves(included, rules)
+    assigned = assign_waves(list(_members(run)), rules) if rules else {}
     used = sorted(set(assigned.values())) or [len(rules) + 1]
-    renumbered = {old: new for new, old in enumerate(used, 1)}
     run.waves.all().delete()
-    Wave.objects.bulk_create(_wave(run, old, new) for old, new in renumbered.items())
-    return {asset: renumbered[old] for asset, old in assigned.items()}
+    for number, place in enumerate(used, 1):
+        _wave(run, place, number).save()
+        members = [pk for pk, wave in assigned.items() if wave == place]
+        for some in batches(members, 5_000) if number > 1 else ():
+            run.targets.filter(pk__in=some).update(wave=number)
+
+
+def _members(run: Run) -> Iterator[Member]:
+    """The planned targets with what the rules ask for; the tags come from the inventory."""
+    fields = ("pk", "platform", "os_label", "asset__tags")
+    for row in run.targets.filter(state=TargetState.PLANNED).order_by("pk").values_list(*fields).iterator():
+        yield Member(*row)
 
 
 def _wave(run: Run, place: int, number: int) -> Wave:

@@ -35,8 +35,6 @@ def candidate(asset: Asset, *, late_ids: frozenset[int] | set[int] = frozenset()
         coverage_reasons=tuple(asset.coverage_reasons),
         root_device_type=asset.root_device_type,
         auto_scaling_group=asset.tags.get(AUTO_SCALING_TAG, ""),
-        os_name=asset.os_name,
-        tags=asset.tags,
         gone=asset.gone_at is not None,
         enrolled_late=asset.pk in late_ids,
     )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, QuerySet
 
 from patching.models import Run, Target, Window
-from patching.planner import assign_waves
+from patching.planner import Member, assign_waves
 from patching.queries.candidates import enrolled, late, plan_for
 from patching.states import IN_FLIGHT, RUN_OVER, TargetState, Verdict
 from portal.inventory.models import Asset
@@ -50,7 +50,9 @@ def plan_of(window: Window, starts_at: datetime, assets: Iterable[Asset] | None 
     ends_at = starts_at + timedelta(minutes=window.duration_minutes)
     chosen = {asset.pk: asset for asset in (enrolled(window) if assets is None else assets)}
     made = plan_for(chosen.values(), starts_at, ends_at, late(window, starts_at))
-    wave_of = assign_waves(made.included, window.run_policy.wave_rules)
+    hosts = [chosen[c.asset_id] for c in made.included]
+    members = [Member(host.pk, host.platform, host.os_name, host.tags) for host in hosts]
+    wave_of = assign_waves(members, window.run_policy.wave_rules)
     included = [PlannedHost(chosen[c.asset_id], wave_of[c.asset_id], c.stopped) for c in made.included]
     left_out = [LeftOut(chosen[left.candidate.asset_id], left.code, left.sentence) for left in made.left_out]
     return Plan(starts_at, ends_at, included, left_out)

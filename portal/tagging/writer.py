@@ -24,7 +24,7 @@ MAX_KEY, MAX_VALUE = 128, 256
 Batch = list[TagChange]  # one account, region, key and value
 
 
-def write_due(*, cloud: Cloud, now: datetime, limit: int = 20_000) -> int:
+def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
     """Writes what is due now; returns how many wishes were fulfilled. One broken account never stops the others."""
     batches = deque(_batches(claim(now=now, limit=limit)))
     fulfilled = 0

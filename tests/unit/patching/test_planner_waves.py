@@ -5,15 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patching.planner import Candidate, assign_waves
+from patching.planner import Member, assign_waves
 from portal.policy.waves import WaveRule
 
 SYSTEMS = ("Debian GNU/Linux", "Amazon Linux", "Windows Server")
 
 
-def host(number: int, system: str = SYSTEMS[0], **tags: str) -> Candidate:
+def host(number: int, system: str = SYSTEMS[0], **tags: str) -> Member:
     platform = "windows" if "Windows" in system else "linux"
-    return Candidate(number, "1", "r", f"i-{number}", platform, "running", os_name=system, tags=tags)
+    return Member(number, platform, system, tags)
 
 
 def members(assigned: dict[int, int], wave: int) -> set[int]:
@@ -23,7 +23,7 @@ def members(assigned: dict[int, int], wave: int) -> set[int]:
 def test_a_canary_meets_every_system() -> None:
     hosts = [host(number, SYSTEMS[number % 3 if number < 6 else 0]) for number in range(1, 31)]
     canary = members(assign_waves(hosts, [WaveRule("Canary", count=3)]), 1)
-    assert {item.os_name for item in hosts if item.asset_id in canary} == set(SYSTEMS)
+    assert {item.os_name for item in hosts if item.key in canary} == set(SYSTEMS)
 
 
 def test_a_share_is_of_all_servers_and_rounds_up() -> None:
@@ -55,6 +55,6 @@ def test_everybody_is_in_exactly_one_wave_and_always_the_same(
 ) -> None:
     hosts = [host(number, system, Environment=place) for number, (system, place) in enumerate(kinds)]
     assigned = assign_waves(hosts, rules)
-    assert set(assigned) == {item.asset_id for item in hosts}
+    assert set(assigned) == {item.key for item in hosts}
     assert set(assigned.values()) <= set(range(1, len(rules) + 2))
     assert assign_waves(hosts[::-1], rules) == assigned
