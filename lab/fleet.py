@@ -119,6 +119,8 @@ class Fleet:
 
     def close(self) -> None:
         self._journal.close()
+        for host in self:
+            host.machine.close()
 
     def _free_id(self, seed: str, spec: HostSpec) -> str:
         identity = instance_id(seed, spec)

@@ -35,12 +35,13 @@ FAULTS = frozenset(
         "old_kernels_fill_boot",
         "reboot_lost",
         "results_denied",
+        "false_failure",
         "results_unreachable",
         "ssm_absent",
         "start_no_capacity",
     }
 )
-KINDS = ("shim", "scenario")
+KINDS = ("shim", "root", "scenario")
 STATES = ("running", "stopped")
 AGENTS = ("online", "absent", "offline")
 RESULTS_BUCKET = "patch-portal-results"

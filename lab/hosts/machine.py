@@ -103,11 +103,20 @@ class Machine(Protocol):
         """Turn on or off a fault that scripts on the machine can see; other faults are ignored."""
         ...
 
+    def close(self) -> None:
+        """The lab ends: nothing of the machine may stay running; its files stay."""
+        ...
+
 
 def machine_for(root: Path, agent: Path, spec: HostSpec, instance_id: str) -> Machine:
     """The machine of a host: `root` is its file system, `agent` keeps what its agent writes."""
+    from lab.hosts.root import RootMachine
     from lab.hosts.shim import ShimMachine
     from lab.hosts.windows import WindowsMachine
 
-    kind = WindowsMachine if spec.kind == "scenario" else ShimMachine
-    return kind(root, agent, spec, instance_id)
+    kinds: dict[str, Callable[[Path, Path, HostSpec, str], Machine]] = {
+        "root": RootMachine,
+        "shim": ShimMachine,
+        "scenario": WindowsMachine,
+    }
+    return kinds[spec.kind](root, agent, spec, instance_id)

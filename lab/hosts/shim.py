@@ -85,6 +85,9 @@ class ShimMachine:
         if self._root.exists():
             self._write_fault(name, on)
 
+    def close(self) -> None:
+        """Scripts were stopped before; nothing else runs."""
+
     def _write_fault(self, name: str, on: bool) -> None:
         # By directory handles that follow no link: the files belong to scripts that nobody trusts.
         folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)

@@ -11,13 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lab.hosts import windows_aws
 from lab.hosts.machine import KILLED, Finished, Job, Stopper
 from lab.scenario import HostSpec
 
 SCRIPTED = "scenario: windows answers are scripted"
-BUILD, NEXT_BUILD = "10.0.20348.2700", "10.0.20348.2762"
+BUILD, NEXT_BUILD = "10.0.20348.2700", windows_aws.NEXT_BUILD
 NO_FIX = {"tried": False, "ok": False, "detail": ""}
 SCAN_SECONDS, INSTALL_SECONDS = 0.3, 0.6
+UNSEEN = {
+    "kernel": {"running": "", "newest_installed": ""},
+    "boot_id": "",
+    "packages": {"installed": None, "upgradable": None, "security": None},
+}
 
 
 class WindowsMachine:
@@ -64,19 +70,41 @@ class WindowsMachine:
         self._faults = set(names)
 
     def set_fault(self, name: str, on: bool, content: str = "") -> None:
-        """disk_full, update_fails and hang change the answers; others are ignored."""
+        """disk_full, update_fails, hang and false_failure change the answers; others are ignored."""
         (self._faults.add if on else self._faults.discard)(name)
 
+    def close(self) -> None:
+        """Nothing of it runs between two steps."""
+
     def _answer(self, job: Job, state: dict[str, Any]) -> tuple[str, int]:
+        if job.document_name == windows_aws.NAME:
+            text, code = windows_aws.play(state, job.command_id, job.parameters, self._faults)
+            return f"{SCRIPTED}\n{text}", code
         dispatch = job.parameters.get("DispatchId", "")
         if job.step not in ("precheck", "patch") or not dispatch:
             return f"{SCRIPTED}\nOnly the documents of Patch Portal have an answer here.\n", 1
-        stored = state["dispatches"].get(dispatch)
-        if stored and stored.get("result"):
-            return stored["result"], 0
+        if job.step == "patch" and (said := self._guard(job, state)):
+            return said, 0
         if job.step == "precheck":
             return self._precheck(job, state), 0
         return self._patch(job, state)
+
+    def _guard(self, job: Job, state: dict[str, Any]) -> str:
+        """The stored result, or duplicate_running for another command; empty when this command may go on."""
+        record = state["dispatches"].setdefault(
+            job.parameters["DispatchId"], {"boots": 0, "owner": job.command_id}
+        )
+        if record.get("result"):
+            return str(record["result"])
+        if record["owner"] == job.command_id:
+            return ""
+        said = {
+            "code": "duplicate_delivery",
+            "detail": "Another command is already working on this dispatch.",
+        }
+        return self._render(
+            job, "duplicate_running", before=None, after=None, changes=[], boots=0, full=False, error=said
+        )
 
     def _precheck(self, job: Job, state: dict[str, Any]) -> str:
         full = self._disk_full(job)
@@ -85,7 +113,7 @@ class WindowsMachine:
         return self._render(job, status, before=before, after=None, changes=[], boots=0, full=full)
 
     def _patch(self, job: Job, state: dict[str, Any]) -> tuple[str, int]:
-        record = state["dispatches"].setdefault(job.parameters["DispatchId"], {"boots": 0})
+        record = state["dispatches"][job.parameters["DispatchId"]]
         if "before" not in record:
             record["before"] = self._side(state)
             record["changes"] = self._install(job, state)
@@ -103,11 +131,7 @@ class WindowsMachine:
         wanted = [kb for kb in state["pending"] if kb["security"] or job.parameters.get("Mode") != "security"]
         failing = wanted[:1] if "update_fails" in self._faults else []
         done = [kb for kb in wanted if kb not in failing]
-        state["pending"] = [kb for kb in state["pending"] if kb not in done]
-        state["installed"] += [kb["name"] for kb in done]
-        if done:
-            state["waits_for_reboot"] = True
-            state["build"] = NEXT_BUILD
+        windows_aws.install(state, done)
         return [{**kb, "from": "", "to": "installed", "kind": "kb"} for kb in done]
 
     def _result(self, job: Job, state: dict[str, Any], record: dict[str, Any]) -> str:
@@ -226,7 +250,7 @@ def checks(*, full: bool) -> list[dict[str, Any]]:
 
 def block(report: dict[str, Any]) -> str:
     """The result line and the report between its markers, after the plain word that this is scripted."""
-    side = report["after"] or report["before"]
+    side = report["after"] or report["before"] or UNSEEN
     counts = {key: side["packages"][key] for key in ("installed", "upgradable", "security")}
     line = {
         "schema": 1,
