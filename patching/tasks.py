@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import structlog
 from celery import shared_task
 
+from aws.errors import CloudError
+from patching.engine import restores, snapshots
 from patching.engine.advance import advance
 from patching.engine.lease import database_now, due, give_back, take
 from patching.models import Run
@@ -31,6 +33,16 @@ def advance_runs() -> None:
             advance_one(run_id)
         except Exception:  # the next look starts from the rows again
             log.exception("run_not_advanced", run=run_id)
+
+
+@shared_task(name="patching.tasks.tend_snapshots")
+def tend_snapshots() -> None:
+    """Follows root snapshots, restores from them, and deletes those whose time is over."""
+    for part in (restores.tend, snapshots.tend):
+        try:
+            part(cloud=cloud(), clock=database_now)
+        except CloudError as error:  # the others were visited; this one is tried again at the next tick
+            log.warning("snapshots_not_tended", part=part.__module__, error=str(error))
 
 
 def advance_one(run_id: int) -> bool:

@@ -167,6 +167,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "patching.tasks.advance_runs",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
+    "tend-snapshots": {
+        "task": "patching.tasks.tend_snapshots",
+        "schedule": env.seconds("TICK_SECONDS", default=5),
+    },
     "plan-runs": {"task": "patching.tasks.plan_runs", "schedule": env.seconds("PLAN_SECONDS", default=60)},
     "write-tags": {
         "task": "portal.inventory.tasks.write_tags",

@@ -66,7 +66,7 @@ class FakeCloud:
     def add(self, number: int, **facts: Any) -> FakeHost:
         """A host; keywords of Instance or FakeHost."""
         own = {key: facts.pop(key) for key in list(facts) if key in FakeHost.__dataclass_fields__}
-        defaults = {
+        defaults: dict[str, Any] = {
             "account_id": ACCOUNT, "region": REGION, "instance_id": f"i-{number:017x}", "state": "running",
             "platform": "linux", "instance_profile_arn": "arn:aws:iam::111122223333:instance-profile/ssm",
             "root_device_type": "ebs", "root_volume_id": f"vol-{number:017x}", "launch_time": self.clock(),

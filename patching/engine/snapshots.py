@@ -43,7 +43,7 @@ def take(run: Run, targets: Iterable[Target], *, cloud: Cloud, clock: Clock) -> 
     snapshots.want(run, chosen, now=clock())
     open_states = [S.WANTED, S.CREATING, S.UNKNOWN]
     rows = RootSnapshot.objects.filter(run=run, target__in=chosen, state__in=open_states, due_at__lte=clock())
-    places = by_place(rows.select_related("asset", "run").order_by("pk"))
+    places = by_place(rows.select_related("asset", "run").order_by("target_id"))
     for_each(places, lambda place: _take_at(cloud.ec2(*place), places[place], clock=clock))
 
 
@@ -140,7 +140,7 @@ def tend(*, cloud: Cloud, clock: Clock) -> None:
 
 def _follow(*, cloud: Cloud, clock: Clock) -> None:
     rows = RootSnapshot.objects.filter(state=S.TAKEN, due_at__lte=clock()).select_related("asset")
-    places = by_place(rows.order_by("due_at")[:PER_LOOK])
+    places = by_place(rows.order_by("due_at", "target_id")[:PER_LOOK])
     for_each(places, lambda place: _follow_at(cloud.ec2(*place), places[place], now=clock()))
 
 
@@ -161,9 +161,10 @@ def _follow_at(ec2: Ec2, rows: Rows, *, now: datetime) -> None:
 def _expire(*, cloud: Cloud, clock: Clock) -> None:
     now = clock()
     used = Restore.objects.exclude(state__in=RESTORE_OVER).values("snapshot")
-    over = Q(state__in=[S.WANTED, S.TAKEN, S.COMPLETED, S.FAILED], expires_at__lte=now) | Q(state=S.DELETING)
-    rows = RootSnapshot.objects.filter(over, due_at__lte=now).exclude(pk__in=used).select_related("asset")
-    places = by_place(rows.order_by("due_at")[:PER_LOOK])
+    past = Q(state__in=[S.WANTED, S.TAKEN, S.COMPLETED, S.FAILED], expires_at__lte=now)
+    begun = Q(state=S.DELETING, due_at__lte=now)
+    rows = RootSnapshot.objects.filter(past | begun).exclude(pk__in=used).select_related("asset")
+    places = by_place(rows.order_by("due_at", "target_id")[:PER_LOOK])
     for_each(places, lambda place: _delete_at(cloud.ec2(*place), places[place], clock=clock))
 
 

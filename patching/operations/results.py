@@ -23,7 +23,7 @@ PATCHED_FIELDS = ["verdict", "agreement", "kernel_before", "kernel_after", "kern
                   "available_count", "rebooted", "reboot_needed"]  # fmt: skip
 LAST_FIELDS = ["last_run", "last_target", "last_run_at", "last_state", "last_reason", "last_verdict"]
 STATE_FIELDS = [*LAST_FIELDS, "last_patched_at", "kernel_previous", "kernel_running", "kernel_newest",
-                "available_count", "security_count", "reboot_pending_since"]  # fmt: skip
+                "available_count", "security_count", "reboot_pending_since", "restored_at", "restored_to"]  # fmt: skip
 DISAGREE = {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED}
 CERTAIN = {Verdict.PATCHED, Verdict.NOTHING_TO_DO}
 
@@ -242,6 +242,7 @@ def _current_state(state: AssetPatchState, item: Stored, judgement: Judgement, n
     state.last_patched_at = target.run.starts_at if judgement.verdict in CERTAIN else state.last_patched_at
     if report is None:
         return
+    state.restored_at = state.restored_to = None  # from here on the report tells what the host has
     packages = (report.get("after") or {}).get("packages") or {}
     state.kernel_previous = target.kernel_before if target.kernel_before != target.kernel_after else ""
     state.kernel_running, state.kernel_newest = target.kernel_after, target.kernel_newest

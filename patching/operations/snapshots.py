@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import F
 
 from aws.ports import VolumeSnapshot
-from patching.models import RootSnapshot, Run, Target
+from patching.models import Restore, RootSnapshot, Run, Target
 from patching.operations import targets
-from patching.states import SNAPSHOT_STATES, SnapshotState, TargetState
+from patching.states import RESTORE_OVER, SNAPSHOT_STATES, SnapshotState, TargetState
 from portal.audit.operations import Entry, record_all
 
 S = SnapshotState
@@ -113,8 +113,12 @@ def failed(rows: Iterable[RootSnapshot], reason: str, *, now: datetime) -> None:
 
 @transaction.atomic
 def deleting(rows: Iterable[RootSnapshot], *, now: datetime) -> list[RootSnapshot]:
-    """Claims the deletion of what is past its time."""
-    return _moved(rows, S.DELETING, due_at=now)
+    """Claims the deletion of what is past its time; what a restore needs stays."""
+    asked = {row.pk: row for row in rows}
+    list(RootSnapshot.objects.select_for_update().filter(pk__in=asked).order_by("pk").values_list("pk"))
+    used = Restore.objects.exclude(state__in=RESTORE_OVER).filter(snapshot__in=asked)
+    needed = set(used.values_list("snapshot_id", flat=True))
+    return _moved((row for pk, row in asked.items() if pk not in needed), S.DELETING, due_at=now)
 
 
 @transaction.atomic

@@ -50,6 +50,7 @@ def _severity() -> Case:
     needs = (
         Q(patch_state__last_verdict__in=[Verdict.PARTLY, Verdict.PATCHED_REBOOT_PENDING])
         | Q(patch_state__last_state=TargetState.BLOCKED)
+        | Q(patch_state__restored_at__isnull=False)
         | Q(coverage__in=[reason.value for reason in BLOCKING])
     )
     good = Q(patch_state__last_verdict__in=[Verdict.PATCHED, Verdict.NOTHING_TO_DO])
@@ -140,7 +141,10 @@ def state_of(
 
 
 def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
-    """A last run that went wrong is told before anything else."""
+    """A restore since the last run is told first, then a last run that went wrong."""
+    if patch.restored_at and patch.restored_to:
+        why = f"Its root volume is as it was at {patch.restored_to:%-d %b %Y %H:%M} UTC: updates since then are gone."
+        return f"Restored on {patch.restored_at:%-d %b}", "needs", why
     if patch.last_state == TargetState.LOST:
         return "Lost", "bad", patch.last_reason
     if patch.last_state == TargetState.BLOCKED:

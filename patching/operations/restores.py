@@ -1,0 +1,109 @@
+"""A root volume goes back to what it was before a run: asked for by an admin, carried out by engine/restores.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from patching.models import AssetPatchState, Restore, RootSnapshot, Target
+from patching.operations.runs import needed_reason
+from patching.states import IN_FLIGHT, RESTORE_OVER, RESTORE_STATES, RestoreState, SnapshotState
+from portal.access.models import User
+from portal.access.rules import Conflict, check_role
+from portal.access.states import Role
+from portal.audit.operations import Entry, record
+from portal.inventory.models import Asset
+
+R = RestoreState
+
+
+@transaction.atomic
+def ask(*, snapshot: RootSnapshot, by: User, reason: str, now: datetime) -> Restore:
+    """Wants the root volume as it was at the snapshot. Admins only; what was written since is gone from the host."""
+    check_role(by, Role.ADMIN)
+    reason = needed_reason(reason)
+    # The asset's row serialises this with the claim of a patch command, the snapshot's with its deletion.
+    asset = Asset.objects.select_for_update(of=("self",)).get(pk=snapshot.asset_id)
+    row = RootSnapshot.objects.select_for_update().get(pk=snapshot.pk)
+    if why := why_not(row, asset):
+        raise Conflict(why)
+    made = Restore.objects.create(
+        snapshot=row, asset=asset, reason=reason, requested_by=by, requested_at=now, due_at=now
+    )
+    said = f"{asset.label}: its root volume goes back to {row.taken_at:%Y-%m-%d %H:%M} UTC. {reason}"
+    record(_event(made, "restore.wanted", said), by=by)
+    return made
+
+
+def why_not(row: RootSnapshot, asset: Asset) -> str:
+    """Why this snapshot cannot be restored now; empty when it can."""
+    if row.state == SnapshotState.TAKEN:
+        return "AWS is still copying this snapshot. Try again in a few minutes."
+    if row.state != SnapshotState.COMPLETED:
+        return f"This snapshot is {SnapshotState(row.state).label.lower()}; there is nothing to go back to."
+    if asset.gone_at:
+        return f"{asset.label} no longer exists."
+    if asset.state != "running":
+        return f"{asset.label} is {asset.state}: EC2 restores running instances only. Start it first."
+    if Restore.objects.filter(asset=asset).exclude(state__in=RESTORE_OVER).exists():
+        return f"{asset.label} is being restored already."
+    if busy := Target.objects.filter(asset=asset, state__in=IN_FLIGHT).select_related("run").first():
+        return f"{asset.label} is being patched by {busy.run.name} at this moment. Wait until that is over."
+    return ""
+
+
+def _event(row: Restore, kind: str, said: str) -> Entry:
+    detail = {"restore": str(row.pk), "snapshot": row.snapshot.snapshot_id, "task": row.task_id}
+    return Entry(kind, "asset", str(row.asset_id), said, run_id=row.snapshot.run_id, detail=detail)
+
+
+def _moved(row: Restore, to: RestoreState, said: str, **facts: Any) -> bool:
+    """One compare-and-swap move with its audit event. Called inside a transaction."""
+    sources = [state for state, known in RESTORE_STATES.items() if to in known.moves]
+    if not Restore.objects.filter(pk=row.pk, state__in=sources).update(state=to, **facts):
+        return False
+    record(_event(row, f"restore.{to.value}", f"{row.asset.label}: {said}"), by=None)
+    return True
+
+
+@transaction.atomic
+def count_try(row: Restore, *, due_at: datetime) -> None:
+    """The attempt is counted before it is tried; the client token makes a second one harmless."""
+    if row.state == R.WANTED:
+        _moved(row, R.SENDING, "EC2 is asked to replace its root volume")
+    Restore.objects.filter(pk=row.pk, state=R.SENDING).update(tries=F("tries") + 1, due_at=due_at)
+
+
+@transaction.atomic
+def running(row: Restore, task_id: str, *, now: datetime) -> None:
+    _moved(row, R.RUNNING, f"EC2 replaces its root volume, task {task_id}", task_id=task_id, due_at=now)
+
+
+def note(rows: Iterable[Restore], progress: str, *, due_at: datetime) -> None:
+    """AWS's word for a task under way; the state stays."""
+    Restore.objects.filter(pk__in=[row.pk for row in rows]).update(progress=progress, due_at=due_at)
+
+
+@transaction.atomic
+def failed(row: Restore, error: str, *, now: datetime, progress: str = "") -> None:
+    facts = {"error": error, "finished_at": now, "progress": progress}
+    _moved(row, R.FAILED, f"its root volume was not restored. {error}", **facts)
+
+
+@transaction.atomic
+def done(row: Restore, *, now: datetime) -> None:
+    """The asset says that it was restored until the next run judges it anew; LastPatched is not touched (I7)."""
+    at = row.snapshot.taken_at or row.snapshot.wanted_at
+    said = f"its root volume is again as it was at {at:%Y-%m-%d %H:%M} UTC"
+    if _moved(row, R.DONE, said, finished_at=now, progress="succeeded"):
+        facts = {"restored_at": now, "restored_to": at}
+        AssetPatchState.objects.update_or_create(asset_id=row.asset_id, defaults=facts)
+
+
+def next_try(tries: int) -> timedelta:
+    """Between two requests that AWS did not answer."""
+    return timedelta(seconds=min(5 * 2 ** min(tries, 6), 120))
