@@ -13,17 +13,11 @@ from typing import Any
 
 from lab.hosts import windows_aws
 from lab.hosts.machine import KILLED, Finished, Job, Stopper
+from lab.hosts.windows_report import SCRIPTED, block, checks, error, reboot_facts
 from lab.scenario import HostSpec
 
-SCRIPTED = "scenario: windows answers are scripted"
 BUILD, NEXT_BUILD = "10.0.20348.2700", windows_aws.NEXT_BUILD
-NO_FIX = {"tried": False, "ok": False, "detail": ""}
 SCAN_SECONDS, INSTALL_SECONDS = 0.3, 0.6
-UNSEEN = {
-    "kernel": {"running": "", "newest_installed": ""},
-    "boot_id": "",
-    "packages": {"installed": None, "upgradable": None, "security": None},
-}
 
 
 class WindowsMachine:
@@ -103,14 +97,28 @@ class WindowsMachine:
             "detail": "Another command is already working on this dispatch.",
         }
         return self._render(
-            job, "duplicate_running", before=None, after=None, changes=[], boots=0, full=False, error=said
+            job,
+            state,
+            "duplicate_running",
+            before=None,
+            after=None,
+            changes=[],
+            boots=0,
+            full=False,
+            error=said,
         )
 
     def _precheck(self, job: Job, state: dict[str, Any]) -> str:
         full = self._disk_full(job)
-        status = "blocked" if full else "ready" if state["pending"] else "nothing_to_do"
+        status = (
+            "blocked"
+            if full
+            else "ready"
+            if state["pending"] or state["waits_for_reboot"]
+            else "nothing_to_do"
+        )
         before = self._side(state)
-        return self._render(job, status, before=before, after=None, changes=[], boots=0, full=full)
+        return self._render(job, state, status, before=before, after=None, changes=[], boots=0, full=full)
 
     def _patch(self, job: Job, state: dict[str, Any]) -> tuple[str, int]:
         record = state["dispatches"][job.parameters["DispatchId"]]
@@ -144,13 +152,20 @@ class WindowsMachine:
             status = "partial" if changes else "failed"
         sides = {"before": record["before"], "after": None if full else self._side(state)}
         return self._render(
-            job, status, changes=changes, boots=record["boots"], full=full, failed=failed, **sides
+            job, state, status, changes=changes, boots=record["boots"], full=full, failed=failed, **sides
         )
 
     def _render(
-        self, job: Job, status: str, *, boots: int, full: bool, failed: bool = False, **parts: Any
+        self,
+        job: Job,
+        state: dict[str, Any],
+        status: str,
+        *,
+        boots: int,
+        full: bool,
+        failed: bool = False,
+        **parts: Any,
     ) -> str:
-        state = self._state()
         report = {
             "schema": 1,
             "dispatch": job.parameters["DispatchId"],
@@ -165,11 +180,7 @@ class WindowsMachine:
             "host_time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "checks": checks(full=full),
             "services": [],
-            "reboot": {
-                "needed": status == "reboot_pending",
-                "reasons": ["windows_update"] if boots or status == "reboot_pending" else [],
-                "done": boots > 0 and not state["waits_for_reboot"],
-            },
+            "reboot": reboot_facts(job, state, boots),
             "took_s": 1,
             "truncated": {},
             **parts,
@@ -228,54 +239,6 @@ def first_state(spec: HostSpec, instance_id: str) -> dict[str, Any]:
     old = [f"KB{number}" for number in range(5_030_216, 5_030_230)]
     state = {"boots": 0, "waits_for_reboot": False, "build": BUILD, "dispatches": {}}
     return {**state, "pending": pending, "installed": old}
-
-
-def error(*, full: bool, failed: bool) -> dict[str, str] | None:
-    if full:
-        return {"code": "disk_full", "detail": "137 MB are free on C:; the policy wants more."}
-    if failed:
-        return {"code": "install_failed", "detail": "Windows Update ended with 0x80070643 for one update."}
-    return None
-
-
-def checks(*, full: bool) -> list[dict[str, Any]]:
-    disk = "137 MB free on C:" if full else "41 GB free on C:"
-    found = [
-        ("supported_os", True, "Windows Server 2022"),
-        ("disk_space", not full, disk),
-        ("update_service", True, "The Windows Update service answers"),
-    ]
-    return [{"name": name, "ok": ok, "detail": detail, "fix": NO_FIX} for name, ok, detail in found]
-
-
-def block(report: dict[str, Any]) -> str:
-    """The result line and the report between its markers, after the plain word that this is scripted."""
-    side = report["after"] or report["before"] or UNSEEN
-    counts = {key: side["packages"][key] for key in ("installed", "upgradable", "security")}
-    line = {
-        "schema": 1,
-        "dispatch": report["dispatch"],
-        "phase": report["phase"],
-        "status": report["status"],
-        "error": report["error"]["code"] if report["error"] else "",
-        "kernel": {"running": side["kernel"]["running"], "newest": side["kernel"]["newest_installed"]},
-        "boot_id": side["boot_id"],
-        "packages": {**counts, "changed": len(report["changes"]), "broken": 0},
-        "reboot": {"needed": report["reboot"]["needed"], "done": report["reboot"]["done"]},
-        "took_s": report["took_s"],
-    }
-    lines = [
-        SCRIPTED,
-        f"PATCH-PORTAL-RESULT {compact(line)}",
-        f"<<<PATCH-PORTAL-REPORT {report['dispatch']}",
-        compact(report),
-        "PATCH-PORTAL-REPORT>>>",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
 
 
 def wait(seconds: float, stopper: Stopper) -> bool:

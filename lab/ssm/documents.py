@@ -12,6 +12,7 @@ from moto.core.responses import ActionResult
 from moto.ssm.models import Document, ssm_backends
 from moto.ssm.responses import SimpleSystemManagerResponse
 
+from lab.ssm import owned_by_aws
 from lab.ssm.errors import SSMException, invalid_parameters
 from lab.ssm.parameters import is_stored, refusal
 
@@ -126,6 +127,8 @@ def with_platforms(response: SimpleSystemManagerResponse, answer: ActionResult) 
 
 def find(account: str, region: str, name: str, version: str | None) -> Document:
     """The version to send. Raises InvalidDocument or InvalidDocumentVersion."""
+    if (owned := owned_by_aws.document(name)) and version in (None, "", "$DEFAULT", "$LATEST", "1"):
+        return owned
     documents = ssm_backends[account][region]._documents.get(name)
     if not documents:
         raise SSMException("InvalidDocument", "The specified document does not exist.")
