@@ -16,6 +16,7 @@ T, V = TargetState, Verdict
 OUTCOMES: list[tuple[str, TargetState, str]] = [
     ("pay-audit", T.SKIPPED, ""),
     ("pay-archive", T.BLOCKED, ""),
+    ("pay-tiny", T.BLOCKED, ""),
     ("pay-us-legacy", T.BLOCKED, ""),
     ("pay-us-edge", T.SKIPPED, ""),
     ("pay-us-uptodate", T.DONE, V.NOTHING_TO_DO),
