@@ -359,3 +359,14 @@ exec {template.BIN}/apt-get "$@\"""",
     assert f"Removed the old kernels {older} by package. {oldest} stays: " in detail
     assert (host.root / f"boot/vmlinuz-{oldest}").exists()
     assert not (host.root / f"boot/vmlinuz-{older}").exists()
+
+
+def test_kernels_of_another_flavour_stay(make_host: Make) -> None:
+    host = make_host("debian12", pending=1, faults=["old_kernels_fill_boot"])
+    with (host.root / "lab/packages").open("a") as packages:
+        packages.write("ii\tlinux-image-2.1.0-1-rt-amd64\tamd64\t2.1-1\n")
+    (host.root / "boot/vmlinuz-2.1.0-1-rt-amd64").touch()
+    detail = check(host.run("precheck", Fixes="all").report, "disk_space")["fix"]["detail"]
+    assert "Removed the old kernels" in detail
+    assert "rt" not in detail
+    assert (host.root / "boot/vmlinuz-2.1.0-1-rt-amd64").exists()
