@@ -1,0 +1,178 @@
+"""Who is sent next: pre-checks for those whose turn it is, then the tag, the snapshot and the patch command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, Max, OuterRef, QuerySet
+
+from aws.ports import INSTANCES_PER_COMMAND, STATES_GONE, Cloud, Instance
+from patching.engine import gates, marks, publish, send, snapshots, waves
+from patching.engine.places import for_each
+from patching.engine.telling import tell_once
+from patching.models import DispatchTarget, Run, Target, Wave
+from patching.operations import dispatches, runs, targets
+from patching.planner import batches, by_place
+from patching.states import IN_FLIGHT, Phase, RunState, TargetState, WaveState
+from portal.inventory.operations import refresh
+from portal.tagging.writer import write_due
+
+Clock = Callable[[], datetime]
+T = TargetState
+MOST_AT_ONCE = 20 * INSTANCES_PER_COMMAND  # of one look, so that it ends well within its lease
+IN_PLACES = (
+    "account_id",
+    "region",
+    "platform",
+    "pk",
+)  # batches of one look are full but for the last of each place
+
+
+def check(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+    """Pre-checks for the targets whose turn it is."""
+    if run.state == RunState.HALTING:
+        return
+    waiting = undispatched(run, Phase.PRECHECK)
+    if clock() < run.starts_at:  # a failed early check is repeated at the start, when every fix is allowed
+        waiting = waiting.filter(attempt=1)
+    ids = list(waiting.order_by(*IN_PLACES).values_list("pk", flat=True)[:MOST_AT_ONCE])
+    if ids:
+        more = len(ids) == MOST_AT_ONCE or _gathering(run, clock())
+        _publish_and_send(run, Phase.PRECHECK, ids, more=more, cloud=cloud, clock=clock)
+
+
+def _gathering(run: Run, now: datetime) -> bool:
+    """Whether others are still being started, and the last batch is not long ago: full batches are worth the wait."""
+    last = run.dispatches.filter(phase=Phase.PRECHECK).aggregate(last=Max("claimed_at"))["last"]
+    recent = last is not None and now < last + timedelta(seconds=run.run_policy.gather_s)
+    return recent and run.targets.filter(state__in=[T.PLANNED, T.WAKING]).exists()
+
+
+def undispatched(run: Run, phase: Phase) -> QuerySet[Target]:
+    """Targets that wait for a command of this phase and have none yet."""
+    state = T.CHECKING if phase == Phase.PRECHECK else T.READY
+    out = DispatchTarget.objects.filter(target=OuterRef("pk"), phase=phase, attempt=OuterRef("attempt"))
+    return run.targets.filter(~Exists(out), state=state).order_by("pk")
+
+
+def _publish_and_send(
+    run: Run, phase: Phase, ids: list[int], *, more: bool, cloud: Cloud, clock: Clock
+) -> None:
+    try:
+        publish.publish(run, cloud=cloud, now=clock())
+    finally:  # where the documents stand, commands go out all the same
+        _send(run, phase, ids, more=more, cloud=cloud, clock=clock)
+
+
+def _send(run: Run, phase: Phase, ids: list[int], *, more: bool, cloud: Cloud, clock: Clock) -> None:
+    """Claims and sends batch by batch, so that little is claimed that a crash could strand.
+
+    `more`: others follow soon, so a last batch that is not full waits for them.
+    """
+    waiting = list(run.targets.filter(pk__in=ids))
+    chunks = [chunk for _, group in by_place(waiting) for chunk in batches(group, INSTANCES_PER_COMMAND)]
+    if more and chunks and len(chunks[-1]) < INSTANCES_PER_COMMAND:
+        del chunks[-1]
+    for_each(chunks, lambda chunk: _send_batch(run, phase, chunk, cloud=cloud, clock=clock))
+
+
+def _send_batch(run: Run, phase: Phase, chunk: list[Target], *, cloud: Cloud, clock: Clock) -> None:
+    if phase == Phase.PATCH:
+        reread(chunk, cloud=cloud, now=clock())
+    claim = dispatches.claim(run, phase, [row.pk for row in chunk], now=clock())
+    for dispatch in claim.dispatches:
+        send.send(dispatch, cloud=cloud, clock=clock)
+
+
+def reread(chunk: list[Target], *, cloud: Cloud, now: datetime) -> None:
+    """Foreign tags and power states are read again right before a batch is claimed; vanished hosts drop out."""
+    place = chunk[0]
+    listed = cloud.ec2(place.account_id, place.region).describe([row.instance_id for row in chunk])
+    seen = {item.instance_id: item for item in listed}
+    refresh(instances=seen.values(), now=now)
+    for row in chunk:
+        _drop_absent(row, seen.get(row.instance_id), now)
+
+
+def _drop_absent(row: Target, seen: Instance | None, now: datetime) -> None:
+    if seen is None or seen.state in STATES_GONE:
+        targets.move([row.pk], T.SKIPPED, now=now, code="gone", reason="The instance no longer exists.")
+    elif seen.state != "running":
+        reason = f"Somebody stopped it after its check: EC2 says {seen.state}."
+        targets.move([row.pk], T.BLOCKED, now=now, code="stopped_meanwhile", reason=reason)
+
+
+def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+    """From the start on: tag what is ready, and send to what bears its tag."""
+    if run.check_only:
+        _end_checked(run, now=clock())
+        return
+    begun = [
+        WaveState.RUNNING,
+        WaveState.BAKING,
+        WaveState.PASSED,
+    ]  # the last two: servers that are tried again
+    wave = run.waves.filter(state__in=begun).last()
+    if wave is None or not run.starts_at <= clock() < run.cutoff_at:
+        return
+    if _to_be_marked(run, wave, clock()):
+        marks.mark(run, wave, now=clock())
+        write_due(cloud=cloud, now=clock())
+    marks.drop_refused(run, now=clock())
+    ready = _room(run, marks.marked(run), clock())
+    if ready and _door_open(run, wave, cloud=cloud, now=clock()):
+        _secure_and_send(run, ready, cloud=cloud, clock=clock)
+
+
+def _secure_and_send(run: Run, ready: list[int], *, cloud: Cloud, clock: Clock) -> None:
+    try:
+        if snapshots.wanted(run):
+            rows = run.targets.filter(pk__in=ready).select_related("asset").order_by("pk")
+            snapshots.take(run, rows, cloud=cloud, clock=clock)
+    finally:  # an account that refuses snapshots keeps nobody else waiting
+        if secured := snapshots.ready(run, ready):
+            _publish_and_send(
+                run, Phase.PATCH, secured, more=len(ready) == MOST_AT_ONCE, cloud=cloud, clock=clock
+            )
+
+
+def _end_checked(run: Run, *, now: datetime) -> None:
+    checked = run.targets.filter(state=T.READY).values_list("pk", flat=True)
+    reason = "It passed the pre-check; this run only checks."
+    targets.move(checked, T.DONE, now=now, code="checked", reason=reason)
+
+
+def _to_be_marked(run: Run, wave: Wave, now: datetime) -> bool:
+    """A wave is tagged in one go; whoever is still being checked then is tagged with the next few."""
+    if not run.targets.filter(state=T.CHECKING).exists():
+        return True
+    since = max(run.starts_at, wave.marked_at or wave.begun_at or run.starts_at)
+    return now >= since + timedelta(seconds=run.run_policy.gather_s)
+
+
+def _room(run: Run, ready: QuerySet[Target], now: datetime) -> list[int]:
+    """As many as may be in flight; batches are filled, unless the last one went out a while ago."""
+    policy = run.run_policy
+    free = max(policy.concurrency - run.targets.filter(state__in=IN_FLIGHT).count(), 0)
+    free = min(free, MOST_AT_ONCE)
+    ids = list(ready.order_by(*IN_PLACES).values_list("pk", flat=True)[: free + 1])
+    if len(ids) <= free or policy.concurrency < INSTANCES_PER_COMMAND:
+        return ids[:free]
+    last = run.dispatches.filter(phase=Phase.PATCH).aggregate(last=Max("claimed_at"))["last"]
+    waited = last is None or now >= last + timedelta(seconds=policy.gather_s)
+    return ids[:free] if waited else ids[: free // INSTANCES_PER_COMMAND * INSTANCES_PER_COMMAND]
+
+
+def _door_open(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> bool:
+    """False while an alarm rings, and when too many have failed: then the run halts by itself."""
+    if why := waves.too_many_errors(run, wave, at_least=run.run_policy.stop_at_least):
+        runs.halt(run=run, by=None, reason=why, now=now)
+        return False
+    if why := gates.closed(run, cloud=cloud):
+        if run.dispatches.filter(phase=Phase.PATCH).exists():
+            runs.halt(run=run, by=None, reason=why, now=now)
+        else:
+            tell_once(run, f"Nothing is sent yet. {why}")
+        return False
+    return True
