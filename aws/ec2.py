@@ -14,6 +14,7 @@ from aws.ports import TAGGED_RESOURCES_PER_CALL, Instance, RootVolumeTask, Volum
 INSTANCES_PER_PAGE = 1000
 VALUES_PER_FILTER = 200
 SNAPSHOTS_PER_PAGE = 1000
+TASK_INSTANCES, TASKS_PER_PAGE = 50, 50
 
 
 class Ec2Adapter:
@@ -99,12 +100,15 @@ class Ec2Adapter:
         return task_of(answer["ReplaceRootVolumeTask"])
 
     @iam("ec2:DescribeReplaceRootVolumeTasks")
-    def root_volume_tasks(self, task_ids: Sequence[str]) -> list[RootVolumeTask]:
-        """Those that AWS still knows."""
-        if not task_ids:
-            return []
-        answer = self._calls.call("DescribeReplaceRootVolumeTasks", ReplaceRootVolumeTaskIds=list(task_ids))
-        return [task_of(raw) for raw in answer.get("ReplaceRootVolumeTasks", ())]
+    def root_volume_tasks(self, instance_ids: Sequence[str]) -> list[RootVolumeTask]:
+        """Every task of these instances that AWS still tells of."""
+        found: list[RootVolumeTask] = []
+        for start in range(0, len(instance_ids), TASK_INSTANCES):
+            # By instances, because one unknown task id would refuse the whole call.
+            wanted = {"Name": "instance-id", "Values": list(instance_ids[start : start + TASK_INSTANCES])}
+            pages = self._calls.pages("DescribeReplaceRootVolumeTasks", TASKS_PER_PAGE, Filters=[wanted])
+            found += [task_of(raw) for page in pages for raw in page.get("ReplaceRootVolumeTasks", ())]
+        return found
 
     def _instances(self, **params: Any) -> Iterator[Instance]:
         for page in self._calls.pages("DescribeInstances", INSTANCES_PER_PAGE, **params):

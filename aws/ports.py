@@ -150,7 +150,9 @@ class Ec2(Protocol):
         """Puts the root volume back to a snapshot of it; the instance must run and reboots. Same token, same task."""
         ...
 
-    def root_volume_tasks(self, task_ids: Sequence[str]) -> list[RootVolumeTask]: ...
+    def root_volume_tasks(self, instance_ids: Sequence[str]) -> list[RootVolumeTask]:
+        """Every task of these instances that AWS still tells of."""
+        ...
 
 
 class Ssm(Protocol):

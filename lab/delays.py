@@ -27,6 +27,7 @@ class Delays:
     reboot_s: float = 20.0  # down → the agent answers again
     upload_give_up_s: float = 20.0  # so long the agent tries a bucket that does not answer
     cancel_s: float = 0.2  # Cancelling → Cancelled
+    snapshot_s: float = 30.0  # CreateSnapshot → completed
     visibility_s: float = 0.0  # SendCommand → list calls show it
 
 

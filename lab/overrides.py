@@ -11,7 +11,7 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 from moto.sts.responses import TokenResponse
 
 from lab import objects, sts
-from lab.ec2 import describe, powering, tags
+from lab.ec2 import describe, powering, snapshots, tags
 from lab.ssm import documents, listing, nodes, send, versions
 
 # Moto calls the method that has the operation's name in snake case.
@@ -26,6 +26,11 @@ OPERATIONS: dict[type, tuple[Callable[..., Any], ...]] = {
         powering.terminate_instances,
         powering.reboot_instances,
         powering.run_instances,
+        snapshots.create_snapshot,
+        snapshots.describe_snapshots,
+        snapshots.delete_snapshot,
+        snapshots.create_replace_root_volume_task,
+        snapshots.describe_replace_root_volume_tasks,
     ),
     SimpleSystemManagerResponse: (
         documents.create_document,

@@ -39,6 +39,8 @@ FAULTS = frozenset(
         "results_unreachable",
         "ssm_absent",
         "start_no_capacity",
+        "snapshot_refused",
+        "restore_fails",
     }
 )
 KINDS = ("shim", "root", "scenario")

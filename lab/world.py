@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.delays import Clock, Delays, Timers
+from lab.ec2.volumes import Volumes
 from lab.fleet import Fleet, Host
 from lab.scenario import Scenario
 from lab.ssm.commands import Commands
@@ -33,6 +34,7 @@ class World:
         self.timers = Timers(self.clock)
         self.agents = Agents()
         self.fleet = Fleet(scenario, state)
+        self.volumes = Volumes(state)
         self.commands = Commands()
         self.log = CallLog()
         self.credentials = Credentials(scenario)

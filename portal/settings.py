@@ -203,7 +203,9 @@ TAG_KEYS = {
 }
 # Tags of tools that start and stop hosts, and what each says while a run needs the host: AWS Instance Scheduler leaves
 # a host without its tag alone, Cloud Custodian one whose tag says off. None: the tag is away meanwhile.
-SCHEDULER_TAGS = env.pairs("SCHEDULER_TAGS", default="Schedule=,maid_offhours=off,maid_onhours=off,custodian_downtime=off")
+SCHEDULER_TAGS = env.pairs(
+    "SCHEDULER_TAGS", default="Schedule=,maid_offhours=off,maid_onhours=off,custodian_downtime=off"
+)
 
 # Upper apps are named only as strings here: navigation entries and banners of every page.
 PORTAL_NAV = [

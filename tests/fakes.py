@@ -200,9 +200,9 @@ class FakeEc2:
         self.cloud.after("CreateReplaceRootVolumeTask")
         return known[token]
 
-    def root_volume_tasks(self, task_ids: Sequence[str]) -> list[RootVolumeTask]:
+    def root_volume_tasks(self, instance_ids: Sequence[str]) -> list[RootVolumeTask]:
         self.cloud.call("DescribeReplaceRootVolumeTasks")
-        return [task for task in self.cloud.root_tasks.values() if task.task_id in task_ids]
+        return [task for task in self.cloud.root_tasks.values() if task.instance_id in instance_ids]
 
 
 @dataclass

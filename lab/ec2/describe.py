@@ -148,6 +148,10 @@ def optional(host: Host) -> dict[str, Any]:
     if host.spec.instance_profile:
         arn = f"arn:aws:iam::{host.spec.account}:instance-profile/PatchedInstance"
         extra["IamInstanceProfile"] = {"Arn": arn, "Id": "AIPA0PATCHEDINSTANCE0"}
+    if volume := worlds.current().volumes.root_of(host):
+        extra["BlockDeviceMappings"] = [
+            {"DeviceName": "/dev/xvda", "Ebs": {"VolumeId": volume, "Status": "attached"}}
+        ]
     if host.state_reason:
         message = REASONS.get(host.state_reason, host.state_reason)
         extra["StateReason"] = {"Code": host.state_reason, "Message": message}

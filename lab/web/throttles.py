@@ -26,6 +26,8 @@ EC2_LIMITS = {
     "DescribeTags": Limit(100, 20),
     "CreateTags": Limit(100, 10),
     "DeleteTags": Limit(100, 10),
+    "CreateSnapshot": Limit(100, 5),
+    "DescribeSnapshots": Limit(100, 20),
     "StartInstances": Limit(5, 2),
     "StopInstances": Limit(50, 5),
     "RebootInstances": Limit(50, 5),

@@ -61,7 +61,7 @@ def _send(ec2: Ec2, row: Restore, clock: Clock) -> None:
 
 
 def _follow(ec2: Ec2, rows: list[Restore], clock: Clock) -> None:
-    tasks = {task.task_id: task for task in ec2.root_volume_tasks([row.task_id for row in rows])}
+    tasks = {task.task_id: task for task in ec2.root_volume_tasks([row.snapshot.instance_id for row in rows])}
     for row in rows:
         state = tasks[row.task_id].state if row.task_id in tasks else ""
         if state == "succeeded":
