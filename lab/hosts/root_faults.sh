@@ -13,7 +13,7 @@ repositories() {
 }
 approved() { echo "/etc/patch-portal/approved-repos$(repositories)"; }
 give_back() { cp "$(approved)" "$(repositories)"; }
-point_to_nobody() { sed -i 's,file:///*srv/repo,http://127.0.0.1:9,' "$1"; }
+point_to_nobody() { sed -i 's,file:/*srv/repo,http://127.0.0.1:9,' "$1"; }
 
 keys() {
     case $FAMILY:$1 in
@@ -36,11 +36,13 @@ hold_lock() {
     esac
     [ "$FAMILY" != zypper ] || pidfile=/run/zypp.pid
     perl -e '
-        use Fcntl;
+        use Fcntl; use POSIX ();
         my ($file, $title, $pidfile) = @ARGV;
         exit if fork;
+        POSIX::setsid();
         open(my $handle, "+>>", $file) or die $!;
-        fcntl($handle, F_SETLKW, pack("s s l! l! i", F_WRLCK, 0, 0, 0, 0)) or die $!;
+        my $wish = pack("s s l! l! i x8", F_WRLCK, 0, 0, 0, 0);
+        fcntl($handle, F_SETLKW, $wish) or die $!;
         $0 = $title;
         if ($pidfile) { open(my $told, ">", $pidfile); print $told $$; close($told); }
         open(my $me, ">", "/run/lab-lock-holder"); print $me $$; close($me);
