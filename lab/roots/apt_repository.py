@@ -58,10 +58,6 @@ def source(part: str) -> str:
     return f"deb [signed-by={KEYRING}] file:/srv/repo {suite(part)} main\n"
 
 
-def kernel_part(os_name: str) -> str:
-    return f"kernel-{os_name}"
-
-
 def _build(fresh: Path) -> None:
     debs = [
         *_ordinary(),
@@ -102,7 +98,7 @@ def _scripts(package: Package) -> dict[str, str]:
 
 
 def _kernels(os_name: str, system: System) -> Iterator[Deb]:
-    for kernel, part in zip(system.kernels, ("old", kernel_part(os_name)), strict=True):
+    for kernel, part in zip(system.kernels, ("old", contents.kernel_part(os_name)), strict=True):
         package = contents.kernel_package(system, kernel)
         yield _kernel(system, kernel, package, part)
         # The new dependency is why a plain upgrade keeps kernels back.

@@ -41,8 +41,6 @@ PACKAGES = (
 )
 # Repositories by the updates that they hold; a host uses those that its scenario names.
 PARTS = ("updates", "security", "big")
-ADVISORY = "LAB-2026-0001"
-CVE = "CVE-2026-11111"
 
 
 def systems(family: str) -> dict[str, System]:
@@ -58,6 +56,11 @@ def config_text(*, new: bool) -> str:
     return f"# from the package, version {NEW if new else OLD}\ncolour = blue\n" + (
         "shape = round\n" if new else ""
     )
+
+
+def kernel_part(os_name: str) -> str:
+    """The repository of an operating system's pending kernel."""
+    return f"kernel-{os_name}"
 
 
 def kernel_package(system: System, kernel: Kernel) -> str:

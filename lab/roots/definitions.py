@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.roots import apt_repository
+from lab.roots import apt_repository, contents
 from lab.scenario import HostSpec
 from lab.shims.catalogue import SYSTEMS
 
@@ -26,7 +26,7 @@ def files(spec: HostSpec) -> dict[str, str]:
 def parts(spec: HostSpec) -> list[str]:
     """The repositories of a host: `pending`, `security` and `kernel_update` say whether it has such updates."""
     chosen = ["old", *(["updates"] if spec.pending else []), *(["security"] if spec.security else [])]
-    chosen += [f"kernel-{spec.os}"] if spec.kernel_update else []
+    chosen += [contents.kernel_part(spec.os)] if spec.kernel_update else []
     return chosen + (["big"] if spec.tags.get("Lab") == BIG else [])
 
 
@@ -34,8 +34,9 @@ def _definition(family: str, part: str) -> str:
     if family == "apt":
         return apt_repository.source(part)
     key = "file:///srv/repo/public.asc"
-    kind = "type=rpm-md\nautorefresh=1\n" if family == "zypper" else ""
+    # zypper checks the signature of the lists too; the defaults of dnf's systems check that of packages alone
+    kind = "type=rpm-md\nautorefresh=1\nrepo_gpgcheck=1\n" if family == "zypper" else ""
     return (
         f"[lab-{part}]\nname=lab {part}\nbaseurl=file:///srv/repo/{part}\nenabled=1\n"
-        f"gpgcheck=1\nrepo_gpgcheck=1\ngpgkey={key}\n{kind}\n"
+        f"gpgcheck=1\ngpgkey={key}\n{kind}\n"
     )

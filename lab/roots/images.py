@@ -109,8 +109,7 @@ def _zypper(os_name: str, system: System) -> str:
     return (
         _rpm(os_name, system)
         + f"""
-sed -i '/multiversion/d' /etc/zypp/zypp.conf
-sed -i '/^\\[main\\]/a multiversion = provides:multiversion(kernel)' /etc/zypp/zypp.conf
+printf '[main]\\nmultiversion = provides:multiversion(kernel)\\n' >/etc/zypp/zypp.conf
 zypper --non-interactive addlock {" ".join(HELD)} </dev/null
 """
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,14 @@ def clear_sign(gpg: Gpg, path: Path, to: Path) -> None:
 def detached(gpg: Gpg, path: Path) -> None:
     """The signature beside the file, with .asc added, as rpm repositories want it."""
     call([*gpg, "--armor", "--output", f"{path}.asc", "--detach-sign", path])
+
+
+def sign_rpms(gpg: Gpg, files: Sequence[Path]) -> None:
+    """The signature goes into each package."""
+    home = gpg[gpg.index("--homedir") + 1]
+    names = {"_gpg_name": NAME, "_gpg_path": home, "__gpg": "/usr/bin/gpg"}
+    defines = [word for name, value in names.items() for word in ("--define", f"{name} {value}")]
+    call(["rpmsign", *defines, "--addsign", *files])
 
 
 def _make(fresh: Path) -> None:

@@ -28,7 +28,7 @@ VALUES = {
     "Fixes": "all",
 }
 REBOOT_ASKED = 194
-OPERATING_SYSTEMS = ("debian12", "ubuntu2404")
+OPERATING_SYSTEMS = ("debian12", "ubuntu2404", "amzn2023", "rhel9", "sles15")
 
 
 @dataclass

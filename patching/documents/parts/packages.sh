@@ -25,7 +25,8 @@ pm_duplicates() {
 pm_held() {
     case $FAMILY in
         apt) apt-mark showhold ;;
-        dnf) "$TOOL" -q versionlock list ;;
+        # tells name-epoch:version-release.*; yum 3 has the epoch first
+        dnf) "$TOOL" -q versionlock list | sed 's/^!*[0-9]*:*//; s/-[^-]*-[^-]*$//' ;;
         zypper) zypper --non-interactive locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
     esac 2>>"$LOG" </dev/null | awk 'NF == 1 { print $1 }'
 }
@@ -107,7 +108,8 @@ zypper_xml() {
 
 zypper_available() {
     zypper_xml list-updates >"$W/all" || return 1
-    zypper_xml patch --category security --dry-run >"$W/security" || return 1
+    # without --with-interactive, patches that want a reboot (kernels) are passed over in silence
+    zypper_xml patch --with-interactive --category security --dry-run >"$W/security" || return 1
     awk -F'\t' 'FILENAME ~ /security$/ { secure[$1] = 1; next } { print $0 "\t" ($1 in secure ? 1 : 0) }' \
         "$W/security" "$W/all"
 }
@@ -159,7 +161,7 @@ dnf_install() { quietly "$TOOL" -y --setopt='*.skip_if_unavailable=False' "$@" u
 zypper_install() {
     for round in 1 2; do
         if [ "$MODE" = security ]; then
-            quietly zypper --non-interactive patch --category security --auto-agree-with-licenses
+            quietly zypper --non-interactive patch --with-interactive --category security --auto-agree-with-licenses
         else
             quietly zypper --non-interactive update --auto-agree-with-licenses
         fi
