@@ -16,11 +16,14 @@ POLICY_FIELDS = (
     "mode",
     "reboot",
     "fixes",
+    "windows_method",
     "concurrency",
     "stop_at_error_percent",
     "min_free_mb",
     "waves",
     "alarms",
+    "snapshot",
+    "snapshot_keep_days",
 )
 
 
@@ -90,11 +93,24 @@ class WindowForm(forms.Form):
             ("none", "Nothing"),
         ],
     )
+    windows_method = forms.ChoiceField(
+        label="Windows servers", required=False,
+        choices=[("portal", "Our own document"), ("aws", "AWS-InstallWindowsUpdates")],
+        help_text="AWS’s document has no guard against a second delivery; a re-scan after it tells what came of it.",
+    )  # fmt: skip
     concurrency = forms.IntegerField(label="Servers at a time")
     stop_at_error_percent = forms.IntegerField(
         label="Halt above this share of errors, in %", help_text="Counted once a few servers have failed."
     )
     min_free_mb = forms.IntegerField(label="Free space that a server needs, in MB")
+    snapshot = forms.ChoiceField(
+        label="Snapshot before", required=False,
+        choices=[("none", "None"), ("root", "Of the root volume, before the patch command")],
+        help_text="An admin can put the volume back with one click. A server without one is not patched.",
+    )  # fmt: skip
+    snapshot_keep_days = forms.IntegerField(
+        label="Days that it is kept", required=False, help_text="1 to 365. Then the portal deletes it."
+    )
     waves = forms.CharField(
         label="Waves", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 4}),
         help_text="Who goes first, one wave a line: “2 servers, then wait 30 min”, “10 %” or "
@@ -115,6 +131,16 @@ class WindowForm(forms.Form):
         if cleaned.get("frequency") == "weekly":
             cleaned["nth"] = None
         return cleaned
+
+    def clean_snapshot(self) -> str:
+        return str(self.cleaned_data["snapshot"] or RunPolicy.snapshot)
+
+    def clean_snapshot_keep_days(self) -> int:
+        days = self.cleaned_data["snapshot_keep_days"]
+        return RunPolicy.snapshot_keep_days if days is None else int(days)
+
+    def clean_windows_method(self) -> str:
+        return str(self.cleaned_data["windows_method"] or RunPolicy.windows_method)
 
     def clean_waves(self) -> list[dict[str, Any]]:
         try:

@@ -25,8 +25,10 @@ CHOICES = {
     "reboot": ("if-needed", "never"),
     "fixes": ("none", "early", "all"),
     "windows_method": ("portal", "aws"),
+    "snapshot": ("none", "root"),
 }
-LIMITS = {"concurrency": (1, 10_000), "min_free_mb": (0, 1_000_000), "stop_at_error_percent": (1, 100)}
+LIMITS = {"concurrency": (1, 10_000), "min_free_mb": (0, 1_000_000), "stop_at_error_percent": (1, 100),
+          "snapshot_keep_days": (1, 365)}  # fmt: skip
 
 
 def check_name(name: str, slug: str, *, other_than: Window | None = None) -> tuple[str, str]:

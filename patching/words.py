@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from patching.documents import aws_windows
 from patching.models import Run, Window
 from patching.queries.runs import Progress
 from patching.states import RUN_STATES, RunState
+from portal.policy.run_policy import RunPolicy
 from portal.web.moments import duration_words, zone_words
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -32,6 +35,14 @@ def rule_words(window: Window) -> str:
     end = begin + timedelta(minutes=window.duration_minutes)
     city = zone_words(ZoneInfo(window.time_zone), begin.replace(tzinfo=ZoneInfo(window.time_zone)))
     return f"{when}, {begin:%H:%M} to {end:%H:%M} {city}"
+
+
+def unguarded(policy: RunPolicy, platforms: Iterable[str]) -> str:
+    """The warning that some servers do not guard themselves against a second delivery; empty when all do."""
+    if policy.windows_method == "portal":
+        return ""
+    chosen = any(aws_windows.chosen(policy.windows_method, platform) for platform in platforms)
+    return aws_windows.WARNING if chosen else ""
 
 
 def time_left(run: Run, counts: Progress, now: datetime) -> str:

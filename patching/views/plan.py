@@ -20,7 +20,7 @@ from patching.queries.board import in_a_run
 from patching.queries.candidates import enrolled
 from patching.views.reading import reads
 from patching.views.refusals import status_of
-from patching.words import rule_words
+from patching.words import rule_words, unguarded
 from portal.access.rules import Denied, Invalid, check_role
 from portal.access.states import Role
 from portal.policy.waves import REST
@@ -51,6 +51,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
         "at_once": at_once,
         "cutoff_at": _cutoff(window, starts_at),
         "waves": _waves(window, made),
+        "unguarded": unguarded(window.run_policy, (host.asset.platform for host in made.included)),
         "stopped": sum(host.stopped for host in made.included),
         "reasons": Counter(left.sentence for left in made.left_out).most_common(8),
         "show_left": show_left,

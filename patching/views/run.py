@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -24,7 +25,7 @@ from patching.queries.waves import waves_of
 from patching.states import RUN_OVER, TARGET_STATES, VERDICT_LOOKS, RunState, TargetState
 from patching.views.reading import reads
 from patching.views.refusals import onto
-from patching.words import phases, state_look, time_left
+from patching.words import phases, state_look, time_left, unguarded
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role
 from portal.web.filters import chips_of
@@ -64,6 +65,11 @@ def run_live(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "patching/_live.html", _board(request, found, targets) | {"fragment": True})
 
 
+def _windows_of(targets: QuerySet[Any]) -> Iterator[Target]:
+    """One Windows server of them, if there is one. Asked only where the answer matters."""
+    yield from targets.filter(platform="windows").only("platform")[:1]
+
+
 def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     now, counts = timezone.now(), progress(found, targets)
     needy = (
@@ -84,6 +90,7 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "stoppable": found.state not in RUN_OVER and found.state != RunState.HALTING,
         "admin": is_admin(request),
         "waves": waves_of(found, targets),
+        "unguarded": unguarded(found.run_policy, (row.platform for row in _windows_of(targets))),
         "retryable": counts.states.get(TargetState.BLOCKED, 0) + counts.bad,
     }
 

@@ -149,3 +149,36 @@ def test_the_board_counts_meanings_as_the_engine_does():
     for row in with_group(run.targets.all()):
         meaning = "unknown" if row.group in {"waiting", "skipped"} else row.group
         assert meaning == meaning_of(row.state, row.verdict), (row.state, row.verdict)
+
+
+class TestAwsDocumentForWindows:
+    """Whoever reads the plan or the run learns that these servers do not guard themselves."""
+
+    WARNING = "no guard against a second delivery"
+
+    def seen(self, window, *names):
+        return [text(browser(cast.ada()).get(reverse(name, args=[arg]))) for name, arg in names]
+
+    @pytest.mark.parametrize(
+        ("policy", "platform", "warned"),
+        [
+            ({"windows_method": "aws"}, "windows", True),
+            ({"windows_method": "aws"}, "linux", False),
+            ({}, "windows", False),
+        ],
+    )
+    def test_plan_and_run_say_it_where_it_is_so(self, policy, platform, warned):
+        window, run = a_run(policy=policy)
+        run.targets.update(platform=platform)
+        for target in run.targets.all():
+            type(target.asset).objects.filter(pk=target.asset_id).update(platform=platform)
+        pages = self.seen(window, ("patching:plan", window.slug), ("patching:run", run.pk))
+        assert [self.WARNING in page for page in pages] == [warned, warned]
+
+    def test_the_window_says_it_and_the_form_offers_it(self):
+        window = cast.a_window(policy={"windows_method": "aws"})
+        page, form = self.seen(
+            window, ("patching:window", window.slug), ("patching:window-edit", window.slug)
+        )
+        assert self.WARNING in page
+        assert "AWS-InstallWindowsUpdates" in form
