@@ -52,7 +52,9 @@ def _stop_at(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
 
 def taken_over(hold: PowerHold, seen: Instance) -> str:
     """Why the host is somebody else's by now; empty when it is still ours to stop."""
-    if seen.tags.get(settings.TAG_KEYS["wake"]) != str(hold.run_id):
+    # Of runs that share a host, the last to begin has written its own id over the others'.
+    runs = PowerHold.objects.filter(asset=hold.asset_id).values_list("run_id", flat=True)
+    if seen.tags.get(settings.TAG_KEYS["wake"]) not in {str(run_id) for run_id in runs}:
         return "Somebody removed its Wake tag, so it is left running."
     if not seen.launch_time:
         return ""
