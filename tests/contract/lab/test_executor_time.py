@@ -39,7 +39,7 @@ def test_fact_07_the_whole_group_is_killed_and_no_trap_runs(aws: Aws) -> None:
     row = aws.ended(aws.send(aws.ids("web-01"), DocumentName=name))[aws.id("web-01")]
     assert (row["StatusDetails"], row["CommandPlugins"][0]["Output"]) == ("ExecutionTimedOut", "begun\n")
     time.sleep(2.5)
-    assert aws.run("web-01", f"cd {ROOT}; ls trapped child")["StandardOutputContent"] == ""
+    assert aws.run("web-01", f"ls {ROOT}/trapped {ROOT}/child")["StandardOutputContent"] == ""
 
 
 def test_fact_08_a_background_child_that_holds_stdout_holds_the_step_until_the_time_out(aws: Aws) -> None:
