@@ -20,7 +20,7 @@ CHILD = Path(__file__).with_name("root_child.py")
 PYTHON = (sys.executable, "-I", "-S", str(CHILD))
 STOP_TIMEOUT_S = 20
 READ_ONLY = 1
-Mount = tuple[str, str, str, int, str]  # source, target in the host, type, flags, options
+Mount = tuple[str, str, str, int, str]  # source and target in the host, type, flags, options
 
 
 class HostDown(RuntimeError):

@@ -167,7 +167,7 @@ class RootMachine:
         within = sandbox.Run(self._root, folder, environment, FAULT_TIMEOUT_S)
         for name, on in self._to_do.items():
             content = self._content.get(name, "")
-            command = root_faults.command(name, on, content, self.family)
+            command = root_faults.command(name, on, content)
             done = up.run(command, within, Stopper(), root_faults.mounts(name, self.family) if on else [])
             if done.code:
                 raise HostDown(f"{name} cannot be set: {done.stderr.decode(errors='replace')[-300:]}")

@@ -106,11 +106,14 @@ def order(version: str) -> list[tuple[int, int, str]]:
 def boot(spec: dict[str, Any]) -> None:
     """Prints the first process's id and, when the host is up, `up`."""
     check(libc.unshare(NAMESPACES), "unshare")
+    told, tell = os.pipe()
     first = os.fork()
     if first == 0:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        os.read(told, 1)  # the id is printed before `up`
         first_process(spec)
     print(first, flush=True)
+    os.write(tell, b"\n")
     for number in (0, 1):
         os.close(number)
     os.waitpid(first, 0)
@@ -145,7 +148,9 @@ def enter(spec: dict[str, Any], status: int) -> None:
     check(libc.setns(handle, NAMESPACES), "setns")
     os.close(handle)
     for source, target, kind, flags, data in spec["mounts"]:
-        mount(source, spec["merged"] + target, kind, flags, data)
+        inner = spec["merged"] + source if source.startswith("/") else source
+        os.makedirs(spec["merged"] + target, exist_ok=True)  # noqa: PTH103
+        mount(inner, spec["merged"] + target, kind, flags, data)
     child = os.fork()
     if child == 0:
         os.close(status)

@@ -60,6 +60,20 @@ leave_half_done() {
     esac
 }
 
+# Where the package tool keeps what it has downloaded from the repository lab-old.
+downloads() {
+    case $FAMILY in
+        apt) echo /var/cache/apt/archives ;;
+        dnf) echo /var/cache/dnf/lab-old-0123456789abcdef/packages ;;
+        zypper) echo /var/cache/zypp/packages/lab-old ;;
+    esac
+}
+fill_cache() {
+    [ "$FAMILY" = apt ] && ending=deb || ending=rpm
+    mkdir -p "$(downloads)"
+    head -c 30000000 /dev/zero >"$(downloads)/left-over.$ending"
+}
+
 case $name:$way in
     repo_broken:on) point_to_nobody "$(repositories)" ;;
     repo_broken:off) give_back ;;
@@ -67,7 +81,7 @@ case $name:$way in
     repo_broken_unfixable:off) cp "$(approved).good" "$(approved)"; give_back ;;
     repo_unsigned:on) keys away ;;
     repo_unsigned:off) keys back ;;
-    repo_signing_off:on) sed -i 's,\[signed-by[^]]*\],[trusted=yes],; s/^gpgcheck=1/gpgcheck=0/' "$(repositories)" ;;
+    repo_signing_off:on) sed -i 's,\[signed-by[^]]*\],[trusted=yes],; s/gpgcheck=1/gpgcheck=0/' "$(repositories)" ;;
     repo_signing_off:off) give_back ;;
     lock_held:on) [ -s /run/lab-lock-holder ] || hold_lock ;;
     lock_held:off) [ ! -s /run/lab-lock-holder ] || kill "$(cat /run/lab-lock-holder)"; rm -f /run/lab-lock-holder ;;
@@ -85,7 +99,7 @@ case $name:$way in
     clock_off:on) echo "${content:--3600}" >/etc/lab/clock-off-seconds ;;
     clock_off:off) rm -f /etc/lab/clock-off-seconds ;;
     # its file system is a small one of its own now; downloads of earlier days fill it
-    disk_full:on) head -c 30000000 /dev/zero >"$content/left-over.$([ "$FAMILY" = apt ] && echo deb || echo rpm)" ;;
-    disk_full:off) rm -f "$content"/left-over.* ;;
+    disk_full:on) fill_cache ;;
+    disk_full:off) rm -f "$(downloads)"/left-over.* ;;
     *) ;;
 esac

@@ -14,7 +14,7 @@ INSTALLED = "rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' | sort"
 DNF_OPEN = "dnf -q check-update | awk 'NF == 3' | wc -l"
 DNF_SECURITY = "dnf -q check-update --security | awk 'NF == 3' | wc -l"
 ZYPPER_OPEN = "zypper -n lu | grep -c '^v' || true"
-ZYPPER_SECURITY = "zypper -n list-patches --category security | grep -c needed || true"
+ZYPPER_SECURITY = "zypper -n list-patches --category security | grep -c '| needed ' || true"
 
 
 @pytest.mark.parametrize(
