@@ -25,7 +25,7 @@ AFTERWARDS = {
     "dnf": RPM
     + r"""
 ln -sf dnf /usr/bin/yum
-rm -f /etc/yum.repos.d/*
+rm -f /etc/yum.repos.d/* /etc/dnf/plugins/local.conf
 printf '#!/bin/sh\nexec dnf needs-restarting "$@"\n' >/usr/bin/needs-restarting
 chmod 755 /usr/bin/needs-restarting
 """,
