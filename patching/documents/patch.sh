@@ -43,8 +43,11 @@ install() {
     INSTALLING=true
     pm_install
     code=$?
+    # 137 is our own last resort, and also what a package tool leaves that somebody else has killed
+    [ "$code" != 137 ] || [ "$(seconds_left)" -le 0 ] || code=killed
     case $code in
         0) ;;
+        killed) fail_with install_failed "The package tool was killed: $(last_words)" ;;
         124 | 137) fail_with deadline_exceeded "Stopped after $DEADLINE s: $(last_words)" ;;
         *) fail_with install_failed "The package tool ended with code $code: $(last_words)" ;;
     esac

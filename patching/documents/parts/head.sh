@@ -55,7 +55,7 @@ quietly() {
 bounded() { timeout -k 20 300 "$@" 2>>"$LOG" </dev/null; }
 
 last_words() {
-    awk '/[Ee]rror: *$|encountered while processing/ { next } /Problem:|^E:|^Err|[Ee]rror|ailed|locked|annot/ { hit = $0 } NF { last = $0 } END { print hit == "" ? last : hit }' "$LOG"
+    awk '/[Ee]rror: *$|encountered while processing/ { next } /No space left on device/ { full = $0 } /Problem:|^E:|^Err|[Ee]rror|ailed|locked|annot/ { hit = $0 } NF { last = $0 } END { print full != "" ? full : hit == "" ? last : hit }' "$LOG"
 }
 
 fail_with() {

@@ -6,7 +6,8 @@ dpkg_states() { dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\t${Architectur
 pm_installed() {
     case $FAMILY in
         apt) dpkg_states | awk -F'\t' '$1 ~ /^.[iUFWt]/ { print $2 "\t" $3 "\t" $4 }' ;;
-        *) rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' ;;
+        # a key that the package tool imported looks like a package
+        *) rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' | awk -F'\t' '$1 != "gpg-pubkey"' ;;
     esac 2>>"$LOG"
 }
 
