@@ -51,6 +51,7 @@ def steps() -> list[Step]:
         ),
         Step("imports", tool("lint-imports", "--no-logo"), "move the import: apps import to the right only"),
         Step("shell", tool("shellcheck", *shell_files()), "correct the lines named above"),
+        Step("powershell", (str(BIN / "python"), "script/powershell.py"), "correct the lines named above"),
         Step(
             "templates",
             tool("djade", "--check", *tracked("templates/*.html")),
