@@ -181,6 +181,7 @@ HOLD_STATES: dict[HoldState, Facts] = {
     H.FAILED: Facts("nobody", "bad"),
 }
 HOLD_OVER = frozenset({H.RELEASED, H.KEPT, H.FAILED})
+HOLD_OPEN = (H.WANTED, H.STARTING, H.HELD, H.RELEASING)
 
 S = SnapshotState
 SNAPSHOT_STATES: dict[SnapshotState, Facts] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from patching.views import control, enrolment, plan, run, sending, skipped, tonight, windows
+from patching.views import control, enrolment, plan, run, sending, skipped, tonight, upkeep, windows
 
 app_name = "patching"
 urlpatterns = [
@@ -17,6 +17,9 @@ urlpatterns = [
     path("runs/<int:pk>/retry/", control.retry, name="retry"),
     path("runs/<int:pk>/skip/", control.skip, name="skip"),
     path("runs/<int:pk>/extend/", control.extend, name="extend"),
+    path("servers/<int:pk>/power/", upkeep.upkeep, name="upkeep"),
+    path("servers/<int:pk>/keep-running/", upkeep.keep_running, name="keep-running"),
+    path("snapshots/<uuid:pk>/restore/", upkeep.restore, name="restore"),
     path("windows/", windows.windows, name="windows"),
     path("windows/new/", windows.window_new, name="window-new"),
     path("windows/<slug:slug>/", windows.window, name="window"),

@@ -9,9 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from patching.models import AssetPatchState, Restore, RootSnapshot, Target
+from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.runs import needed_reason
-from patching.states import IN_FLIGHT, RESTORE_OVER, RESTORE_STATES, RestoreState, SnapshotState
+from patching.queries.upkeep import why_not
+from patching.states import RESTORE_STATES, RestoreState
 from portal.access.models import User
 from portal.access.rules import Conflict, check_role
 from portal.access.states import Role
@@ -37,23 +38,6 @@ def ask(*, snapshot: RootSnapshot, by: User, reason: str, now: datetime) -> Rest
     said = f"{asset.label}: its root volume goes back to {row.taken_at:%Y-%m-%d %H:%M} UTC. {reason}"
     record(_event(made, "restore.wanted", said), by=by)
     return made
-
-
-def why_not(row: RootSnapshot, asset: Asset) -> str:
-    """Why this snapshot cannot be restored now; empty when it can."""
-    if row.state == SnapshotState.TAKEN:
-        return "AWS is still copying this snapshot. Try again in a few minutes."
-    if row.state != SnapshotState.COMPLETED:
-        return f"This snapshot is {SnapshotState(row.state).label.lower()}; there is nothing to go back to."
-    if asset.gone_at:
-        return f"{asset.label} no longer exists."
-    if asset.state != "running":
-        return f"{asset.label} is {asset.state}: EC2 restores running instances only. Start it first."
-    if Restore.objects.filter(asset=asset).exclude(state__in=RESTORE_OVER).exists():
-        return f"{asset.label} is being restored already."
-    if busy := Target.objects.filter(asset=asset, state__in=IN_FLIGHT).select_related("run").first():
-        return f"{asset.label} is being patched by {busy.run.name} at this moment. Wait until that is over."
-    return ""
 
 
 def _event(row: Restore, kind: str, said: str) -> Entry:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
 from patching.models import PowerHold, Run
+from patching.models import Window as PatchWindow
+from patching.queries.candidates import enrolled
+from patching.queries.runs import Plan
 from patching.states import TargetState
 from portal.inventory.models import Asset
 from portal.policy import waking
@@ -56,3 +60,29 @@ def wakes_at(run: Run) -> datetime:
     planned = run.targets.filter(state=TargetState.PLANNED, asset__state__in=ASLEEP)
     stopped = Asset.objects.filter(pk__in=planned.values("asset")).only("pk", "account_id", "region")
     return run.starts_at - lead_for(stopped, run.run_policy, seed=str(run.pk))
+
+
+@dataclass(frozen=True)
+class Waking:
+    """When the stopped hosts of a planned start are started: the first and, where it takes long, the last."""
+
+    begins_at: datetime
+    last_at: datetime | None
+
+
+LONG = timedelta(seconds=60)
+
+
+def waking_of(window: PatchWindow, made: Plan) -> Waking | None:
+    """None when no server of the plan is stopped. Notes on each such server how long it usually takes."""
+    stopped = [host.asset for host in made.included if host.stopped]
+    if not stopped:
+        return None
+    policy, known = window.run_policy, learned([asset.pk for asset in stopped])
+    for asset in stopped:
+        asset.wakes_in = known.get(asset.pk)  # type: ignore[attr-defined]
+    everybody = list(enrolled(window).filter(state__in=ASLEEP))  # the run begins for those of other owners too
+    begins_at = made.starts_at - lead_for(everybody, policy)
+    busiest = Counter((asset.account_id, asset.region) for asset in everybody).most_common(1)[0][1]
+    last_at = begins_at + timedelta(seconds=waking.begins((busiest - 1) // waking.BATCH))
+    return Waking(begins_at, last_at if last_at - begins_at > LONG else None)

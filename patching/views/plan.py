@@ -18,6 +18,7 @@ from patching.operations import by_hand
 from patching.queries import runs as queries
 from patching.queries.board import in_a_run
 from patching.queries.candidates import enrolled
+from patching.queries.waking import waking_of
 from patching.views.reading import reads
 from patching.views.refusals import status_of
 from patching.words import rule_words, unguarded
@@ -53,6 +54,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
         "waves": _waves(window, made),
         "unguarded": unguarded(window.run_policy, (host.asset.platform for host in made.included)),
         "stopped": sum(host.stopped for host in made.included),
+        "waking": waking_of(window, made) if not at_once else None,
         "reasons": Counter(left.sentence for left in made.left_out).most_common(8),
         "show_left": show_left,
         "page": _cut(sorted(rows, key=_by_name), request.GET.get("cursor", "")),

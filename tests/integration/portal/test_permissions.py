@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -40,7 +41,7 @@ def every() -> list[tuple[str, str]]:
 def url_of(space: str, name: str) -> str:
     """The address with arguments that name nothing."""
     full = f"{space}:{name}" if space else name
-    for arguments in ([], [999_999], ["nothing-here"], [999_999, 999_999], ["a", "b"]):
+    for arguments in ([], [999_999], ["nothing-here"], [999_999, 999_999], ["a", "b"], [UUID(int=0)]):
         try:
             return reverse(full, args=arguments)
         except NoReverseMatch:
