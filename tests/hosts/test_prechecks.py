@@ -87,7 +87,8 @@ OLD_KERNELS = {
         for r in 3.1.0-40 4.1.0-40 5.1.0-40; do
             rm -rf /tmp/k; mkdir -p /tmp/k/DEBIAN /tmp/k/boot; : >/tmp/k/boot/vmlinuz-$r-cloud-amd64
             echo "Package: linux-image-$r-cloud-amd64" >/tmp/k/DEBIAN/control
-            printf 'Version: %s\\nArchitecture: amd64\\nMaintainer: lab\\nDescription: lab\\n' $r >>/tmp/k/DEBIAN/control
+            echo "Version: $r" >>/tmp/k/DEBIAN/control
+            printf 'Architecture: amd64\\nMaintainer: lab\\nDescription: lab\\n' >>/tmp/k/DEBIAN/control
             dpkg-deb -b /tmp/k /tmp/k.deb && dpkg -i /tmp/k.deb
         done""",
     "rhel9": "rpm -i --force --nodeps /srv/repo/kernel-*/kernel*.rpm /srv/repo/old-*/kernel*.rpm",

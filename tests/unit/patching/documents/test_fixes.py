@@ -168,8 +168,9 @@ exec {template.BIN}/apt-get "$@\"""",
     assert all((host.root / f"boot/vmlinuz-{kernel}").exists() for kernel in old_kernels(host))
 
 
-def test_kernels_stay_when_an_rpm_needs_them(make_host: Make) -> None:
-    host = make_host("rhel9", pending=1, faults=["old_kernels_fill_boot"])
+@pytest.mark.parametrize("os", ["rhel9", "sles15"])
+def test_kernels_stay_when_an_rpm_needs_them(make_host: Make, os: str) -> None:
+    host = make_host(os, pending=1, faults=["old_kernels_fill_boot"])
     host.tool(
         "rpm",
         f'[ "$1" != -e ] || {{ echo "error: Failed dependencies" >&2; exit 1; }}\nexec {template.BIN}/rpm "$@"',
@@ -287,7 +288,9 @@ def test_zypper_has_no_safe_repair_for_duplicates(make_host: Make) -> None:
 def test_dpkgs_repair_never_removes_a_package(make_host: Make) -> None:
     host = make_host("debian12", faults=["db_broken"])
     host.tool("apt-get", f'echo "$*" >>"{host.root}/calls"\nexec {template.BIN}/apt-get "$@"')
+    host.tool("dpkg", f'echo "dpkg $*" >>"{host.root}/calls"\nexec {template.BIN}/dpkg "$@"')
     host.run("precheck", Fixes="all")
+    assert "dpkg --configure -a\n" in (host.root / "calls").read_text()
     repairs = [line for line in (host.root / "calls").read_text().splitlines() if "-f install" in line]
     assert repairs
     assert all("--no-remove" in line for line in repairs)
