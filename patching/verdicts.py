@@ -58,7 +58,8 @@ class _Host:
     error: str
     detail: str
     changed: int
-    left: int | None  # None: the host could not tell
+    left: int | None  # updates that should have gone in; None: the host could not tell
+    aside: int  # pending, and left out on purpose: on the exclude list, or not in the tested set
     broken: int
     reboot_open: str  # why a restart is still open, or ""
     rebooted: bool
@@ -94,7 +95,8 @@ def _from_report(report: Report, mode: str) -> _Host:
         error=error["code"],
         detail=error["detail"],
         changed=_length(report, "changes"),
-        left=packages["security" if mode == "security" else "upgradable"],
+        left=_left(packages["security" if mode == "security" else "upgradable"], _length(report, "aside")),
+        aside=_length(report, "aside"),
         broken=_side_length(report, "broken") + _side_length(report, "duplicates"),
         reboot_open=_reboot_open(report),
         rebooted=_boot_changed(report),
@@ -109,7 +111,8 @@ def _from_line(line: ResultLine, mode: str) -> _Host:
         error=line.error,
         detail=f"The host reported {line.error}." if line.error else "",
         changed=line.changed,
-        left=line.security if mode == "security" else line.upgradable,
+        left=_left(line.security if mode == "security" else line.upgradable, line.aside),
+        aside=line.aside,
         broken=line.broken,
         reboot_open="It still asks for a restart." if line.reboot_needed else "",
         rebooted=line.reboot_done,
@@ -118,9 +121,13 @@ def _from_line(line: ResultLine, mode: str) -> _Host:
     )
 
 
+def _left(pending: int | None, aside: int) -> int | None:
+    return None if pending is None else max(0, pending - aside)
+
+
 def _length(report: Report, key: str) -> int:
-    """The true length of a list that may have been cut."""
-    return int(report["truncated"].get(key, len(report[key])))
+    """The true length of a list that may have been cut; Windows' reports know no `aside`."""
+    return int(report["truncated"].get(key, len(report.get(key, ()))))
 
 
 def _side_length(report: Report, key: str) -> int:
@@ -174,12 +181,13 @@ def _agreement(verdict: Verdict, evidence: Evidence) -> Agreement:
 
 def _reason(verdict: Verdict, host: _Host) -> str:
     updates = _counted(host.changed, "package") + " changed"
+    rest = f"{_counted(host.aside, 'update')} left out on purpose" if host.aside else "no update is left"
     if verdict is Verdict.NOTHING_TO_DO:
-        return "No update was open and no restart was due."
+        return f"Nothing was to be done: {rest}." if host.aside else "No update was open and no restart was due."
     if verdict is Verdict.PATCHED:
-        return f"{updates}, no update is left{_kernel_note(host)}."
+        return f"{updates}, {rest}{_kernel_note(host)}."
     if verdict is Verdict.PATCHED_REBOOT_PENDING:
-        return f"{updates}, no update is left. {host.reboot_open} {host.detail}".strip()
+        return f"{updates}, {rest}. {host.reboot_open} {host.detail}".strip()
     start = f"{updates}, but not all is well: " if host.changed else "Nothing changed: "
     return start + _what_is_wrong(host)
 

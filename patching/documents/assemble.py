@@ -15,7 +15,7 @@ Platform = Literal["linux", "windows"]
 
 HERE = Path(__file__).parent
 PARTS = (
-    *("head", "system", "packages"),
+    *("head", "system", "packages", "choose", "hooks"),
     *("checks", "checks-host", "checks-disk", "checks-packages", "fixes"),
     *("snapshot", "report", "guard"),
 )
@@ -42,6 +42,30 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "description": "Whether the host may be restarted. The pre-check never restarts it.",
         "default": "if-needed",
         "allowedPattern": "^(if-needed|never)$",
+    },
+    "Exclude": {
+        "type": "String",
+        "description": "Packages that stay as they are: names, comma separated, with the globs * and ?.",
+        "default": "",
+        "allowedPattern": "^[A-Za-z0-9.+_:*?,-]{0,2000}$",
+    },
+    "PackageSet": {
+        "type": "String",
+        "description": "Exactly these versions and nothing else: name=version, comma separated. Empty: by mode.",
+        "default": "",
+        "allowedPattern": "^([A-Za-z0-9.+_-]+=[A-Za-z0-9.+_:~^-]+(,|$)){0,400}$",
+    },
+    "PreScript": {
+        "type": "String",
+        "description": "Script of the host that is run before, by its name in /etc/patch-portal/hooks.",
+        "default": "",
+        "allowedPattern": "^([a-z0-9][a-z0-9-]{0,39})?$",
+    },
+    "PostScript": {
+        "type": "String",
+        "description": "Script of the host that is run after, by its name in /etc/patch-portal/hooks.",
+        "default": "",
+        "allowedPattern": "^([a-z0-9][a-z0-9-]{0,39})?$",
     },
     "Fixes": {
         "type": "String",

@@ -9,10 +9,13 @@ finish() {
 # The stored result answers a second delivery of the same dispatch; a full disk must not stop the printed one.
 publish() {
     render "$1" >"$W/result"
-    { cp "$W/result" "$STATE/result.new" && mv "$STATE/result.new" "$STATE/result"; cp "$LOG" "$STATE/log"; } 2>/dev/null
+    { remember code "$(exit_code "$1")"; cp "$W/result" "$STATE/result.new" && mv "$STATE/result.new" "$STATE/result"; cp "$LOG" "$STATE/log"; } 2>/dev/null
     cat "$W/result"
-    exit 0
+    exit "$(exit_code "$1")"
 }
+
+# Systems Manager shall say Failed where the host says so; the report decides all the same.
+exit_code() { case $1 in failed | partial | blocked) echo 1 ;; *) echo 0 ;; esac; }
 
 # What the package tool had done by then is still looked at and told.
 on_signal() {
@@ -35,6 +38,10 @@ begin() {
         fail_with repository_unreachable "The list of updates cannot be read: $(last_words)"
         finish blocked
     fi
+    if ! run_hook "$PRE_SCRIPT" pre; then
+        fail_with pre_script_failed "$HOOK_DETAIL"
+        finish blocked
+    fi
     install
 }
 
@@ -55,11 +62,7 @@ install() {
 }
 
 wanted_left() {
-    if [ "$MODE" = security ]; then
-        awk -F'\t' '$5 == 1' "$W/after.available"
-    else
-        cat "$W/after.available"
-    fi >"$W/left"
+    wanted "$W/after.available" >"$W/left"
     lines "$W/left"
 }
 
@@ -77,11 +80,15 @@ name_what_is_left() {
 }
 
 conclude() {
+    scripts_failed >>"$W/scripts"
     snapshot after
+    sort -u "$W/scripts" >>"$W/after.broken"
+    aside "$W/after.available" >"$W/aside"
     changes
     reboot_reasons >"$W/reasons"
     [ ! -s "$W/reasons" ] || may_reboot || explain_no_reboot
     name_what_is_left
+    run_hook "$POST_SCRIPT" post || fail_with post_script_failed "$HOOK_DETAIL"
     finish "$(final_status)"
 }
 
@@ -130,7 +137,7 @@ final_status() {
 }
 
 resume() {
-    [ ! -s "$STATE/result" ] || { cat "$STATE/result"; exit 0; }
+    [ ! -s "$STATE/result" ] || { cat "$STATE/result"; exit "$(recall code 0)"; }
     STARTED=$(recall started "$STARTED")
     REBOOTS=$(recall reboots 0)
     case $(recall stage checking) in
@@ -164,6 +171,6 @@ choose_family
 case $CLAIM in
     new) trap on_signal HUP INT TERM; begin ;;
     resume) trap on_signal HUP INT TERM; resume ;;
-    other) show_stored ;;
+    other) show_stored; exit "$(recall code 0)" ;;
 esac
 exit 0

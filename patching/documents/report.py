@@ -50,6 +50,7 @@ class ResultLine:
     reboot_needed: bool
     reboot_done: bool
     took_s: int
+    aside: int = 0  # pending, and left out on purpose
 
 
 def parse_result_line(stdout: str) -> ResultLine | None:
@@ -158,6 +159,7 @@ def _result_line(line: dict[str, Any]) -> ResultLine:
         reboot_needed=reboot["needed"] is True,
         reboot_done=reboot["done"] is True,
         took_s=_count(line["took_s"]) or 0,
+        aside=_count(packages.get("aside", 0)) or 0,
     )
 
 

@@ -22,13 +22,13 @@ recall() { if [ -s "$STATE/$1" ]; then cat "$STATE/$1"; else echo "${2:-}"; fi; 
 
 save_lists() {
     for list in facts checks before.kernels before.installed before.held before.broken before.duplicates \
-        before.available reasons.first; do
+        before.available reasons.first scripts; do
         [ ! -e "$W/$list" ] || cp "$W/$list" "$STATE/$list" 2>>"$LOG"
     done
 }
 
 restore_lists() {
-    for list in "$STATE"/facts "$STATE"/checks "$STATE"/before.* "$STATE"/reasons.first; do
+    for list in "$STATE"/facts "$STATE"/checks "$STATE"/before.* "$STATE"/reasons.first "$STATE"/scripts; do
         [ ! -e "$list" ] || cp "$list" "$W/${list##*/}"
     done
 }

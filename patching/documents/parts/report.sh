@@ -96,7 +96,7 @@ BEGIN {
         pair("os", "{" pair("id", str(fact["os.id"])) "," pair("version", str(fact["os.version"])) "," pair("name", str(fact["os.name"])) "}") "," \
         pair("boot_count", num(fact["boot_count"])) "," pair("host_time", str(fact["host_time"])) "," \
         pair("checks", list("checks", "checks", "check", 5000)) "," pair("before", side("before")) "," pair("after", side("after")) "," \
-        pair("services", list("services", "services", "service", 900)) "," \
+        pair("aside", list("aside", "aside", "name", 600)) "," pair("services", list("services", "services", "service", 900)) "," \
         pair("reboot", "{" pair("needed", bool(fact["reboot.needed"])) "," pair("reasons", list("reasons", "reboot.reasons", "name", 300)) "," \
             pair("done", bool(fact["reboot.done"])) "}") "," pair("took_s", num(fact["took_s"])) "," pair("changes", "\001changes\001")
     room = 19500 - length(doc)
@@ -110,7 +110,7 @@ BEGIN {
         pair("kernel", "{" pair("running", str(fact[now ".running"])) "," pair("newest", str(fact[now ".newest_installed"])) "}") "," \
         pair("boot_id", str(fact[now ".boot_id"])) "," \
         pair("packages", "{" pair("installed", num(fact[now ".installed"])) "," pair("upgradable", num(fact[now ".upgradable"])) "," \
-            pair("security", num(fact[now ".security"])) "," pair("changed", count["changes"]) "," pair("broken", count[now ".broken"] + 0) "}") "," \
+            pair("security", num(fact[now ".security"])) "," pair("changed", count["changes"]) "," pair("broken", count[now ".broken"] + 0) "," pair("aside", count["aside"] + 0) "}") "," \
         pair("reboot", "{" pair("needed", bool(fact["reboot.needed"])) "," pair("done", bool(fact["reboot.done"])) "}") "," \
         pair("took_s", num(fact["took_s"])) "}"
     print "<<<PATCH-PORTAL-REPORT " fact["dispatch"]

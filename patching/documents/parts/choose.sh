@@ -1,0 +1,41 @@
+# ---- which of the pending updates this run installs: by mode, exclude list or tested set ----
+# wanted FILE: rows of an "available" list that shall go in. aside FILE: names that stay out on purpose.
+
+# An exclude list knows the globs * and ?; a set holds name=version and lets nothing else in.
+# shellcheck disable=SC2016  # an awk program: its dollars are awk's
+CHOOSE='
+function regex(glob) {
+    gsub(/[.]/, "[.]", glob)
+    gsub(/[+]/, "[+]", glob)
+    gsub(/[*]/, ".*", glob)
+    gsub(/[?]/, ".", glob)
+    return "^" glob "$"
+}
+BEGIN {
+    FS = "\t"
+    globs = split(excluded, glob, ",")
+    for (i = 1; i <= globs; i++) glob[i] = regex(glob[i])
+    pairs = split(tested, pair, ",")
+    for (i = 1; i <= pairs; i++) { at = index(pair[i], "="); version[substr(pair[i], 1, at - 1)] = substr(pair[i], at + 1) }
+}
+function kept_out(    i) {
+    for (i = 1; i <= globs; i++) if ($1 ~ glob[i]) return 1
+    return tested != "" && version[$1] != $4
+}
+mode == "security" && tested == "" && $5 != 1 { next }
+{ out = kept_out() }
+want && !out { print }
+!want && out { print $1 }'
+
+wanted() { awk -v want=1 -v mode="$MODE" -v excluded="$EXCLUDE" -v tested="$PACKAGE_SET" "$CHOOSE" "$1"; }
+aside() { awk -v want=0 -v mode="$MODE" -v excluded="$EXCLUDE" -v tested="$PACKAGE_SET" "$CHOOSE" "$1"; }
+
+# name TAB version of the tested set, where the host has the package in an older version.
+set_to_install() {
+    printf '%s\n' "$PACKAGE_SET" | tr ',=' '\n\t' | awk -F'\t' '
+        NR == FNR { version[$1] = $2; next }
+        $1 in version { print $1 "\t" version[$1] "\t" $3 }' - "$W/before.installed" |
+        while IFS=$TAB read -r name version has; do
+            version_gt "$version" "$has" && printf '%s\t%s\n' "$name" "$version"
+        done | sort -u >"$W/set"
+}
