@@ -12,6 +12,7 @@ urlpatterns = [
     path("runs/", tonight.runs, name="runs"),
     path("runs/<int:pk>/", run.run, name="run"),
     path("runs/<int:pk>/live/", run.run_live, name="run-live"),
+    path("runs/<int:pk>/power/", upkeep.run_upkeep, name="run-upkeep"),
     path("runs/<int:pk>/halt/", run.halt, name="halt"),
     path("runs/<int:pk>/cancel/", run.cancel, name="cancel"),
     path("runs/<int:pk>/retry/", control.retry, name="retry"),

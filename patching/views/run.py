@@ -19,7 +19,6 @@ from patching.models import Run, Target
 from patching.navigation import is_admin
 from patching.operations import runs as operations
 from patching.operations.control import worth_a_retry
-from patching.queries import upkeep
 from patching.queries.board import log_of, with_group
 from patching.queries.runs import Progress, progress
 from patching.queries.waves import waves_of
@@ -91,7 +90,6 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "stoppable": found.state not in RUN_OVER and found.state != RunState.HALTING,
         "admin": is_admin(request),
         "waves": waves_of(found, targets),
-        "upkeep": upkeep.of_run(found, targets),
         "unguarded": unguarded(found.run_policy, (row.platform for row in _windows_of(targets))),
         "retryable": counts.states.get(TargetState.BLOCKED, 0) + counts.bad,
     }

@@ -11,12 +11,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from patching.forms import ReasonForm
-from patching.models import RootSnapshot
+from patching.models import RootSnapshot, Run, Target
 from patching.navigation import is_admin
 from patching.operations import power, restores
 from patching.queries import upkeep as queries
 from patching.queries.upkeep import why_not
 from patching.rules import check_owns
+from patching.states import RUN_OVER
 from patching.views.reading import reads
 from patching.views.refusals import onto
 from portal.access.rules import Denied, check_role
@@ -40,6 +41,16 @@ def upkeep(request: SignedIn, pk: int) -> HttpResponse:
         "owns": _owns(request, asset),
     }
     page = "patching/_upkeep.html" if request.headers.get("HX-Request") else "patching/upkeep.html"
+    return render(request, page, context)
+
+
+@reads
+def run_upkeep(request: SignedIn, pk: int) -> HttpResponse:
+    """The servers that this run has started, and its snapshots."""
+    run = get_object_or_404(Run.objects.visible_to(request.user).select_related("window"), pk=pk)
+    targets = Target.objects.visible_to(request.user).filter(run=run)
+    context = {"run": run, "upkeep": queries.of_run(run, targets), "over": run.state in RUN_OVER}
+    page = "patching/_run_upkeep.html" if request.headers.get("HX-Request") else "patching/run_upkeep.html"
     return render(request, page, context)
 
 

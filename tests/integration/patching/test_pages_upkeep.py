@@ -192,27 +192,28 @@ class TestRunAndPlan:
         _, run = a_run(policy={"snapshot": "root"})
         asset = held(run)
         snapshot_of(run, state=SnapshotState.TAKEN)
-        page = browser(cast.ana()).get(reverse("patching:run", args=[run.pk]))
+        address = reverse("patching:run-upkeep", args=[run.pk])
+        assert address in browser(cast.ana()).get(reverse("patching:run", args=[run.pk])).content.decode()
+        page = browser(cast.ana()).get(address)
         seen = text(page)
         assert "Servers that were stopped: 1 Running for the run" in seen
         assert "Root volumes: 1 Taken, still being copied" in seen
         assert reverse("patching:keep-running", args=[asset.pk]) in page.content.decode()
 
-    def test_a_run_without_either_shows_nothing_of_it(self):
+    def test_a_run_without_either_says_so(self):
         _, run = a_run()
-        assert "Power and snapshots" not in text(
-            browser(cast.ana()).get(reverse("patching:run", args=[run.pk]))
-        )
+        seen = text(browser(cast.ana()).get(reverse("patching:run-upkeep", args=[run.pk])))
+        assert "started no server" in seen
 
-    def test_strangers_to_a_server_do_not_see_it_counted(self):
+    def test_servers_of_others_are_not_counted(self):
         _, run = a_run()
         held(run)
         other = cast.an_asset(application="intranet")
         run.targets.create(
             asset=other, account_id="1", region="r", instance_id="i-x", platform="linux", since=NOW
         )
-        seen = text(browser(cast.cy()).get(reverse("patching:run", args=[run.pk])))
-        assert "Power and snapshots" not in seen
+        seen = text(browser(cast.cy()).get(reverse("patching:run-upkeep", args=[run.pk])))
+        assert "started no server" in seen
 
     def test_the_plan_says_from_when_on_it_starts_servers(self):
         window = cast.a_window(policy={"lead_s": 900})
