@@ -22,7 +22,8 @@ mounts() { printf '/dev/nvme0n1p1 / ext4 rw,relatime 0 0\n/dev/nvme0n1p2 /var ex
 show_signing() {
     if turned_on repo_signing_off; then
         repo_file
-        sed 's/^deb /deb [trusted=yes] /; s/^gpgcheck=1/gpgcheck=0/' "$APPROVED" >"$REPO"
+        sed 's/^deb /deb [trusted=yes] /; s/^gpgcheck=1/gpgcheck=0/' "$REPO" >"$LAB/repo.new"
+        cat "$LAB/repo.new" >"$REPO"
     elif turned_off repo_signing_off; then
         repo_file
         cp "$APPROVED" "$REPO"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from tests.hosts.conftest import OPERATING_SYSTEMS, Outcome, RootHost
 
 Make = Callable[..., RootHost]
 pytestmark = pytest.mark.timeout(600)
+COMMANDS = itertools.count()
 # One system of each package tool, as far as this lab builds them.
 TOOLS = [name for name in ("debian12", "rhel9", "sles15") if name in OPERATING_SYSTEMS]
 # fault: check, error code ("" = told only), words, and whether an early or only a late fix helps ("" = none does).
@@ -30,9 +32,8 @@ FAULTS = {
 
 
 def precheck(host: RootHost, fixes: str) -> Outcome:
-    precheck.count = getattr(precheck, "count", 0) + 1  # type: ignore[attr-defined]
-    values = {"Fixes": fixes, "MinFreeMb": "1030", "SentAt": str(int(time.time()))}
-    return host.command("precheck", f"command-{precheck.count}", **values)  # type: ignore[attr-defined]
+    sent = str(int(time.time()))
+    return host.command("precheck", f"command-{next(COMMANDS)}", Fixes=fixes, MinFreeMb="1030", SentAt=sent)
 
 
 @pytest.mark.parametrize("os_name", TOOLS)
