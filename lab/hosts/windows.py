@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab.hosts import windows_aws
+from lab.hosts import windows_aws, windows_choice
 from lab.hosts.machine import KILLED, Finished, Job, Stopper
 from lab.hosts.windows_report import SCRIPTED, block, checks, error, reboot_facts
 from lab.scenario import HostSpec
 
 BUILD, NEXT_BUILD = "10.0.20348.2700", windows_aws.NEXT_BUILD
+BAD = ("failed", "partial", "blocked")  # Systems Manager shall say Failed where the host says so
 SCAN_SECONDS, INSTALL_SECONDS = 0.3, 0.6
 
 
@@ -78,7 +79,7 @@ class WindowsMachine:
         if job.step not in ("precheck", "patch") or not dispatch:
             return f"{SCRIPTED}\nOnly the documents of Patch Portal have an answer here.\n", 1
         if job.step == "patch" and (said := self._guard(job, state)):
-            return said, 0
+            return said, 1 if self._ended_badly(job, state) else 0
         if job.step == "precheck":
             return self._precheck(job, state), 0
         return self._patch(job, state)
@@ -108,6 +109,9 @@ class WindowsMachine:
             error=said,
         )
 
+    def _ended_badly(self, job: Job, state: dict[str, Any]) -> bool:
+        return state["dispatches"][job.parameters["DispatchId"]].get("status") in BAD
+
     def _precheck(self, job: Job, state: dict[str, Any]) -> str:
         full = self._disk_full(job)
         status = (
@@ -130,13 +134,13 @@ class WindowsMachine:
             record["boots"] = 1
             return f"{SCRIPTED}; restarting\n", 3010
         record["result"] = self._result(job, state, record)
-        return record["result"], 0
+        return record["result"], 1 if record["status"] in BAD else 0
 
     def _install(self, job: Job, state: dict[str, Any]) -> list[dict[str, Any]]:
         if self._disk_full(job):
             return []
         time.sleep(INSTALL_SECONDS)
-        wanted = [kb for kb in state["pending"] if kb["security"] or job.parameters.get("Mode") != "security"]
+        wanted = windows_choice.wanted(state["pending"], job.parameters)
         failing = wanted[:1] if "update_fails" in self._faults else []
         done = [kb for kb in wanted if kb not in failing]
         windows_aws.install(state, done)
@@ -150,6 +154,7 @@ class WindowsMachine:
             status = "reboot_pending"
         if failed:
             status = "partial" if changes else "failed"
+        record["status"] = status
         sides = {"before": record["before"], "after": None if full else self._side(state)}
         return self._render(
             job, state, status, changes=changes, boots=record["boots"], full=full, failed=failed, **sides
@@ -180,6 +185,7 @@ class WindowsMachine:
             "host_time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "checks": checks(full=full),
             "services": [],
+            "aside": windows_choice.aside(state["pending"], job.parameters),
             "reboot": reboot_facts(job, state, boots),
             "took_s": 1,
             "truncated": {},

@@ -52,7 +52,7 @@ def block(report: dict[str, Any]) -> str:
         "error": report["error"]["code"] if report["error"] else "",
         "kernel": {"running": side["kernel"]["running"], "newest": side["kernel"]["newest_installed"]},
         "boot_id": side["boot_id"],
-        "packages": {**counts, "changed": len(report["changes"]), "broken": 0},
+        "packages": {**counts, "changed": len(report["changes"]), "broken": 0, "aside": len(report["aside"])},
         "reboot": {"needed": report["reboot"]["needed"], "done": report["reboot"]["done"]},
         "took_s": report["took_s"],
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab import power
 from lab.hosts.machine import Finished, Job, Stopper
-from lab.ssm import output, parameters, steps
+from lab.ssm import output, parameters, preconditions, steps
 from lab.ssm.interpolation import Value, replaced
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ def run_step(task: Task, life: int) -> bool:
     """One step. False when the agent cannot go on now: the host went down or will reboot."""
     world, invocation, host = task.world, task.invocation, task.host
     result = invocation.steps[invocation.at_step]
-    if why := skipping(task):
-        skip(invocation, result, why)
+    kind, why = not_running(task)
+    if kind:
+        pass_over(invocation, result, kind, why)
         return True
     begin_step(world, result)
     finished = host.machine.run(job_of(task), invocation.stopper)
@@ -94,18 +95,18 @@ def run_step(task: Task, life: int) -> bool:
     return True
 
 
-def skipping(task: Task) -> str:
-    """Why the next step does not run here; empty when it does."""
+def not_running(task: Task) -> tuple[str, str]:
+    """(skip or fail, why) when the next step does not run here; empty texts when it does."""
     number = task.invocation.at_step
     step = task.command.document["mainSteps"][number]
     if why := steps.left_out(task.inputs, task.invocation.steps[:number]):
-        return f"Plugin with name {step['action']} and id {step['name']} {why}"
-    return steps.unmet(step, task.host.machine.platform_type)
+        return preconditions.SKIP, f"Plugin with name {step['action']} and id {step['name']} {why}"
+    return preconditions.verdict(step, task.host.machine.platform_type, task.values)
 
 
-def skip(invocation: Invocation, result: StepResult, why: str) -> None:
+def pass_over(invocation: Invocation, result: StepResult, kind: str, why: str) -> None:
     """Skipped counts as success, with code 0; the service knows no status of that name for a step."""
-    result.status = result.details = "Success"
+    result.status = result.details = "Success" if kind == preconditions.SKIP else "Failed"
     result.code = 0
     result.told = why
     invocation.at_step += 1

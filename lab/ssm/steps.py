@@ -37,21 +37,6 @@ def lines_of(found: Any) -> Iterator[str]:
             yield from lines_of(one)
 
 
-def unmet(step: Mapping[str, Any], platform: str) -> str:
-    """Why the step's precondition keeps it from this host; empty when it may run. Cases do not count."""
-    wanted = (step.get("precondition") or {}).get("StringEquals")
-    if not wanted:
-        return ""
-    values = [platform if str(value) == "platformType" else str(value) for value in wanted]
-    if len({value.casefold() for value in values}) == 1:
-        return ""
-    told = ", ".join(str(value) for value in wanted)
-    return (
-        "Step execution skipped due to unsatisfied preconditions: "
-        f"'\"StringEquals\": [{told}]'. Step name: {step['name']}"
-    )
-
-
 def left_out(inputs: Sequence[Inputs], results: Sequence[StepResult]) -> str:
     """Why an earlier step keeps the next one from running; empty when it runs.
 

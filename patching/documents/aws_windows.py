@@ -44,7 +44,7 @@ def report_of_looks(check: Report | None, look: Report, *, mode: str) -> dict[st
     after = look["before"]
     changes = vanished(before, after)
     done = bool(before and after and before["boot_id"] != after["boot_id"])
-    left = after["packages"]["security" if mode == "security" else "upgradable"] if after else None
+    left = still_open(look, mode)
     needed = bool(look["reboot"]["needed"])
     return {
         **look,
@@ -57,6 +57,14 @@ def report_of_looks(check: Report | None, look: Report, *, mode: str) -> dict[st
         "reboot": {"needed": needed, "reasons": look["reboot"]["reasons"], "done": done},
         "truncated": truncated(check, look, changes),
     }
+
+
+def still_open(look: Report, mode: str) -> int | None:
+    """How many updates should have gone in and did not; None when the look could not tell."""
+    side = look["before"]
+    count: int | None = side["packages"]["security" if mode == "security" else "upgradable"] if side else None
+    aside = look["truncated"].get("aside", len(look.get("aside", ())))
+    return None if count is None else max(0, count - aside)
 
 
 def vanished(before: Report | None, after: Report | None) -> list[dict[str, Any]]:
@@ -83,7 +91,9 @@ def error(left: int | None, look: Report) -> dict[str, str] | None:
         return told or {"code": "update_service_unavailable", "detail": unknown}
     if left == 0:
         return None
-    names = " ".join(update["name"] for update in look["before"]["available"][:20])
+    aside = set(look.get("aside", ()))
+    open_ = [update["name"] for update in look["before"]["available"] if update["name"] not in aside]
+    names = " ".join(open_[:20])
     return {"code": "updates_left", "detail": f"Still open after the re-scan: {names}"[:600]}
 
 

@@ -1,5 +1,7 @@
 # ---- patch: once per dispatch; goes on after its own reboot; the searches before and after decide ----
-$Dispatches = Join-Path $env:ProgramData 'PatchPortal\dispatches'
+# Below Program Files: only administrators may write there, so nobody else can plant a result or a script.
+$Kept = Join-Path $env:ProgramFiles 'PatchPortal'
+$Dispatches = Join-Path $Kept 'dispatches'
 $Folder = Join-Path $Dispatches $DispatchId
 $Tried = New-Object System.Collections.ArrayList
 $Installed = New-Object System.Collections.ArrayList
@@ -37,19 +39,26 @@ function Publish-Report($Report) {
     try {
         Set-Content -Path (Join-Path $Folder 'result.new') -Value $text -Encoding ASCII
         Move-Item -Path (Join-Path $Folder 'result.new') -Destination (Join-Path $Folder 'result') -Force
+        Save-State 'code' (Get-ExitCode $Report.status)
     } catch {
         # a full disk must not stop the printed report; the stored copy only answers a second delivery
         [void]$_
     }
     Write-Output $text
-    exit 0
+    exit (Get-ExitCode $Report.status)
+}
+
+# Systems Manager shall say Failed where the host says so; the report decides all the same.
+function Get-ExitCode([string]$Status) {
+    if (@('failed', 'partial', 'blocked') -contains $Status) { return 1 }
+    return 0
 }
 
 function Show-Stored {
     $stored = Join-Path $Folder 'result'
     if (Test-Path $stored) {
         Write-Output (Get-Content -Path $stored -Raw)
-        exit 0
+        exit [int](Read-State 'code')
     }
 }
 
@@ -64,6 +73,10 @@ function Install-Updates($Found) {
             return
         }
         [void]$Tried.Add($key)
+        if ($update.InstallationBehavior.CanRequestUserInput) {
+            Set-Problem 'install_failed' "$(Get-UpdateName $update) asks questions; somebody has to install it by hand."
+            continue
+        }
         try { Install-One $Found.Session $update $key } catch {
             Set-Problem 'install_failed' "$(Get-UpdateName $update): $($_.Exception.Message)"
         }
@@ -90,6 +103,29 @@ function Install-One($Session, $Update, [string]$Key) {
     } else {
         Set-Problem 'install_failed' "$(Get-UpdateName $Update) ended with result $code."
     }
+}
+
+# The host's own script, by its name in one folder that administrators keep. True: there is none, or it ended well.
+function Invoke-Hook([string]$Name, [string]$When) {
+    if (-not $Name) { return $true }
+    $path = Join-Path $Kept "hooks\$Name.ps1"
+    if (-not (Test-Path $path)) {
+        Set-Problem "${When}_script_failed" "The script $Name.ps1 is not in the folder of hooks, so it was not run."
+        return $false
+    }
+    $call = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -File `"$path`" $When $DispatchId"
+    $log = Join-Path $Folder "$When.log"
+    $process = Start-Process -FilePath 'powershell.exe' -ArgumentList $call -PassThru -NoNewWindow `
+        -RedirectStandardOutput $log -RedirectStandardError "$log.errors"
+    [void]$process.Handle # read early, or its exit code is lost
+    if (-not $process.WaitForExit([int](1000 * [Math]::Max(1, (Get-SecondsLeft))))) {
+        $process.Kill()
+        Set-Problem 'deadline_exceeded' "The script $Name.ps1 ($When) had not ended after $DeadlineSeconds s."
+        return $false
+    }
+    if ($process.ExitCode -eq 0) { return $true }
+    Set-Problem "${When}_script_failed" "The script $Name.ps1 ($When) ended with code $($process.ExitCode)."
+    return $false
 }
 
 # What the installer said it put in, as long as the new search no longer offers it.
@@ -148,10 +184,12 @@ function Publish-Judged($Before, $Found, $Reasons, [bool]$Needed, [bool]$Reboote
     $after = Get-Side $Found
     $changes = @()
     if ($Found) {
+        $script:Aside = @(Get-Aside $Found)
         $changes = Get-Changes $Before $after
         $left = @(Get-Wanted $Found)
         if ($left.Count -gt 0) { Set-Problem 'updates_left' "Still open: $(($left | Select-Object -First 20) -join ' ')" }
     }
+    [void](Invoke-Hook $PostScript 'post')
     $status = Get-Status @($changes).Count $Needed $Rebooted
     Publish-Report (Get-Report 'patch' $status $Before $after $changes $Reasons $Needed $Rebooted)
 }
@@ -176,6 +214,7 @@ function Start-Run {
         }
     }
     $before = Get-Side $found
+    if (-not $Blocked) { $script:Blocked = -not (Invoke-Hook $PreScript 'pre') }
     if ($Blocked) {
         $reasons = Get-RebootReasons
         Publish-Report (Get-Report 'patch' 'blocked' $before $null @() $reasons (@($reasons).Count -gt 0) $false)
@@ -233,5 +272,5 @@ try {
     $report = Get-Report 'patch' 'failed' (Read-State 'before') $null @() @() $false $false
     if ($Claim -ne 'other') { Publish-Report $report }
     Write-Output (Get-Output $report)
-    exit 0
+    exit 1
 }

@@ -7,6 +7,7 @@ function Get-CheckReport {
         Set-Problem 'update_service_unavailable' "The search for updates failed: $($_.Exception.Message)"
     }
     $before = Get-Side $found
+    $script:Aside = @(Get-Aside $found)
     $reasons = Get-RebootReasons
     $needed = @($reasons).Count -gt 0
     $status = 'ready'

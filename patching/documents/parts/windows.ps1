@@ -12,7 +12,10 @@ $LockWaitSeconds = [int]'{{ LockWaitSeconds }}'
 $DeadlineSeconds = [int]'{{ DeadlineSeconds }}'
 $SentAt = '{{ SentAt }}'
 $DocumentHash = '{{ DocumentHash }}'
-$Excluded = @()
+$Excluded = @('{{ Exclude }}' -split ',' | Where-Object { $_ })
+$TestedSet = @('{{ PackageSet }}' -split ',' | Where-Object { $_ } | ForEach-Object { ($_ -split '=')[0] })
+$PreScript = '{{ PreScript }}'
+$PostScript = '{{ PostScript }}'
 
 $MaxReboots = 2
 $CommandId = if ($env:SSM_COMMAND_ID) { $env:SSM_COMMAND_ID } else { 'by-hand' }
@@ -21,6 +24,7 @@ $Started = [DateTime]::UtcNow
 $Checks = New-Object System.Collections.ArrayList
 $Problem = $null
 $Blocked = $false
+$Aside = @()
 $Reboots = 0
 
 function Get-CleanText([string]$Text, [int]$Most = 300) {
@@ -76,23 +80,30 @@ function Get-UpdateName($Update) {
 # Names one update in the lists and in the folder: a KB number alone may stand for several.
 function Get-UpdateKey($Update) { return "$(Get-UpdateName $Update)|$(Get-CleanText $Update.Title)" }
 
-function Test-Excluded($Update) {
+# An exclude list knows the globs * and ?. A tested set names KB numbers; the version behind = says nothing here.
+function Test-KeptOut($Update) {
     foreach ($number in $Update.KBArticleIDs) {
-        if ($Excluded -contains "KB$number") { return $true }
+        foreach ($glob in $Excluded) {
+            if ("KB$number" -like $glob) { return $true }
+        }
     }
-    return $false
+    return $TestedSet.Count -gt 0 -and $TestedSet -notcontains (Get-UpdateName $Update)
 }
 
-# What this policy wants in: not excluded, security where only that is asked for, nothing that asks questions.
-function Test-Wanted($Update) {
-    if (Test-Excluded $Update) { return $false }
-    if ($Mode -eq 'security' -and -not (Test-Security $Update)) { return $false }
-    return -not $Update.InstallationBehavior.CanRequestUserInput
-}
+function Test-InMode($Update) { return $Mode -ne 'security' -or $TestedSet.Count -gt 0 -or (Test-Security $Update) }
+
+function Test-Wanted($Update) { return (Test-InMode $Update) -and -not (Test-KeptOut $Update) }
 
 function Get-Wanted($Found) {
     foreach ($update in $Found.Updates) {
         if (Test-Wanted $update) { Get-UpdateName $update }
+    }
+}
+
+# Pending, and left out on purpose.
+function Get-Aside($Found) {
+    foreach ($update in $Found.Updates) {
+        if ((Test-InMode $update) -and (Test-KeptOut $update)) { Get-UpdateName $update }
     }
 }
 
@@ -198,6 +209,7 @@ function Get-ReportText($Report) {
         if ($text.Length -le 19500) { return $text }
         if ($Report.after) { $Report.after.available = Limit-List $Report.after.available $most 'after.available' $Report.truncated }
         $Report.changes = Limit-List $Report.changes $most 'changes' $Report.truncated
+        $Report.aside = Limit-List $Report.aside $most 'aside' $Report.truncated
         $most = [int]($most / 2)
     }
 }
@@ -210,7 +222,7 @@ function Get-Report([string]$Phase, [string]$Status, $Before, $After, $Changes, 
         os = [ordered]@{ id = 'windows'; version = $system.Version; name = Get-CleanText $system.Caption }
         boot_count = $Reboots
         host_time = [DateTime]::UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'")
-        checks = @($Checks); before = $Before; after = $After; changes = @($Changes); services = @()
+        checks = @($Checks); before = $Before; after = $After; changes = @($Changes); aside = @($Aside); services = @()
         reboot = [ordered]@{ needed = $Needed; reasons = @($Reasons); done = $Done }
         took_s = [int]([DateTime]::UtcNow - $Started).TotalSeconds
         truncated = [ordered]@{}
@@ -227,7 +239,7 @@ function Get-Output($Report) {
         boot_id = "$($side.boot_id)"
         packages = [ordered]@{
             installed = $side.packages.installed; upgradable = $side.packages.upgradable
-            security = $side.packages.security; changed = $count; broken = 0
+            security = $side.packages.security; changed = $count; broken = 0; aside = @($Aside).Count
         }
         reboot = [ordered]@{ needed = $Report.reboot.needed; done = $Report.reboot.done }
         took_s = $Report.took_s

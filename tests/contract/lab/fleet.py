@@ -107,6 +107,14 @@ class Aws:
     def fault(self, host: str, fault: str, on: bool = True) -> None:
         self.server.control("/lab/fault", {"host": host, "fault": fault, "on": on})
 
+    def keep_down(self, host: str) -> None:
+        """The next restart of the host takes until `let_up`: a test can look at it while it is down."""
+        self.fault(host, "reboot_lost")
+
+    def let_up(self, host: str) -> None:
+        eventually(lambda: self.ping(host) == "ConnectionLost")
+        self.fault(host, "reboot_lost", on=False)
+
     @cached_property
     def far(self) -> Aws:
         """The same lab, seen from the other region."""

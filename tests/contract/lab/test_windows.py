@@ -8,7 +8,7 @@ import pytest
 
 from patching.documents.assemble import document
 from patching.documents.report import parse_report, parse_result_line
-from tests.contract.lab.fleet import Aws, eventually
+from tests.contract.lab.fleet import Aws
 
 BUCKET = "patch-portal-results"
 
@@ -39,8 +39,9 @@ def test_precheck_then_patch_with_one_reboot_then_nothing_to_do(aws: Aws, dispat
     checked = parse_report(text)
     assert (checked["status"], checked["before"]["packages"]["upgradable"]) == ("ready", 4)
     aws.server.control("/lab/time-scale", {"scale": 60})
+    aws.keep_down("win")
     command_id = send(aws, "patch", dispatch, DocumentHash="ab")
-    eventually(lambda: aws.ping("win") == "ConnectionLost")
+    aws.let_up("win")
     text = output(aws, command_id)
     assert text.startswith("scenario: windows answers are scripted; restarting\n")
     report = parse_report(text)
@@ -57,9 +58,34 @@ def test_precheck_then_patch_with_one_reboot_then_nothing_to_do(aws: Aws, dispat
     assert (again["status"], again["changes"]) == ("nothing_to_do", [])
 
 
+def test_a_failed_update_says_failed_to_systems_manager_too(aws: Aws, dispatch: str) -> None:
+    machine = aws.server.world.fleet.named("win").machine
+    (machine._root / "windows.json").unlink()  # type: ignore[attr-defined]
+    aws.fault("win", "update_fails")
+    aws.server.control("/lab/time-scale", {"scale": 200})
+    row = aws.ended(send(aws, "patch", dispatch))[aws.id("win")]
+    assert (row["Status"], row["CommandPlugins"][0]["ResponseCode"]) == ("Failed", 1)
+    again = send(aws, "patch", dispatch)
+    assert aws.ended(again)[aws.id("win")]["Status"] == "Failed"
+    report = parse_report(output(aws, again))
+    assert (report["status"], len(report["changes"])) == ("partial", 3)
+
+
 def test_a_full_disk_blocks_unless_it_may_be_fixed(aws: Aws, dispatch: str) -> None:
     aws.fault("win", "disk_full")
     blocked = parse_report(output(aws, send(aws, "precheck", dispatch)))
     assert (blocked["status"], blocked["error"]["code"]) == ("blocked", "disk_full")
     freed = parse_report(output(aws, send(aws, "precheck", str(uuid.uuid4()), Fixes="early")))
     assert freed["error"] is None
+
+
+def test_excluded_updates_stay_open_and_are_told(aws: Aws, dispatch: str) -> None:
+    machine = aws.server.world.fleet.named("win").machine
+    (machine._root / "windows.json").unlink()  # type: ignore[attr-defined]  # everything is pending again
+    name = parse_report(output(aws, send(aws, "precheck", dispatch)))["before"]["available"][0]["name"]
+    aws.server.control("/lab/time-scale", {"scale": 200})
+    text = output(aws, send(aws, "patch", str(uuid.uuid4()), Exclude=f"{name},KB0*"))
+    report = parse_report(text)
+    assert report["aside"] == [name]
+    assert [update["name"] for update in report["after"]["available"]] == [name]
+    assert report["status"] == "patched"

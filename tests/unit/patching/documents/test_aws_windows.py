@@ -101,6 +101,13 @@ def test_without_a_look_before_nothing_is_claimed_to_have_changed() -> None:
     assert (report["before"], report["changes"], report["status"]) == (None, [], "nothing_to_do")
 
 
+def test_what_was_left_out_on_purpose_is_not_missing() -> None:
+    report = aws_windows.report_of_looks(BEFORE, look(kb(2), boot="tuesday", aside=["KB2"]), mode="all")
+    validate(report)
+    assert (report["status"], report["aside"]) == ("patched", ["KB2"])
+    assert judge(Evidence(before=BEFORE, patch=report, ssm_status="Success")).verdict == Verdict.PATCHED
+
+
 def test_cut_lists_keep_their_true_counts() -> None:
     before = look(kb(1), kb(2), truncated={"before.available": 300})
     before["before"]["packages"]["upgradable"] = 300

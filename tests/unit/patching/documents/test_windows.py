@@ -23,7 +23,7 @@ CMDLETS = {
     *("Set-Content", "Get-Content", "New-Item", "Move-Item", "Remove-Item", "Join-Path", "Test-Path"),
     *("ConvertTo-Json", "ConvertFrom-Json", "Write-Output", "New-Object", "Where-Object", "ForEach-Object"),
     *("Select-Object", "Get-CimInstance", "Get-ItemProperty", "Get-HotFix", "Get-PSDrive", "Get-Date"),
-    *("Get-Service", "Set-Service", "Start-Service", "exit"),
+    *("Get-Service", "Set-Service", "Start-Service", "Start-Process", "exit"),
 }
 
 
@@ -99,13 +99,27 @@ def test_it_prints_nothing_but_the_report(phase: Phase, outputs: int) -> None:
     assert not re.search(r"^\s*\$\w+(\.\w+)*\.(Add|Remove)\(", text, re.MULTILINE)
 
 
+def test_excluded_updates_and_those_outside_a_tested_set_are_told_as_left_out() -> None:
+    text = script("patch", "windows")
+    assert "aside = @($Aside)" in text
+    assert text.count("$script:Aside = @(Get-Aside $") == 1
+    assert "if (-not (Test-Wanted $update)) { continue }" in text
+
+
+def test_a_bad_end_says_failed_to_systems_manager() -> None:
+    text = script("patch", "windows")
+    assert "exit (Get-ExitCode $Report.status)" in text
+    assert "@('failed', 'partial', 'blocked') -contains $Status" in text
+
+
 def test_patch_reboots_by_3010_twice_at_most_and_guards_its_dispatch() -> None:
     text = script("patch", "windows")
     assert text.count("exit 3010") == 1
     assert "exit 3010" not in script("precheck", "windows")
     assert "$MaxReboots = 2" in text
     assert "$Reboots -lt $MaxReboots" in text
-    assert "$env:ProgramData" in text
+    assert "Join-Path $env:ProgramFiles 'PatchPortal'" in text  # others may write below ProgramData
+    assert "ProgramData" not in text
     assert "[System.IO.Directory]::Move($fresh, $Folder)" in text
     assert text.index("'owner') -Value $CommandId") < text.index("::Move($fresh, $Folder)")
 
