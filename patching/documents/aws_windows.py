@@ -7,6 +7,7 @@ the two looks are made into one report that is judged like any other: by what is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,23 @@ Report = Mapping[str, Any]
 def chosen(method: str, platform: str) -> bool:
     """Whether servers of this platform are patched by AWS's document under this policy."""
     return method == "aws" and platform == "windows"
+
+
+def kb_numbers(exclude: str) -> list[str]:
+    """The KB numbers of an exclude list of names; Linux packages stand there too."""
+    return [name for name in exclude.split(",") if re.fullmatch(r"KB[0-9]+", name)]
+
+
+def refusal(*, exclude: str, pre_script: str, post_script: str) -> str:
+    """Why a policy asks more than AWS's document can do; empty when it does not."""
+    if pre_script or post_script:
+        return (
+            f"{NAME} runs no scripts before or after. Leave them out, or let our own document patch Windows."
+        )
+    unclear = [name for name in exclude.split(",") if re.match(r"KB.*[*?]|[*?]", name)]
+    if unclear:
+        return f"{NAME} leaves out KB numbers only: write KB5031364 and the like instead of {unclear[0]}."
+    return ""
 
 
 def parameters(*, mode: str, reboot: str, excluded: Sequence[str] = ()) -> dict[str, list[str]]:

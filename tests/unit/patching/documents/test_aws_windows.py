@@ -129,3 +129,25 @@ def test_what_the_document_is_told() -> None:
         "Categories": ["SecurityUpdates"],
         "ExcludeKbs": ["KB1,KB2"],
     }
+
+
+@pytest.mark.parametrize(
+    ("exclude", "script", "word"),
+    [
+        ("KB5031364,docker-ce", "", ""),
+        ("kernel*,libc?", "", ""),
+        ("KB50*", "", "KB50*"),
+        ("*", "", "*"),
+        ("?B5031364", "", "?B5031364"),
+        ("", "drain", "no scripts"),
+    ],
+)
+def test_a_policy_that_asks_more_than_it_can_do_is_refused(exclude: str, script: str, word: str) -> None:
+    said = aws_windows.refusal(exclude=exclude, pre_script=script, post_script="")
+    assert bool(said) == bool(word)
+    assert word in said
+
+
+def test_only_kb_numbers_are_passed_on() -> None:
+    assert aws_windows.kb_numbers("docker-ce,KB5031364,KB890830,kernel*") == ["KB5031364", "KB890830"]
+    assert aws_windows.kb_numbers("") == []
