@@ -65,5 +65,5 @@ last_words() {
 fail_with() {
     [ -z "$ERROR_CODE" ] || return 0
     ERROR_CODE=$1
-    ERROR_DETAIL=$2
+    ERROR_DETAIL=$(plainly "$2")
 }

@@ -114,6 +114,15 @@ def test_the_repository_that_failed_is_named_without_its_password(make_host: Mak
     assert "secret" not in detail
 
 
+def test_no_error_tells_a_password(make_host: Make) -> None:
+    host = make_host("rhel9", pending=3)
+    words = "Error: Cannot download https://robot:secret@mirror.example.internal/repodata"
+    host.tool("dnf", f'case " $* " in *check-update*) echo "{words}" >&2; exit 1 ;; esac')
+    outcome = host.run("precheck")
+    assert "https://mirror.example.internal/repodata" in outcome.report["error"]["detail"]
+    assert "secret" not in outcome.stdout
+
+
 @pytest.mark.parametrize(
     ("os", "tool", "words", "name"),
     [
