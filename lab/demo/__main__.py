@@ -13,8 +13,12 @@ from pathlib import Path
 import yaml
 
 from embedded import EmbeddedError, LabOptions, Stack, stop_on_signals
+from lab.roots import images, tools
+from lab.roots.tools import RootsUnavailable
+from lab.scenario import load
 
-SCENARIO = Path(__file__).resolve().parent.parent / "scenarios" / "demo.yaml"
+SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
+SCENARIO, ROOT_SCENARIO = SCENARIOS / "demo.yaml", SCENARIOS / "root.yaml"
 STATE = Path(".state")
 # Short steps for a fleet whose hosts answer in seconds; the product reads them as any site would.
 PACE = {"TICK_SECONDS": "1", "PLAN_SECONDS": "2", "SYNC_SECONDS": "20"}
@@ -32,24 +36,30 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=8000, help="port of the site (0: any free one)")
     parser.add_argument("--keep", action="store_true", help="keep the data in .state/ for the next start")
+    parser.add_argument(
+        "--root-hosts", action="store_true", help="a few hosts with real package managers; needs root and apt"
+    )
     return parser.parse_args()
 
 
 def main() -> int:
     stop_on_signals()
     options = arguments()
-    state = STATE if options.keep or not options.once else Path(tempfile.mkdtemp(prefix="patch-portal-"))
-    scenario = scaled(options.hosts, state)
+    lasting = STATE / "root-hosts" if options.root_hosts else STATE
+    state = lasting if options.keep or not options.once else Path(tempfile.mkdtemp(prefix="patch-portal-"))
     try:
+        scenario = scaled(ROOT_SCENARIO if options.root_hosts else SCENARIO, options.hosts, state)
+        if options.root_hosts:
+            build_roots(scenario)
         return run(options, state, scenario)
-    except EmbeddedError as error:
+    except (EmbeddedError, RootsUnavailable) as error:
         print(f"script/demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
     finally:
         (STATE / "demo.json").unlink(missing_ok=True)
-        if state != STATE:
+        if state != lasting:
             shutil.rmtree(state, ignore_errors=True)
 
 
@@ -69,11 +79,19 @@ def run(options: argparse.Namespace, state: Path, scenario: Path) -> int:
         return show.demo(stack, fleet, once=options.once, tell=write_facts)
 
 
-def scaled(hosts: int | None, state: Path) -> Path:
+def build_roots(scenario: Path) -> None:
+    """Once on a machine; later starts find them. Raises RootsUnavailable."""
+    if why := tools.refusal():
+        raise RootsUnavailable(why)
+    print("Building the root file systems of the hosts (a minute at the first start) ...", flush=True)
+    images.prepare(sorted({host.os for host in load(scenario).hosts if host.kind == "root"}))
+
+
+def scaled(usual_scenario: Path, hosts: int | None, state: Path) -> Path:
     """The usual scenario, or one whose groups grow or shrink to about `hosts` servers."""
     if not hosts:
-        return SCENARIO
-    fleet = yaml.safe_load(SCENARIO.read_text())
+        return usual_scenario
+    fleet = yaml.safe_load(usual_scenario.read_text())
     usual = sum(group.get("count", 1) for group in fleet["hosts"])
     for group in fleet["hosts"]:
         if group["name"]:
