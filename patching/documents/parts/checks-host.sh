@@ -21,7 +21,8 @@ agent_unit() {
 }
 
 agent_version() {
-    { pm_installed | awk -F'\t' '$1 == "amazon-ssm-agent" { print $3 }'
+    {
+        [ ! -s "$W/db" ] || awk -F'\t' '$1 == "amazon-ssm-agent" { print $3 }' "$W/db"
         ! command -v amazon-ssm-agent >/dev/null 2>&1 || bounded amazon-ssm-agent -version | awk '{ print $NF }'
         ! command -v snap >/dev/null 2>&1 || bounded snap list amazon-ssm-agent | awk 'NR == 2 { print $2 }'
     } 2>>"$LOG" | awk 'NF && /^[0-9]/ { print; exit }'

@@ -360,6 +360,14 @@ def test_an_agent_of_long_ago_is_told(make_host: Make) -> None:
     assert report["status"] == "ready"
 
 
+@pytest.mark.parametrize("os", TOOLS)
+def test_the_agents_package_tells_its_version(make_host: Make, os: str) -> None:
+    host = make_host(os, pending=1)
+    with (host.root / "lab/packages").open("a") as packages:
+        packages.write("ii\tamazon-ssm-agent\tamd64\t3.3.987.0-1\n")
+    assert "The SSM agent 3.3.987.0-1 is" in check(host.run("precheck").report, "agent")["detail"]
+
+
 def test_the_agent_of_a_snap_is_found(make_host: Make) -> None:
     host = make_host("ubuntu2404", pending=1)
     host.tool(
