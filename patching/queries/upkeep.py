@@ -16,6 +16,7 @@ from patching.states import (
     RESTORE_OVER,
     RESTORE_STATES,
     SNAPSHOT_STATES,
+    SNAPSHOT_USABLE,
     HoldState,
     RestoreState,
     SnapshotState,
@@ -56,6 +57,11 @@ class Upkeep:
         """Whether the next look may show something else."""
         open_restore = any(item.row.state not in RESTORE_OVER for item in self.restores)
         return open_restore or bool(self.holds) or any(item.row.state in UNDER_WAY for item in self.snapshots)
+
+    @property
+    def kept(self) -> int:
+        """Snapshots that somebody may go back to, now or when their copy is complete."""
+        return sum(item.row.state in SNAPSHOT_USABLE for item in self.snapshots)
 
     @property
     def keepable(self) -> bool:
