@@ -50,12 +50,14 @@ class Names:
     role: str = "PatchPortal"
     bucket: str = "patch-portal-results"
     document_prefix: str = "PatchPortal-"
+    windows_document: str = "AWS-InstallWindowsUpdates"  # AWS owns it: its ARN names no account
     snapshot_tag: str = "PatchPortal:Snapshot"
 
 
 def grants(names: Names) -> tuple[Grant, ...]:
     """Who may do what where. EC2's and SSM's list calls know no narrower resource than `*`."""
     documents = f"arn:*:ssm:*:*:document/{names.document_prefix}*"
+    windows = f"arn:*:ssm:*::document/{names.windows_document}"
     instances = "arn:*:ec2:*:*:instance/*"
     snapshots = "arn:*:ec2:*::snapshot/*"
     bucket = f"arn:*:s3:::{names.bucket}"
@@ -76,7 +78,7 @@ def grants(names: Names) -> tuple[Grant, ...]:
             _restored(instances, snapshots),
         ),
         Grant("ReadCommands", "managed", _READ_COMMANDS, ("*",)),
-        Grant("SendPortalDocuments", "managed", ("ssm:SendCommand",), (documents, instances)),
+        Grant("SendPortalDocuments", "managed", ("ssm:SendCommand",), (documents, windows, instances)),
         Grant("CancelCommands", "managed", ("ssm:CancelCommand",), ("*",)),
         Grant("ReadPortalDocuments", "managed", ("ssm:DescribeDocument", "ssm:GetDocument"), (documents,)),
         Grant("WritePortalDocuments", "managed", _WRITE_DOCUMENTS, (documents,)),

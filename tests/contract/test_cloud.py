@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Missing, Refu
 from aws.ports import Invocation, SendRequest
 from aws.session import AccountAccess, AwsCloud
 from lab.server import LabServer
+from patching.documents import aws_windows
 from patching.documents.assemble import document
 from patching.documents.report import parse_report, parse_result_line
 from tests.contract.lab.fleet import OTHER, PORTAL, REGION, account, eventually
@@ -114,6 +116,21 @@ def test_a_command_is_found_again_by_its_comment(server: LabServer, cloud: AwsCl
     eventually(lambda: [one for one in ssm.list_invocations(found[0].command_id) if one.terminal])
     lost = [one for one in server.control("/lab/log?since=0") if one["error"] == "answer dropped"]
     assert [(one["operation"], one["command_id"]) for one in lost] == [("SendCommand", found[0].command_id)]
+
+
+def test_awss_own_windows_document_is_sent_and_found_by_its_comment(
+    server: LabServer, cloud: AwsCloud
+) -> None:
+    ssm, where = cloud.ssm(PORTAL, REGION), host(server, "win")
+    given = aws_windows.parameters(mode="all", reboot="never", excluded=["KB1"])
+    sent = replace(request(aws_windows.NAME, aws_windows.VERSION, [where["instance_id"]]), parameters=given)
+    command = ssm.send_command(sent)
+    ended = eventually(lambda: [one for one in ssm.list_invocations(command.command_id) if one.terminal])[0]
+    assert ended.status_details in aws_windows.ANSWERED
+    assert "| Info | Searching for Windows Updates." in ended.output
+    before = datetime.now(UTC) - timedelta(seconds=60)
+    listed = ssm.list_commands(document_name=aws_windows.NAME, invoked_after=before)
+    assert [one.command_id for one in listed if one.comment == sent.comment] == [command.command_id]
 
 
 def test_failures_arrive_as_the_kind_that_they_are(server: LabServer, cloud: AwsCloud) -> None:
