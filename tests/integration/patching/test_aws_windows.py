@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from aws.errors import Refused
 from patching.documents import aws_windows
@@ -15,6 +16,8 @@ from portal.audit.models import AuditEvent
 from tests import cast
 from tests.fakes import lose_answer
 from tests.integration.patching.stage import Stage
+from tests.integration.patching.test_pages import browser
+from tests.integration.patching.test_pages_acts import text
 from tests.integration.patching.windows_cloud import WindowsCloud
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +79,21 @@ def test_the_evidence_holds_both_looks_and_what_they_came_to(stage: Stage) -> No
         ("KB5031364", "kb"),
         ("KB890830", "kb"),
     ]
+
+
+def test_the_evidence_says_that_there_was_no_guard(stage: Stage) -> None:
+    cloud(stage).windows(1)
+    run(stage)
+    target, ada = only(stage), browser(cast.ada())
+    pages = {
+        report.phase: text(ada.get(reverse("reports:host-report", args=[target.asset_id, report.pk])))
+        for report in HostReport.objects.all()
+    }
+    assert "no guard against a second delivery" in pages["patch"]
+    assert "re-scan of" in pages["verify"]
+    for name, key in (("reports:server", target.asset_id), ("patching:run", stage.run.pk)):
+        page = text(ada.get(reverse(name, args=[key])))
+        assert "without a guard against a second delivery" in page
 
 
 def test_ssm_says_success_and_nothing_went_in(stage: Stage) -> None:
