@@ -20,6 +20,10 @@ POLICY_FIELDS = (
     "concurrency",
     "stop_at_error_percent",
     "min_free_mb",
+    "exclude",
+    "pre_script",
+    "post_script",
+    "promote",
     "waves",
     "alarms",
     "snapshot",
@@ -111,6 +115,23 @@ class WindowForm(forms.Form):
     snapshot_keep_days = forms.IntegerField(
         label="Days that it is kept", required=False, help_text="1 to 365. Then the portal deletes it."
     )
+    exclude = forms.CharField(
+        label="Packages that stay as they are", required=False, max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Names, with * and ? for any characters, separated by commas or lines: “docker-ce, kernel*”.",
+    )  # fmt: skip
+    pre_script = forms.CharField(
+        label="Script before", required=False, max_length=40,
+        help_text="Name of a script in /etc/patch-portal/hooks on the server. If it fails, nothing is installed.",
+    )  # fmt: skip
+    post_script = forms.CharField(
+        label="Script after", required=False, max_length=40,
+        help_text="Also after a failed install; its failure is told.",
+    )  # fmt: skip
+    promote = forms.BooleanField(
+        label="Later waves get exactly what the first ones got", required=False,
+        help_text="Linux servers: the versions proven there, and nothing newer.",
+    )  # fmt: skip
     waves = forms.CharField(
         label="Waves", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 4}),
         help_text="Who goes first, one wave a line: “2 servers, then wait 30 min”, “10 %” or "
@@ -131,6 +152,10 @@ class WindowForm(forms.Form):
         if cleaned.get("frequency") == "weekly":
             cleaned["nth"] = None
         return cleaned
+
+    def clean_exclude(self) -> str:
+        names = self.cleaned_data["exclude"].replace(",", " ").split()
+        return ",".join(dict.fromkeys(names))
 
     def clean_snapshot(self) -> str:
         return str(self.cleaned_data["snapshot"] or RunPolicy.snapshot)

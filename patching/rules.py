@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
@@ -113,7 +114,32 @@ def check_policy(values: Mapping[str, Any]) -> RunPolicy:
         if not isinstance(value, int) or not low <= value <= high:
             raise Invalid(f"{name} is {value}; choose {low} to {high}.", field=name)
     check_waves(policy)
+    check_texts(policy)
     return policy
+
+
+# The same patterns as the document's parameters: AWS and the agent refuse what does not match as well.
+TEXTS = {
+    "exclude": (
+        re.compile(r"[A-Za-z0-9.+_:*?,-]{0,2000}"),
+        "package names with * and ?, separated by commas",
+    ),
+    "pre_script": (
+        re.compile(r"([a-z0-9][a-z0-9-]{0,39})?"),
+        "the name of a script: small letters, digits, hyphens",
+    ),
+    "post_script": (
+        re.compile(r"([a-z0-9][a-z0-9-]{0,39})?"),
+        "the name of a script: small letters, digits, hyphens",
+    ),
+}
+
+
+def check_texts(policy: RunPolicy) -> None:
+    for name, (pattern, shape) in TEXTS.items():
+        value = getattr(policy, name)
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise Invalid(f"{str(value)[:60]!r} cannot be used. Write {shape}.", field=name)
 
 
 def check_waves(policy: RunPolicy) -> None:

@@ -29,6 +29,9 @@ def side(kernel: str, upgradable: int) -> dict[str, Any]:
     }
 
 
+AFTER = {"patched": side("6.1.112", 0), "nothing_to_do": side("6.1.96", 0)}
+
+
 def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: str) -> str:
     """What the document prints, valid by the committed schema."""
     status = host.patch if phase == "patch" else host.precheck
@@ -47,7 +50,7 @@ def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: st
         "host_time": "2026-12-05T20:00:00Z",
         "checks": [],
         "before": side("6.1.96", host.pending),
-        "after": side("6.1.112", 0) if phase == "patch" and status == "patched" else None,
+        "after": AFTER.get(status) if phase == "patch" else None,
         "changes": [
             {"name": "openssl", "arch": "amd64", "from": "3.0.11", "to": "3.0.14", "kind": "upgrade", "security": True}
         ] if phase == "patch" and status == "patched" else [],

@@ -13,7 +13,7 @@ from patching.documents import aws_windows
 from patching.engine.places import for_each
 from patching.engine.publish import forget
 from patching.models import Dispatch, Run, Target
-from patching.operations import dispatches, targets
+from patching.operations import admission, dispatches, targets
 from patching.states import DispatchState, Phase, TargetState
 
 Clock = Callable[[], datetime]
@@ -60,7 +60,8 @@ def output_prefix(dispatch: Dispatch) -> str:
 def parameters(dispatch: Dispatch) -> dict[str, list[str]]:
     policy, run = dispatch.run.run_policy, dispatch.run
     if dispatch.document_name == aws_windows.NAME:
-        return aws_windows.parameters(mode=policy.mode, reboot=policy.reboot)
+        excluded = aws_windows.kb_numbers(policy.exclude)
+        return aws_windows.parameters(mode=policy.mode, reboot=policy.reboot, excluded=excluded)
     early = dispatch.phase == Phase.PRECHECK and (dispatch.claimed_at < run.starts_at or run.check_only)
     values = {
         "DispatchId": str(dispatch.pk),
@@ -71,8 +72,11 @@ def parameters(dispatch: Dispatch) -> dict[str, list[str]]:
         "LockWaitSeconds": str(policy.lock_wait_s),
         "DeadlineSeconds": str(policy.deadline_s),
     }
+    if dispatch.phase != Phase.PRECHECK:  # the re-scan too: what is left out on purpose is not missing
+        values |= {"Mode": policy.mode, "RebootPolicy": policy.reboot, "Exclude": policy.exclude}
     if dispatch.phase == Phase.PATCH:
-        values |= {"Mode": policy.mode, "RebootPolicy": policy.reboot}
+        values |= {"PreScript": policy.pre_script, "PostScript": policy.post_script}
+        values |= {"PackageSet": dispatch.package_set}
     return {name: [value] for name, value in values.items()}
 
 
@@ -180,8 +184,8 @@ def _final(dispatch: Dispatch, now: datetime) -> bool:
     """A pause may end; a cutoff, a halt or an empty batch does not."""
     run = Run.objects.get(pk=dispatch.run_id)
     if dispatch.phase == Phase.VERIFY:
-        return now >= dispatches.last_look(run) or not dispatch.instance_ids
-    return now >= run.cutoff_at or run.state in dispatches.CLOSED_TO_SENDING or not dispatch.instance_ids
+        return now >= admission.last_look(run) or not dispatch.instance_ids
+    return now >= run.cutoff_at or run.state in admission.CLOSED_TO_SENDING or not dispatch.instance_ids
 
 
 def give_up(dispatch: Dispatch, why: str, *, now: datetime) -> None:

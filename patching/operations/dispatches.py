@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,27 +12,25 @@ from django.db.models import F, Max
 from aws.ports import INSTANCES_PER_COMMAND
 from exceptions.queries import exclusions
 from patching.documents import aws_windows
-from patching.models import Dispatch, DispatchTarget, PublishedDocument, Run, SendingPause, Target
+from patching.models import Dispatch, DispatchTarget, PublishedDocument, Run, Target
 from patching.operations import targets
+from patching.operations.admission import (
+    admitted,
+    closed,
+    last_look,
+    leave_out,
+    locked_pause,
+    locked_targets,
+)
 from patching.operations.runs import lock
-from patching.planner import batches, by_place, one_per_cluster
-from patching.states import DISPATCH_IN_FLIGHT, IN_FLIGHT, DispatchState, Phase, RunState, TargetState
+from patching.planner import batches, by_place
+from patching.queries import tested
+from patching.states import DISPATCH_IN_FLIGHT, DispatchState, Phase, TargetState
 from portal.audit.operations import Entry, record
-from portal.inventory.models import Asset
 
-CLOSED_TO_SENDING = {
-    RunState.HALTING,
-    RunState.HALTED,
-    RunState.CANCELLED,
-    RunState.FINISHED,
-    RunState.MISSED,
-}
-
-WAITS_AS = {
-    Phase.PRECHECK: TargetState.CHECKING,
-    Phase.PATCH: TargetState.READY,
-    Phase.VERIFY: TargetState.VERIFYING,
-}
+UNTESTED = (
+    "No server with its operating system was proven in an earlier wave, so there is nothing to promote."
+)
 
 
 @dataclass(frozen=True)
@@ -46,108 +44,40 @@ class Claim:
 @transaction.atomic
 def claim(run: Run, phase: Phase, ids: Iterable[int], *, now: datetime) -> Claim:
     """Turns waiting targets into dispatches, after re-checking everything that forbids a send."""
-    pause = _locked_pause()
+    pause = locked_pause()
     run = lock(run)
     if why_not := closed(run, pause, phase, now):
         return Claim(why_not=why_not)
-    chosen = _admitted(run, phase, _locked_targets(ids), now)
+    chosen = admitted(run, phase, locked_targets(ids), now)
     made: list[Dispatch] = []
     for (account, region, platform), group in by_place(chosen):
         document = _document(run, account, region, phase, platform)
         if document is None:
             continue  # not published there yet, e.g. its account refuses us: these wait, the others go
-        made += [_insert(run, phase, document, chunk, now) for chunk in batches(group, INSTANCES_PER_COMMAND)]
+        for packages, same in _by_set(run, phase, group, now):
+            chunks = batches(same, INSTANCES_PER_COMMAND)
+            made += [_insert(run, phase, document, chunk, now, packages) for chunk in chunks]
     return Claim(dispatches=tuple(made))
 
 
-def _locked_pause() -> SendingPause:
-    SendingPause.objects.get_or_create(pk=1)
-    return SendingPause.objects.select_for_update().get(pk=1)
-
-
-def closed(run: Run, pause: SendingPause, phase: Phase, now: datetime) -> str:
-    """Why nothing may be sent for this run now; empty when it may."""
-    if pause.paused:
-        return f"All sending is paused by {pause.by}: {pause.reason}"
-    if phase == Phase.VERIFY:  # only looks at what was patched before the cutoff or the halt
-        return "The run is over." if now >= last_look(run) else ""
-    if run.state in CLOSED_TO_SENDING:
-        return f"The run is {RunState(run.state).label.lower()}."
-    if now >= run.cutoff_at:
-        return "The cutoff of the window has passed."
-    if phase == Phase.PATCH and (now < run.starts_at or run.check_only):
-        return "The window has not begun." if now < run.starts_at else "This run only checks."
-    return ""
-
-
-def _locked_targets(ids: Iterable[int]) -> list[Target]:
-    """Targets that still wait, with their assets locked: approve, revoke and this serialise on the asset rows."""
-    waiting = Target.objects.filter(pk__in=list(ids))
-    assets = list(
-        Asset.objects.select_for_update(of=("self",))
-        .filter(pk__in=waiting.values("asset"))
-        .select_related("account")
-        .order_by("pk")
-    )
-    by_pk = {asset.pk: asset for asset in assets}
-    rows = list(waiting.select_for_update(of=("self",)).order_by("pk"))
-    for row in rows:
-        row.asset = by_pk[row.asset_id]
-    return rows
-
-
-def _admitted(run: Run, phase: Phase, rows: list[Target], now: datetime) -> list[Target]:
-    """Those that may be sent: not exempt, not gone, not a second member of a busy cluster, within the concurrency."""
-    expected = WAITS_AS[phase]
-    out = _dispatched(rows, phase)
-    rows = [row for row in rows if row.state == expected and (row.pk, row.attempt) not in out]
-    rows = _without_exempt(run, phase, rows, now)
-    if phase != Phase.PATCH:
-        return rows
-    rows = one_per_cluster(_in_no_other_run(run, rows), _busy_clusters(rows))
-    free = run.run_policy.concurrency - run.targets.filter(state__in=IN_FLIGHT).count()
-    return rows[: max(free, 0)]
-
-
-def _in_no_other_run(run: Run, rows: list[Target]) -> list[Target]:
-    """A host that another run is patching waits: the asset rows are locked, so no two runs send at once."""
-    assets = [row.asset_id for row in rows]
-    busy = set(
-        Target.objects.filter(asset__in=assets, state__in=IN_FLIGHT)
-        .exclude(run=run)
-        .values_list("asset_id", flat=True)
-    )
-    return [row for row in rows if row.asset_id not in busy]
-
-
-def _dispatched(rows: list[Target], phase: Phase) -> set[tuple[int, int]]:
-    """(target, attempt) of those that have a command of this phase already."""
-    found = DispatchTarget.objects.filter(target__in=[row.pk for row in rows], phase=phase)
-    return set(found.values_list("target_id", "attempt"))
-
-
-def _without_exempt(run: Run, phase: Phase, rows: list[Target], now: datetime) -> list[Target]:
-    exempt = exclusions([row.asset for row in rows], now, max(run.ends_at, now + timedelta(seconds=1)))
-    for row in rows:
-        if reason := exempt.get(row.asset_id):
-            _leave_out(row, phase, reason.code, reason.sentence, now)
-        elif row.asset.gone_at:
-            _leave_out(row, phase, "gone", "The instance no longer exists.", now)
-    return [row for row in rows if row.asset_id not in exempt and not row.asset.gone_at]
-
-
-def _leave_out(row: Target, phase: Phase, code: str, reason: str, now: datetime) -> None:
-    to = TargetState.SKIPPED
-    if phase == Phase.VERIFY:
-        to, reason = TargetState.LOST, f"It was patched, but not looked at again. {reason}"
-    targets.move([row.pk], to, now=now, code=code, reason=reason)
-
-
-def _busy_clusters(rows: list[Target]) -> set[str]:
-    names = {row.cluster for row in rows if row.cluster}
-    return set(
-        Target.objects.filter(cluster__in=names, state__in=IN_FLIGHT).values_list("cluster", flat=True)
-    )
+def _by_set(run: Run, phase: Phase, group: list[Target], now: datetime) -> Iterator[tuple[str, list[Target]]]:
+    """(package set, its targets): where versions are promoted, later waves get what the earlier ones proved."""
+    promoted = [row for row in group if row.wave > 1 and row.platform == "linux"]
+    if phase != Phase.PATCH or not run.run_policy.promote or not promoted:
+        yield "", group
+        return
+    if others := [row for row in group if row not in promoted]:
+        yield "", others
+    unproven = tested.untested(run, promoted)
+    targets.move([row.pk for row in unproven], TargetState.SKIPPED, now=now, code="untested", reason=UNTESTED)
+    kinds = {(row.wave, row.os_label) for row in promoted if row not in unproven}
+    for wave, os_label in sorted(kinds):
+        same = [row for row in promoted if (row.wave, row.os_label) == (wave, os_label)]
+        try:
+            yield tested.package_set(run, wave, os_label), same
+        except ValueError as error:
+            ids = [row.pk for row in same]
+            targets.move(ids, TargetState.BLOCKED, now=now, code="set_too_large", reason=str(error))
 
 
 def _document(run: Run, account: str, region: str, phase: Phase, platform: str) -> PublishedDocument | None:
@@ -165,7 +95,7 @@ def document_name(phase: Phase, platform: str) -> str:
 
 
 def _insert(
-    run: Run, phase: Phase, document: PublishedDocument, rows: list[Target], now: datetime
+    run: Run, phase: Phase, document: PublishedDocument, rows: list[Target], now: datetime, packages: str = ""
 ) -> Dispatch:
     dispatch = Dispatch.objects.create(
         run=run,
@@ -176,6 +106,7 @@ def _insert(
         document_name=document.name,
         document_version=document.version,
         document_hash=document.content_hash,
+        package_set=packages,
         batch=_next_batch(run),
         instance_ids=[row.instance_id for row in rows],
         claimed_at=now,
@@ -199,11 +130,6 @@ def _send_before(run: Run, phase: Phase, now: datetime) -> datetime:
     return min(now + timedelta(seconds=run.run_policy.send_within_s), last)
 
 
-def last_look(run: Run) -> datetime:
-    """A re-scan may go out until every target must be over."""
-    return run.ends_at + timedelta(seconds=run.run_policy.end_bound_s)
-
-
 def _noun(dispatch: Dispatch) -> str:
     return f"{Phase(dispatch.phase).label} command"
 
@@ -219,7 +145,7 @@ def reclaim(dispatch: Dispatch, *, now: datetime) -> tuple[Dispatch, str]:
 
     Returns the fresh row and why it may not be sent (empty: it may). The host guards itself by the dispatch id.
     """
-    pause, run = _locked_pause(), lock(dispatch.run)
+    pause, run = locked_pause(), lock(dispatch.run)
     dispatch = Dispatch.objects.select_for_update().get(pk=dispatch.pk)
     if dispatch.state not in {DispatchState.CLAIMED, DispatchState.UNKNOWN}:
         return dispatch, "Another worker took it."
@@ -237,11 +163,11 @@ def reclaim(dispatch: Dispatch, *, now: datetime) -> tuple[Dispatch, str]:
 
 
 def _drop_exempt(run: Run, dispatch: Dispatch, now: datetime) -> None:
-    rows = _locked_targets(dispatch.rows.values_list("target_id", flat=True))
+    rows = locked_targets(dispatch.rows.values_list("target_id", flat=True))
     exempt = exclusions([row.asset for row in rows], now, max(run.ends_at, now + timedelta(seconds=1)))
     for row in rows:
         if reason := exempt.get(row.asset_id):
-            _leave_out(row, Phase(dispatch.phase), reason.code, reason.sentence, now)
+            leave_out(row, Phase(dispatch.phase), reason.code, reason.sentence, now)
             dispatch.rows.filter(target=row).update(no_report_reason=reason.sentence, collected_at=now)
     kept = [row.instance_id for row in rows if row.asset_id not in exempt]
     dispatch.instance_ids = kept

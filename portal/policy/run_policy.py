@@ -17,6 +17,10 @@ class RunPolicy:
     reboot: str = "if-needed"  # if-needed | never
     fixes: str = "all"  # none | early | all
     windows_method: str = "portal"  # portal | aws: our own document, or AWS-InstallWindowsUpdates
+    exclude: str = ""  # packages that stay as they are: names or globs, comma separated
+    pre_script: str = ""  # the host's own script before the patch, by its name in /etc/patch-portal/hooks
+    post_script: str = ""
+    promote: bool = False  # later waves get exactly the package versions that the first one ended with
     min_free_mb: int = 900
     concurrency: int = 200  # hosts in flight at once in one run
     stop_at_error_percent: int = 20  # of judged hosts; the run halts itself above it, after `stop_at_least`

@@ -153,3 +153,41 @@ def test_a_pre_check_run_goes_through_all_waves(stage: Stage) -> None:
     stage.to_the_end()
     assert run.state == RunState.FINISHED
     assert set(run.targets.values_list("reason_code", flat=True)) == {"checked"}
+
+
+def promoted(stage: Stage) -> list[str]:
+    """The package set of each patch command, in order."""
+    sent = [request for _, request in stage.cloud.commands.values() if "-Patch-" in request.document_name]
+    return [request.parameters["PackageSet"][0] for request in sent]
+
+
+def test_later_waves_get_exactly_what_the_canary_got(stage: Stage) -> None:
+    run = fleet(stage, 4, [CANARY], promote=True)
+    stage.to_the_end()
+    assert promoted(stage) == ["", "openssl=3.0.14"]
+    assert run.dispatches.get(phase="patch", wave=2).package_set == "openssl=3.0.14"
+    assert run.targets.filter(verdict="patched").count() == 4
+
+
+def test_where_the_canary_changed_nothing_nothing_is_installed_later(stage: Stage) -> None:
+    for number in (1, 2, 3):
+        stage.cloud.add(number, patch="nothing_to_do")
+    stage.set(policy={"waves": [CANARY], "promote": True})
+    stage.to_the_end()
+    assert promoted(stage) == ["", "nothing-was-changed=0"]
+
+
+def test_a_system_that_no_earlier_wave_proved_is_left_out(stage: Stage) -> None:
+    run = fleet(stage, 3, [CANARY], promote=True)
+    stage.until(lambda: run.waves.get(number=1).state == W.BAKING)
+    run.targets.filter(wave=1).update(os_label="SUSE Linux Enterprise Server 15 SP6")
+    stage.to_the_end()
+    left = run.targets.get(wave=2)
+    assert (left.state, left.reason_code) == (T.SKIPPED, "untested")
+    assert "nothing to promote" in left.reason
+
+
+def test_without_promotion_everybody_gets_what_is_on_offer(stage: Stage) -> None:
+    fleet(stage, 4, [CANARY])
+    stage.to_the_end()
+    assert promoted(stage) == ["", ""]
