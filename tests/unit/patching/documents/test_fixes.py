@@ -374,3 +374,16 @@ def test_kernels_of_another_flavour_stay(make_host: Make) -> None:
     assert "Removed the old kernels" in detail
     assert "rt" not in detail
     assert (host.root / "boot/vmlinuz-2.1.0-1-rt-amd64").exists()
+
+
+def test_a_long_name_on_a_line_of_its_own_is_read_whole(make_host: Make) -> None:
+    host = make_host("rhel9", faults=["db_broken"])
+    host.run("precheck")
+    first = host.state("packages").split("\t")[1]
+    plan = f"Removing:\\n {first}\\n            x86_64  1-1  @System  1 M\\n\\nTransaction Summary\\n"
+    host.tool(
+        "dnf",
+        f"""case " $* " in *" --assumeno "*) printf '{plan}'; exit 1 ;; esac
+exec {template.BIN}/dnf "$@\"""",
+    )
+    assert check(host.run("precheck", Fixes="all").report, "package_db")["fix"]["ok"]
