@@ -12,6 +12,7 @@ from patching.engine import restores, snapshots
 from patching.engine.advance import advance
 from patching.engine.lease import database_now, due, give_back, take
 from patching.models import Run
+from patching.operations import schedulers
 from patching.operations.runs import plan_due
 from patching.queries.waking import wakes_at
 from patching.states import RunState
@@ -43,6 +44,12 @@ def tend_snapshots() -> None:
             part(cloud=cloud(), clock=database_now)
         except CloudError as error:  # the others were visited; this one is tried again at the next tick
             log.warning("snapshots_not_tended", part=part.__module__, error=str(error))
+
+
+@shared_task(name="patching.tasks.remind_schedulers")
+def remind_schedulers() -> None:
+    """Other schedulers' tags that AWS refused to give back are wanted again."""
+    schedulers.remind(now=database_now())
 
 
 def advance_one(run_id: int) -> bool:

@@ -171,6 +171,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "patching.tasks.tend_snapshots",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
+    "remind-schedulers": {
+        "task": "patching.tasks.remind_schedulers",
+        "schedule": env.seconds("SYNC_SECONDS", default=300),
+    },
     "plan-runs": {"task": "patching.tasks.plan_runs", "schedule": env.seconds("PLAN_SECONDS", default=60)},
     "write-tags": {
         "task": "portal.inventory.tasks.write_tags",

@@ -124,7 +124,8 @@ def _still_stopped(ec2: Ec2, holds: Holds, *, clock: Clock) -> Holds:
     )
     power.join([h for h in up if h.asset_id in shared or h.started_at])
     power.not_ours([h for h in up if h.asset_id not in shared and not h.started_at], NOT_OURS, now=clock())
-    return [h for h in holds if h not in up]
+    running = {h.pk for h in up}
+    return [h for h in holds if h.pk not in running]
 
 
 def seen_by_id(ec2: Ec2, holds: Holds) -> dict[str, Instance]:
@@ -148,11 +149,11 @@ def _start_batch(ec2: Ec2, holds: Holds, *, clock: Clock) -> list[Holds]:
 
 def _refused(holds: Holds, error: Refused, *, now: datetime) -> list[Holds]:
     """Splits a refused batch; a host that is alone with its refusal waits for another try, or is given up."""
-    if isinstance(error, Missing) and (named := set(error.ids)):
-        gone = [h for h in holds if h.asset.instance_id in named]
+    named = set(error.ids) if isinstance(error, Missing) else set()
+    if gone := [h for h in holds if h.asset.instance_id in named]:
         power.failed(gone, "EC2 does not know it any more.", started=False, now=now)
-        holds = [h for h in holds if h.asset.instance_id not in named]
-        return [_back(holds, now)] if holds and gone else []
+        rest = [h for h in holds if h.asset.instance_id not in named]
+        return [_back(rest, now)] if rest else []
     if len(holds) > 1:
         holds, middle = _back(holds, now), len(holds) // 2
         return [holds[:middle], holds[middle:]]
@@ -168,9 +169,12 @@ def _back(holds: Holds, now: datetime) -> Holds:
     return holds
 
 
-def _again(holds: Holds, reason: str, *, now: datetime) -> None:
+def _again(holds: Holds, reason: str, *, now: datetime, certain: bool = True) -> None:
+    waits: dict[int, Holds] = defaultdict(list)
     for hold in holds:
-        power.postpone([hold], reason, due_at=now + timedelta(seconds=_wait(hold)))
+        waits[_wait(hold)].append(hold)
+    for seconds, group in waits.items():
+        power.postpone(group, reason, due_at=now + timedelta(seconds=seconds), certain=certain)
 
 
 def _wait(hold: PowerHold) -> int:
@@ -186,28 +190,44 @@ def watch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
         seen = seen_by_id(cloud.ec2(*place), holds)
         nodes = cloud.ssm(*place).managed_nodes()
         reachable = {node.instance_id for node in nodes if node.ping_status == "Online"}
+        now = clock()
+        awake = [hold for hold in holds if _awake(hold, seen, reachable)]
+        power.online(awake, now=now)
+        done = {hold.pk for hold in awake}
         for hold in holds:
-            _watch_one(hold, seen.get(hold.asset.instance_id), reachable, now=clock())
+            if hold.pk not in done:
+                _watch_one(hold, seen.get(hold.asset.instance_id), now=now)
 
     starting = by_place(_holds(run, HoldState.STARTING))
     for_each(starting, watch_at)
 
 
-def _watch_one(hold: PowerHold, seen: Instance | None, reachable: set[str], *, now: datetime) -> None:
-    up = seen is not None and seen.state in UP
-    if seen and up:
-        power.saw_launch(hold, seen.launch_time)
+def _awake(hold: PowerHold, seen: dict[str, Instance], reachable: set[str]) -> bool:
+    """Also notes the launch that our start caused."""
+    item = seen.get(hold.asset.instance_id)
+    if item is None or item.state not in UP:
+        return False
+    if hold.launch_time is None:
+        power.saw_launch(hold, item.launch_time)
+    return item.state == "running" and item.instance_id in reachable
+
+
+def _watch_one(hold: PowerHold, seen: Instance | None, *, now: datetime) -> None:
+    """One that is not awake yet: waited for, tried again, or given up."""
     if seen is None or seen.state in STATES_GONE:
         power.failed([hold], "The instance no longer exists.", started=False, now=now)
-    elif seen.state == "running" and seen.instance_id in reachable:
-        power.online([hold], now=now)
     elif now >= give_up_at(hold):
-        said = "Systems Manager never saw it" if up else f"EC2 says {seen.state} {seen.state_reason}".rstrip()
+        why = f"EC2 says {seen.state} {seen.state_reason}".rstrip()
+        said = "Systems Manager never saw it" if seen.state in UP else why
         power.failed([hold], f"It was started ahead, but {said} in time.", started=True, now=now)
+    elif seen.state == "stopped" and hold.launch_time and "Capacity" not in seen.state_reason:
+        why = f" EC2 says {seen.state_reason}." if seen.state_reason else ""
+        power.failed(
+            [hold], f"It was started ahead and then stopped by somebody.{why}", started=False, now=now
+        )
     elif seen.state == "stopped":
         why = f": {seen.state_reason}" if seen.state_reason else ""
-        due_at = now + timedelta(seconds=_wait(hold))
-        power.postpone([hold], f"EC2 shows it stopped after its start{why}.", due_at=due_at, certain=False)
+        _again([hold], f"EC2 shows it stopped after its start{why}.", now=now, certain=False)
 
 
 def give_up_at(hold: PowerHold) -> datetime:

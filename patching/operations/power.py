@@ -166,13 +166,12 @@ def releasing(holds: Iterable[PowerHold], *, now: datetime) -> None:
     )
     others = PowerHold.objects.filter(asset__in=[row.asset_id for row in rows], state__in=NEEDED)
     needed = set(others.exclude(pk__in=[row.pk for row in rows]).values_list("asset_id", flat=True))
-    for row in rows:
-        if row.asset_id in needed:
-            _moved([row], H.KEPT, GIVEN_AWAY, released_at=now)
-        elif row.kept_by_id:
+    _moved((row for row in rows if row.asset_id in needed), H.KEPT, GIVEN_AWAY, released_at=now)
+    ours = [row for row in rows if row.asset_id not in needed]
+    for row in ours:
+        if row.kept_by_id:
             settle([row], H.KEPT, reason=_kept_words(row), now=now)
-        else:
-            _moved([row], H.RELEASING)
+    _moved((row for row in ours if not row.kept_by_id), H.RELEASING)
 
 
 def _lock_assets(ids: Iterable[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -14,6 +14,11 @@ from portal.audit.operations import Entry, record_all
 from portal.inventory.models import Asset
 from portal.tags.models import InstanceRef
 from portal.tags.operations import want
+from portal.tags.queries import latest
+from portal.tags.states import TagState
+
+# A tag that AWS refused is wanted again each hour, for a month.
+REMEMBERED, RETRY_AFTER = timedelta(days=30), timedelta(hours=1)
 
 
 @transaction.atomic
@@ -90,3 +95,26 @@ def _end(row: SchedulerHold, item: Instance | None, now: datetime) -> str:
         return f"was changed by somebody meanwhile and stays {item.tags.get(row.key)!r}"
     _want(row, row.value, "The run is over for it", now)
     return f"says {row.value!r} again"
+
+
+@transaction.atomic
+def remind(*, now: datetime) -> int:
+    """Wants the old value once more where AWS refused it for good; returns how often. A changed tag stays as it is."""
+    recent = SchedulerHold.objects.filter(released_at__gt=now - REMEMBERED).select_related("asset__account")
+    wished = 0
+    for key in recent.order_by().values_list("key", flat=True).distinct():
+        rows = {row.asset.instance_id: row for row in recent.filter(key=key).order_by("pk")}
+        refs = [
+            InstanceRef(r.asset.account.account_id, r.asset.region, r.asset.instance_id)
+            for r in rows.values()
+        ]
+        for instance_id, change in latest(key, refs).items():
+            late = (
+                change.state == TagState.FAILED
+                and change.finished_at
+                and change.finished_at < now - RETRY_AFTER
+            )
+            if late and change.value == rows[instance_id].value and not rows[instance_id].asset.gone_at:
+                _want(rows[instance_id], change.value, "It could not be given back before", now)
+                wished += 1
+    return wished

@@ -9,6 +9,7 @@ import pytest
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Missing, Refused, Throttled
 from patching.engine.advance import advance
 from patching.models import PowerHold, Run, SchedulerHold
+from patching.operations import schedulers
 from patching.operations.power import keep_running
 from patching.operations.runs import halt, start_now
 from patching.queries.waking import learned, wakes_at
@@ -16,6 +17,7 @@ from patching.states import RUN_OVER, HoldState, TargetState, Verdict
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
+from portal.tagging.writer import write_due
 from tests import cast
 from tests.fakes import FakeHost, lose_answer
 from tests.integration.patching.stage import Stage
@@ -236,6 +238,16 @@ def test_a_host_that_was_stopped_and_started_by_somebody_is_theirs(stage: Stage)
     assert "stopped and started it since" in PowerHold.objects.get().reason
 
 
+def test_whoever_is_stopped_while_it_wakes_is_not_started_again(stage: Stage) -> None:
+    host = stage.cloud.add(1, state="stopped", online=False)
+    run = stage.set()
+    stage.until(lambda: PowerHold.objects.filter(launch_time__isnull=False).exists())
+    stage.cloud.ec2("111122223333", "eu-central-1").stop_instances([host.instance.instance_id])
+    stage.to_the_end()
+    assert run.targets.get().reason == "It was started ahead and then stopped by somebody."
+    assert len(stage.cloud.called("StartInstances")) == 1
+
+
 def test_keep_running(stage: Stage) -> None:
     host = asleep(stage, 1)[0]
     run = stage.set()
@@ -355,3 +367,27 @@ def test_a_halt_gives_the_schedule_back(stage: Stage) -> None:
     stage.to_the_end()
     assert host.instance.tags["Schedule"] == "office-hours"
     assert host.instance.state == "stopped"
+
+
+def test_a_schedule_that_could_not_be_given_back_is_wanted_again(stage: Stage) -> None:
+    tags = {"Application": "payments", "Owner": "payments-team", "Schedule": "office-hours"}
+    host = stage.cloud.add(1, tags=tags)
+    run = stage.set()
+    stage.until(lambda: run.targets.filter(state=T.READY).exists())
+    refused = [True]
+
+    def before(name: str) -> None:
+        back = SchedulerHold.objects.filter(released_at__isnull=False).exists()
+        if name == "CreateTags" and back and refused[0]:
+            raise Refused("More than 50 tags.", code="TagLimitExceeded")
+
+    stage.cloud.before = before
+    stage.to_the_end()
+    assert "Schedule" not in host.instance.tags
+    assert schedulers.remind(now=stage.clock()) == 0  # not before an hour has passed
+    refused[0] = False
+    stage.clock.forward(3700)
+    assert schedulers.remind(now=stage.clock()) == 1
+    write_due(cloud=stage.cloud, now=stage.clock())
+    assert host.instance.tags["Schedule"] == "office-hours"
+    assert schedulers.remind(now=stage.clock() + timedelta(hours=2)) == 0
