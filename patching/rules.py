@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.text import slugify
 
+from patching.documents import aws_windows
 from patching.models import Window
 from patching.queries.board import in_a_run
 from portal.access.models import Grant, User
@@ -115,6 +116,7 @@ def check_policy(values: Mapping[str, Any]) -> RunPolicy:
             raise Invalid(f"{name} is {value}; choose {low} to {high}.", field=name)
     check_waves(policy)
     check_texts(policy)
+    check_windows_method(policy)
     return policy
 
 
@@ -140,6 +142,12 @@ def check_texts(policy: RunPolicy) -> None:
         value = getattr(policy, name)
         if not isinstance(value, str) or not pattern.fullmatch(value):
             raise Invalid(f"{str(value)[:60]!r} cannot be used. Write {shape}.", field=name)
+
+
+def check_windows_method(policy: RunPolicy) -> None:
+    asked = {"exclude": policy.exclude, "pre_script": policy.pre_script, "post_script": policy.post_script}
+    if policy.windows_method == "aws" and (why := aws_windows.refusal(**asked)):
+        raise Invalid(why, field="windows_method")
 
 
 def check_waves(policy: RunPolicy) -> None:

@@ -125,6 +125,16 @@ def test_the_document_is_told_what_the_policy_wants(stage: Stage) -> None:
     assert host.told == [{"Action": ["Install"], "AllowReboot": ["False"], "Categories": ["SecurityUpdates"]}]
 
 
+def test_an_excluded_number_stays_open_and_is_not_missing(stage: Stage) -> None:
+    host = cloud(stage).windows(1)
+    run(stage, exclude="docker-ce,KB890830")
+    assert host.told[0]["ExcludeKbs"] == ["KB890830"]
+    assert host.open == ["KB890830"]
+    target = only(stage)
+    assert (target.verdict, target.updated_count, target.available_count) == ("patched", 1, 1)
+    assert HostReport.objects.get(phase=Phase.PATCH).content["aside"] == ["KB890830"]
+
+
 def test_an_answer_that_was_lost_is_found_by_its_comment(stage: Stage) -> None:
     host = cloud(stage).windows(1)
     stage.set(policy=AWS)

@@ -66,8 +66,10 @@ class WindowsSsm(FakeSsm):
 def patch(machine: Windows, request: SendRequest, command: Command) -> None:
     machine.runs.append(command.command_id)
     machine.told.append(dict(request.parameters))
-    if machine.installs and machine.open:
-        machine.open, machine.boots = [], machine.boots + 1
+    excluded = ",".join(request.parameters.get("ExcludeKbs", ())).split(",")
+    left = [name for name in machine.open if name in excluded]
+    if machine.installs and machine.open != left:
+        machine.open, machine.boots = left, machine.boots + 1
 
 
 def look(machine: Windows, host: FakeHost, request: SendRequest, command: Command) -> str:
@@ -82,6 +84,7 @@ def look(machine: Windows, host: FakeHost, request: SendRequest, command: Comman
     }
     blind = {"code": "update_service_unavailable", "detail": "The search for updates failed."}
     dispatch = request.parameters["DispatchId"][0]
+    kept_out = request.parameters.get("Exclude", [""])[0].split(",")
     report = {
         "schema": 1, "dispatch": dispatch, "command_id": command.command_id,
         "instance_id": host.instance.instance_id, "document_hash": "", "phase": "precheck",
@@ -94,7 +97,7 @@ def look(machine: Windows, host: FakeHost, request: SendRequest, command: Comman
             "broken": [], "duplicates": [],
             "available": [{"name": name, **title} for name in machine.open] if machine.searches else [],
         },
-        "after": None, "changes": [], "services": [],
+        "after": None, "changes": [], "services": [], "aside": [name for name in machine.open if name in kept_out],
         "reboot": {"needed": False, "reasons": [], "done": False}, "took_s": 1, "truncated": {},
     }  # fmt: skip
     return f"<<<PATCH-PORTAL-REPORT {dispatch}\n{json.dumps(report)}\nPATCH-PORTAL-REPORT>>>\n"
