@@ -21,13 +21,13 @@ from portal.inventory.states import Coverage
 from portal.web.requests import SignedIn
 from reports.queries.servers import state_of
 
-EVENTS, CHANGES, RUNS = 60, 200, 30
+EVENTS, CHANGES, RUNS = 60, 12, 30
 
 
 @require_GET
 def server(request: SignedIn, pk: int) -> HttpResponse:
     read_grants_once(request.user)
-    rows = Asset.objects.visible_to(request.user).select_related("account", "patch_state")
+    rows = Asset.objects.visible_to(request.user).select_related("account", "patch_state__last_run")
     asset = get_object_or_404(rows, pk=pk)
     now = timezone.now()
     enrolment = Enrolment.objects.filter(asset=asset, ended_at=None).select_related("window").first()
