@@ -82,6 +82,13 @@ def test_fact_05_a_step_that_timed_out_does_not_stop_the_next(aws: Aws) -> None:
     assert [step["StatusDetails"] for step in steps] == ["ExecutionTimedOut", "Success"]
 
 
+def test_fact_05_a_time_out_is_no_failure_for_on_failure(aws: Aws) -> None:
+    """Source: runpluginutil.go compares with the status Failed alone."""
+    steps = steps_of(aws, "web-01", many(("sleep 60", {**EXIT, "timeoutSeconds": 5}), ("echo two", {})))
+    assert [step["whole"] for step in steps] == ["TimedOut", "TimedOut"]
+    assert ran(steps)[1] == "two"
+
+
 def test_fact_05_on_failure_outside_inputs_is_ignored(aws: Aws) -> None:
     body = yaml.safe_load(document("exit 1", "echo two"))
     body["mainSteps"][0]["onFailure"] = "exit"
