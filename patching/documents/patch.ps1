@@ -190,7 +190,8 @@ function Publish-Judged($Before, $Found, $Reasons, [bool]$Needed, [bool]$Reboote
         if ($left.Count -gt 0) { Set-Problem 'updates_left' "Still open: $(($left | Select-Object -First 20) -join ' ')" }
     }
     [void](Invoke-Hook $PostScript 'post')
-    $status = Get-Status @($changes).Count $Needed $Rebooted
+    $count = @($changes).Count
+    $status = Get-Status $count $Needed $Rebooted
     Publish-Report (Get-Report 'patch' $status $Before $after $changes $Reasons $Needed $Rebooted)
 }
 
@@ -235,7 +236,12 @@ function Resume-Run {
     Restore-Progress $stage
     $before = Read-State 'before'
     $rebooted = $stage.boot_id -ne (Get-BootId)
-    if ($stage.stage -eq 'installing') { Install-Updates (Find-Updates) } else { $script:Problem = $stage.problem }
+    if ($stage.stage -eq 'installing') {
+        $found = Find-AfterInstall
+        if ($found) { Install-Updates $found }
+    } else {
+        $script:Problem = $stage.problem
+    }
     Complete-Run $before $rebooted @($stage.reasons)
 }
 

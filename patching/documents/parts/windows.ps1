@@ -2,6 +2,8 @@
 # For Windows PowerShell 5.1. It has only been parsed, never executed, where it was written: try it on one host first.
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
+# Windows PowerShell writes an array that came out of a function as {"value":...,"Count":...} while this is there.
+Remove-TypeData -TypeName 'System.Array' -ErrorAction SilentlyContinue
 
 $DispatchId = '{{ DispatchId }}'
 $Mode = '{{ Mode }}'
@@ -134,7 +136,7 @@ function Get-Side($Found) {
         kernel = [ordered]@{ running = $build; installed = @($build); newest_installed = $build; newest_available = '' }
         boot_id = Get-BootId
         uptime_s = $uptime
-        packages = [ordered]@{ installed = @(Get-HotFix).Count; upgradable = $upgradable; security = $security; held = @() }
+        packages = [ordered]@{ installed = @(Get-HotFix -ErrorAction SilentlyContinue).Count; upgradable = $upgradable; security = $security; held = @() }
         broken = @()
         duplicates = @()
         available = @($available)
@@ -206,7 +208,7 @@ function Get-ReportText($Report) {
     while ($true) {
         if ($Report.before) { $Report.before.available = Limit-List $Report.before.available $most 'before.available' $Report.truncated }
         $text = ConvertTo-Json -InputObject $Report -Compress -Depth 8
-        if ($text.Length -le 19500) { return $text }
+        if ($text.Length -le 19500 -or $most -eq 0) { return $text }
         if ($Report.after) { $Report.after.available = Limit-List $Report.after.available $most 'after.available' $Report.truncated }
         $Report.changes = Limit-List $Report.changes $most 'changes' $Report.truncated
         $Report.aside = Limit-List $Report.aside $most 'aside' $Report.truncated

@@ -23,7 +23,7 @@ CMDLETS = {
     *("Set-Content", "Get-Content", "New-Item", "Move-Item", "Remove-Item", "Join-Path", "Test-Path"),
     *("ConvertTo-Json", "ConvertFrom-Json", "Write-Output", "New-Object", "Where-Object", "ForEach-Object"),
     *("Select-Object", "Get-CimInstance", "Get-ItemProperty", "Get-HotFix", "Get-PSDrive", "Get-Date"),
-    *("Get-Service", "Set-Service", "Start-Service", "Start-Process", "exit"),
+    *("Remove-TypeData", "Get-Service", "Set-Service", "Start-Service", "Start-Process", "exit"),
 }
 
 
