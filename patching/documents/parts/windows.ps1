@@ -62,7 +62,8 @@ function Get-RebootReasons {
 
 function Test-Security($Update) {
     foreach ($category in $Update.Categories) {
-        if ($category.Name -eq 'Security Updates') { return $true }
+        # The id of "Security Updates": its name depends on the language.
+        if ($category.CategoryID -eq '0fa1201d-4330-4fa8-8ae9-b877473b6441') { return $true }
     }
     return [bool]$Update.MsrcSeverity
 }
