@@ -9,10 +9,8 @@ from pathlib import Path
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from patching.documents.assemble import source
-
-PHASES = ("precheck", "patch")
+DOCUMENTS = Path(__file__).resolve().parent.parent / "patching" / "documents"
+COMMON = DOCUMENTS / "parts" / "windows.ps1"  # stands before each of the others
 
 
 def mistakes(text: str) -> Iterator[tuple[int, int]]:
@@ -31,11 +29,13 @@ def mistakes(text: str) -> Iterator[tuple[int, int]]:
 
 def main() -> int:
     wrong = 0
-    for phase in PHASES:
-        text = source(phase, "windows")
+    for path in sorted(DOCUMENTS.glob("*.ps1")):
+        text = COMMON.read_text() + "\n" + path.read_text()
         for line, column in mistakes(text):
             wrong += 1
-            print(f"{phase} for Windows, {line}:{column}: {text.splitlines()[line - 1].strip()}")
+            print(
+                f"parts/{COMMON.name} + {path.name}, {line}:{column}: {text.splitlines()[line - 1].strip()}"
+            )
     return 1 if wrong else 0
 
 
