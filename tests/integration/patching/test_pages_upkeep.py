@@ -237,3 +237,5 @@ class TestRunAndPlan:
         page = browser(cast.ada()).get(reverse("patching:window-edit", args=[window.slug])).content.decode()
         assert 'value="14"' in page
         assert '<option value="root" selected>' in page
+        seen = text(browser(cast.ana()).get(reverse("patching:window", args=[window.slug])))
+        assert "Snapshot before of the root volume, kept 14 days" in seen
