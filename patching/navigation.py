@@ -21,6 +21,8 @@ def entries(request: HttpRequest) -> list[NavEntry]:
         NavEntry("Windows", "patching:windows", order=30),
         NavEntry("All runs", "patching:runs", section="Patching", order=35),
     ]
+    if has_role(request.user, Role.ADMIN, Role.AUDITOR):
+        found.append(NavEntry("Recurring faults", "patching:recurring", section="Patching", order=37))
     if is_admin(request) and pause_in_force(request) is None:
         found.append(NavEntry("Pause sending…", "patching:pause", order=95))
     return found

@@ -85,6 +85,12 @@ class WaveState(TextChoices):
     STOPPED = "stopped", "Stopped"
 
 
+class ProposalState(TextChoices):
+    OPEN = "open", "Open"
+    ACCEPTED = "accepted", "Being mended"
+    DISMISSED = "dismissed", "Left as it is"
+
+
 class Phase(TextChoices):
     PRECHECK = "precheck", "Pre-check"
     PATCH = "patch", "Patch"
@@ -205,6 +211,13 @@ RESTORE_STATES: dict[RestoreState, Facts] = {
     U.FAILED: Facts("nobody", "bad"),
 }
 RESTORE_OVER = frozenset({U.DONE, U.FAILED})
+
+P = ProposalState
+PROPOSAL_STATES: dict[ProposalState, Facts] = {
+    P.OPEN: Facts("admin", "needs", (P.ACCEPTED, P.DISMISSED)),
+    P.ACCEPTED: Facts("admin", "good", (P.OPEN,)),
+    P.DISMISSED: Facts("admin", "unknown", (P.OPEN,)),
+}
 
 W = WaveState
 WAVE_STATES: dict[WaveState, Facts] = {

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from patching.views import control, enrolment, plan, run, sending, skipped, tonight, upkeep, windows
+from patching.views import (
+    control,
+    enrolment,
+    plan,
+    recurring,
+    run,
+    sending,
+    skipped,
+    tonight,
+    upkeep,
+    windows,
+)
 
 app_name = "patching"
 urlpatterns = [
@@ -21,6 +32,10 @@ urlpatterns = [
     path("servers/<int:pk>/power/", upkeep.upkeep, name="upkeep"),
     path("servers/<int:pk>/keep-running/", upkeep.keep_running, name="keep-running"),
     path("snapshots/<uuid:pk>/restore/", upkeep.restore, name="restore"),
+    path("recurring-faults/", recurring.recurring, name="recurring"),
+    path("recurring-faults.csv", recurring.recurring_csv, name="recurring-csv"),
+    path("recurring-faults/<int:pk>/", recurring.recurring_decide, name="recurring-decide"),
+    path("recurring-faults/<int:pk>/reopen/", recurring.recurring_reopen, name="recurring-reopen"),
     path("windows/", windows.windows, name="windows"),
     path("windows/new/", windows.window_new, name="window-new"),
     path("windows/<slug:slug>/", windows.window, name="window"),

@@ -2,6 +2,7 @@
 
 from patching.models.documents import PublishedDocument
 from patching.models.power import PowerHold, SchedulerHold
+from patching.models.proposals import FixProposal
 from patching.models.results import AssetPatchState, HostReport, PackageChange
 from patching.models.runs import Dispatch, DispatchTarget, Run, SendingPause, Target, Wave
 from patching.models.snapshots import Restore, RootSnapshot
@@ -12,6 +13,7 @@ __all__ = [
     "Dispatch",
     "DispatchTarget",
     "Enrolment",
+    "FixProposal",
     "HostReport",
     "PackageChange",
     "PowerHold",

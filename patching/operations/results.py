@@ -11,7 +11,7 @@ from django.db import transaction
 
 from patching.documents.report import ResultLine
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
-from patching.operations import locked_rows, rescans, targets
+from patching.operations import locked_rows, proposals, rescans, targets
 from patching.operations.targets import Step
 from patching.planner import batches
 from patching.states import Agreement, Phase, TargetState, Verdict
@@ -118,6 +118,7 @@ def _after_checks(stored: list[Stored], now: datetime) -> None:
     locked_rows.write(checked, CHECKED_FIELDS)
     locked_rows.write(again, ["attempt", "reason", "reason_code"])
     targets.move_each(steps, now=now)
+    proposals.note({item.target: item.outcome.report for item in stored if item.outcome.report}, now=now)
 
 
 def _set_again(target: Target, report: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from patching.models import PackageChange, Run
+from portal.access.models import User
 from portal.access.queries import read_grants_once
 from portal.inventory.models import Asset
 from portal.web.csv_export import csv_response
@@ -36,9 +37,9 @@ class PackageFilter(forms.Form):
     )
     run = forms.ChoiceField(label="Run", required=False)
 
-    def __init__(self, *args: Any, asset: Asset, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, asset: Asset, reader: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        runs = Run.objects.filter(targets__asset=asset).order_by("-starts_at")[:RUNS_OFFERED]
+        runs = Run.objects.visible_to(reader).filter(targets__asset=asset).order_by("-starts_at")[:RUNS_OFFERED]
         offered = [(str(run.pk), f"{run.name}, {run.starts_at:%Y-%m-%d}") for run in runs]
         self.fields["run"].choices = ANY + offered  # type: ignore[attr-defined]
 
@@ -60,7 +61,7 @@ class PackageFilter(forms.Form):
 def _found(request: SignedIn, pk: int) -> tuple[Asset, PackageFilter, QuerySet[PackageChange]]:
     read_grants_once(request.user)
     asset = get_object_or_404(Asset.objects.visible_to(request.user), pk=pk)
-    form = PackageFilter(request.GET, asset=asset)
+    form = PackageFilter(request.GET, asset=asset, reader=request.user)
     rows = PackageChange.objects.filter(asset=asset).select_related("target__run")
     return asset, form, form.narrow(rows)
 

@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from exceptions.queries import current_for
-from patching.models import Enrolment, HostReport, PackageChange, Target
+from patching.models import Enrolment, FixProposal, HostReport, PackageChange, Target
 from patching.queries.runs import meaning_of
-from patching.states import outcome_word
+from patching.states import ProposalState, outcome_word
+from patching.views.recurring import shown
 from portal.access.queries import has_role, read_grants_once
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
@@ -44,6 +45,10 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
         "starts": window.recurrence.next(now, 3) if window and window.active else [],
         "exception": exception,
         "coverage": [Coverage(reason).label for reason in asset.coverage_reasons],
+        "faults": [
+            shown(row)
+            for row in asset.fix_proposals.filter(state=ProposalState.OPEN).order_by("-last_seen_at")
+        ],
         "events": list(
             AuditEvent.objects.filter(subject_type="asset", subject_id=str(asset.pk)).order_by("-pk")[:EVENTS]
         ),
@@ -57,6 +62,10 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
         "now": now,
     }
     return render(request, "reports/server.html", context)
+
+
+def _recurring(asset: Asset) -> list[FixProposal]:
+    return list(asset.fix_proposals.filter(state=ProposalState.OPEN).order_by("-last_seen_at"))
 
 
 def _targets(asset: Asset) -> list[Target]:

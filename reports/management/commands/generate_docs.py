@@ -16,6 +16,7 @@ from exceptions.states import STATES as EXCEPTION_STATES
 from patching.states import (
     DISPATCH_STATES,
     HOLD_STATES,
+    PROPOSAL_STATES,
     RESTORE_STATES,
     RUN_STATES,
     SNAPSHOT_STATES,
@@ -36,6 +37,7 @@ TABLES: dict[str, Mapping[Any, Facts]] = {
     "run": RUN_STATES,
     "wave": WAVE_STATES,
     "dispatch": DISPATCH_STATES,
+    "fix-proposal": PROPOSAL_STATES,
     "target": TARGET_STATES,
     "power-hold": HOLD_STATES,
     "snapshot": SNAPSHOT_STATES,
