@@ -63,12 +63,17 @@ def _again(run: Run, chosen: list[Target], *, by: User, reason: str, now: dateti
     blank = {"verdict": "", "agreement": "", "cleaned_at": None, "kernel_after": ""}
     rows = Target.objects.filter(pk__in=[row.pk for row in chosen])
     rows.update(attempt=F("attempt") + 1, **facts, **blank)
+    asleep = [
+        row.pk for row in chosen if row.reason_code == "not_started"
+    ]  # to be started before it is checked
+    Target.objects.filter(pk__in=asleep).update(state=T.PLANNED)
     record_all((_retried(run, row, reason) for row in chosen), by=by)
 
 
 def _retried(run: Run, row: Target, reason: str) -> Entry:
     summary = f"{row.asset.label}: tried again. {reason}"
-    detail = {"from": row.state, "to": "waiting", "attempt": row.attempt + 1}
+    to = T.PLANNED if row.reason_code == "not_started" else T.WAITING
+    detail = {"from": row.state, "to": to.value, "attempt": row.attempt + 1}
     return Entry("target.retried", "asset", str(row.asset_id), summary, run_id=run.pk, detail=detail)
 
 

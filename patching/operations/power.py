@@ -16,7 +16,7 @@ from patching.operations import targets
 from patching.operations.runs import needed_reason
 from patching.queries.waking import wakes_of
 from patching.rules import check_owns
-from patching.states import HOLD_STATES, HoldState, TargetState
+from patching.states import HOLD_OVER, HOLD_STATES, HoldState, TargetState
 from portal.access.models import User
 from portal.access.rules import Conflict
 from portal.audit.operations import Entry, record_all
@@ -46,15 +46,14 @@ def hold(run: Run, stopped: Iterable[Target], *, now: datetime) -> None:
     _lock_assets(row.asset_id for row in rows)
     moved = set(targets.move([row.pk for row in rows], TargetState.WAKING, now=now))
     rows = [row for row in rows if row.pk in moved]
+    known = _reopen(run, rows, now=now)
     turns = _turns(run, rows)
     made = PowerHold.objects.bulk_create(
-        (
-            PowerHold(
-                asset=row.asset, run=run, wanted_at=now, due_at=now + timedelta(seconds=turns[row.asset_id])
-            )
-            for row in rows
-        ),
-        ignore_conflicts=True,
+        PowerHold(
+            asset=row.asset, run=run, wanted_at=now, due_at=now + timedelta(seconds=turns[row.asset_id])
+        )
+        for row in rows
+        if row.asset_id not in known
     )
     if rows:
         record_all((_entry(item, H.WANTED, "") for item in made), by=None)
@@ -62,6 +61,23 @@ def hold(run: Run, stopped: Iterable[Target], *, now: datetime) -> None:
             instances=[ref(row) for row in rows], key=settings.TAG_KEYS["wake"], value=str(run.pk),
             reason=f"{run.name} starts it for its run", run_id=run.pk, by=None, now=now,
         )  # fmt: skip
+
+
+def _reopen(run: Run, rows: list[Target], *, now: datetime) -> set[int]:
+    """The one way back of a hold, and only when a person has its server tried again (control.retry).
+
+    Returns the assets that this run has held before.
+    """
+    mine = PowerHold.objects.filter(run=run, asset__in=[row.asset_id for row in rows]).select_related("asset")
+    blank = {"started_at": None, "online_at": None, "released_at": None, "reason": "", "wanted_at": now}
+    for states, to, facts in (
+        (HOLD_OVER, H.WANTED, {"due_at": now, "attempts": 0, "launch_time": None, "kept_by": None}),
+        ([H.HELD], H.STARTING, {}),  # it runs, but Systems Manager had not seen it in time
+    ):
+        again = list(mine.filter(state__in=states).order_by("pk"))
+        PowerHold.objects.filter(pk__in=[item.pk for item in again]).update(state=to, **blank, **facts)
+        record_all((_entry(item, to, "Tried again.") for item in again), by=None)
+    return set(mine.values_list("asset_id", flat=True))
 
 
 def _turns(run: Run, rows: list[Target]) -> dict[int, float]:

@@ -10,6 +10,7 @@ from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, M
 from patching.engine.advance import advance
 from patching.models import PowerHold, Run, SchedulerHold
 from patching.operations import schedulers
+from patching.operations.control import retry
 from patching.operations.power import keep_running
 from patching.operations.runs import halt, start_now
 from patching.queries.waking import learned, wakes_at
@@ -135,6 +136,33 @@ def test_capacity_that_comes_back_is_used(stage: Stage) -> None:
     bad.clear()
     stage.to_the_end()
     assert run.targets.get().verdict == Verdict.PATCHED
+
+
+def test_one_without_capacity_is_started_when_somebody_has_it_tried_again(stage: Stage) -> None:
+    hosts = asleep(stage, 2)
+    hosts[1].silent = True  # keeps the run under way meanwhile
+    bad = {hosts[0].instance.instance_id}
+    refuse(stage, bad, CapacityShortage("None now.", code="InsufficientInstanceCapacity"))
+    run = stage.set(policy={"wake_timeout_s": 60})
+    stage.until(lambda: run.targets.filter(reason_code="not_started").exists())
+    bad.clear()
+    retry(run=run, by=cast.ada(), reason="There is capacity now.", now=stage.clock())
+    stage.to_the_end()
+    assert run.targets.get(instance_id=hosts[0].instance.instance_id).verdict == Verdict.PATCHED
+    assert {host.instance.state for host in hosts} == {"stopped"}
+
+
+def test_one_that_was_slow_is_watched_again_when_somebody_has_it_tried_again(stage: Stage) -> None:
+    hosts = asleep(stage, 2)
+    hosts[1].silent, hosts[0].online = True, False
+    run = stage.set(policy={"wake_timeout_s": 30})
+    stage.until(lambda: run.targets.filter(reason_code="not_started").exists())
+    hosts[0].online = True
+    retry(run=run, by=cast.ada(), reason="It is up now.", now=stage.clock())
+    stage.to_the_end()
+    assert run.targets.get(instance_id=hosts[0].instance.instance_id).verdict == Verdict.PATCHED
+    assert {host.instance.state for host in hosts} == {"stopped"}
+    assert len(stage.cloud.called("StartInstances")) == 1
 
 
 @pytest.mark.parametrize(
