@@ -1,0 +1,185 @@
+"""All invariants that the rows alone can prove, as functions of some runs. Reads only, a few queries each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import CharField, Count, Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat
+
+from exceptions.models import Covered
+from exceptions.states import IN_FORCE
+from patching.models import Dispatch, DispatchTarget, PowerHold, Run, Target, Wave
+from patching.states import (
+    DISPATCH_IN_FLIGHT,
+    IN_FLIGHT,
+    RUN_OVER,
+    TARGET_OVER,
+    DispatchState,
+    HoldState,
+    Phase,
+    RunState,
+    TargetState,
+    WaveState,
+)
+from portal.audit.models import AuditEvent
+from portal.tags.models import TagChange
+from portal.tags.states import OPEN, TagState
+
+Ids = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken promise: which, of what, in a sentence."""
+
+    invariant: str
+    run_id: int
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} run {self.run_id}: {self.sentence}"
+
+
+def exempt_is_never_sent(runs: Ids) -> Iterator[Violation]:
+    """I1: nobody whose approved exception held at the moment of sending is in a patch command."""
+    rows = DispatchTarget.objects.filter(dispatch__run__in=runs, phase=Phase.PATCH).exclude(
+        target__state=TargetState.SKIPPED
+    )
+    held = Covered.objects.filter(
+        asset=OuterRef("target__asset"), request__state__in=IN_FORCE,
+        request__decided_at__lt=OuterRef("dispatch__claimed_at"),
+        request__starts_at__lte=OuterRef("dispatch__claimed_at"), request__ends_at__gt=OuterRef("dispatch__claimed_at"),
+    )  # fmt: skip
+    for row in rows.filter(Exists(held)).select_related("target__asset", "dispatch"):
+        yield Violation("I1", row.dispatch.run_id, f"{row.target.asset.label} was sent while it was exempt.")
+
+
+def sent_inside_the_window(runs: Ids) -> Iterator[Violation]:
+    """I2: no patch command before the start, after the cutoff, or claimed after a halt."""
+    sent = Dispatch.objects.filter(run__in=runs, phase=Phase.PATCH)
+    outside = Q(claimed_at__lt=F("run__starts_at")) | Q(claimed_at__gte=F("run__cutoff_at"))
+    late = Q(send_before__gt=F("run__cutoff_at"))
+    for row in sent.filter(outside | late):
+        yield Violation(
+            "I2", row.run_id, f"Command {row.pk} was claimed at {row.claimed_at}, outside its window."
+        )
+    halts = AuditEvent.objects.filter(kind="run.halting", run_id__in=runs).values_list("run_id", "at")
+    for run_id, at in halts:
+        for row in sent.filter(run=run_id, sent_at__isnull=False, claimed_at__gt=at):
+            yield Violation("I2", run_id, f"Command {row.pk} was claimed after the halt.")
+
+
+def once_per_attempt(runs: Ids) -> Iterator[Violation]:
+    """I3: one patch command per target and attempt. The table's own constraint says so too; this would see it gone."""
+    rows = DispatchTarget.objects.filter(dispatch__run__in=runs, phase=Phase.PATCH).order_by()
+    double = rows.values("dispatch__run", "target", "attempt").annotate(n=Count("pk")).filter(n__gt=1)
+    for row in double:
+        yield Violation(
+            "I3", row["dispatch__run"], f"Target {row['target']} has {row['n']} commands in one attempt."
+        )
+
+
+def nothing_is_lost(runs: Ids) -> Iterator[Violation]:
+    """I4: when a run is over each dispatch is closed, and each of its hosts has a report or a reason why not."""
+    over = Dispatch.objects.filter(run__in=runs, run__state__in=RUN_OVER)
+    for row in over.filter(state__in=DISPATCH_IN_FLIGHT):
+        yield Violation("I4", row.run_id, f"Command {row.pk} is still {row.state}.")
+    for row in over.filter(state=DispatchState.GIVEN_UP, reason=""):
+        yield Violation("I4", row.run_id, f"Command {row.pk} was given up without a reason.")
+    hosts = DispatchTarget.objects.filter(dispatch__in=over.values("pk")).select_related("dispatch")
+    untold = Q(collected_at=None) | Q(report=None, no_report_reason="")
+    for host in hosts.filter(untold):
+        said = f"Target {host.target_id} has neither report nor reason ({host.phase})."
+        yield Violation("I4", host.dispatch.run_id, said)
+
+
+def all_targets_end(runs: Ids) -> Iterator[Violation]:
+    """I5: when a run is over every target is, and says why unless it is simply done."""
+    rows = Target.objects.filter(run__in=runs, run__state__in=RUN_OVER).select_related("asset")
+    for row in rows.exclude(state__in=TARGET_OVER):
+        yield Violation("I5", row.run_id, f"{row.asset.label} is still {row.state}.")
+    for row in rows.filter(state__in=TARGET_OVER, reason=""):
+        yield Violation("I5", row.run_id, f"{row.asset.label} is {row.state} without a reason.")
+
+
+def power_is_given_back(runs: Ids) -> Iterator[Violation]:
+    """I6: when a run is over, what it started is stopped again, or kept for a reason."""
+    holds = PowerHold.objects.filter(run__in=runs, run__state__in=RUN_OVER).select_related("asset")
+    ended = [HoldState.RELEASED, HoldState.KEPT, HoldState.FAILED]
+    for row in holds.exclude(state__in=ended):
+        yield Violation("I6", row.run_id, f"{row.asset.label} is still {row.state}.")
+    for row in holds.filter(state=HoldState.KEPT, reason=""):
+        yield Violation("I6", row.run_id, f"{row.asset.label} is left running without a reason.")
+
+
+def tags_are_gone(runs: Ids) -> Iterator[Violation]:
+    """I7: when a run is over no wish of it is open, and the last word on each of its hosts is not its own tag."""
+    over = Run.objects.filter(pk__in=runs, state__in=RUN_OVER).values_list("pk", flat=True)
+    for row in TagChange.objects.filter(run_id__in=list(over), state__in=OPEN):
+        yield Violation(
+            "I7", row.run_id or 0, f"The tag {row.key} of {row.instance_id} is still to be written."
+        )
+    targets = Target.objects.filter(run__in=over).exclude(state=TargetState.SKIPPED)
+    for run_id in over:
+        ours = {"run_id": run_id, "value": str(run_id), "key": settings.TAG_KEYS["patch_now"]}
+        standing = TagChange.objects.filter(state=TagState.VERIFIED, **ours)
+        newer = TagChange.objects.filter(
+            account_id=OuterRef("account_id"), instance_id=OuterRef("instance_id"), key=OuterRef("key"), pk__gt=OuterRef("pk")
+        ).exclude(state=TagState.REPLACED)  # fmt: skip
+        for row in standing.filter(
+            ~Exists(newer), instance_id__in=targets.filter(run=run_id).values("instance_id")
+        ):
+            yield Violation("I7", run_id, f"{row.instance_id} still bears {row.key}.")
+
+
+def one_of_a_cluster(runs: Ids) -> Iterator[Violation]:
+    """I8: never two members of a cluster at once, and no wave before the one before it has ended."""
+    flying = Target.objects.filter(state__in=IN_FLIGHT).exclude(cluster="").order_by()
+    for row in flying.values("cluster").annotate(n=Count("pk")).filter(n__gt=1):
+        first = flying.filter(cluster=row["cluster"]).values_list("run", flat=True)[0]
+        yield Violation("I8", first, f"{row['n']} members of the cluster {row['cluster']} are in flight.")
+    for wave in Wave.objects.filter(run__in=runs, number__gt=1):
+        before = Wave.objects.filter(run=wave.run_id, number=wave.number - 1).exclude(state=WaveState.PASSED)
+        sent = Dispatch.objects.filter(run=wave.run_id, wave=wave.number, phase=Phase.PATCH)
+        if wave.begun_at and sent.filter(claimed_at__lt=wave.begun_at).exists():
+            yield Violation("I8", wave.run_id, f"Wave {wave.number} was sent before its turn.")
+        if sent.exists() and before.exists() and wave.begun_at is None:
+            yield Violation(
+                "I8", wave.run_id, f"Wave {wave.number} was sent before wave {wave.number - 1} had passed."
+            )
+
+
+def every_end_is_told(runs: Ids) -> Iterator[Violation]:
+    """I10: each target that moved, and each run that is over, has an audit event of the state that it is in."""
+    told = AuditEvent.objects.filter(
+        run_id=OuterRef("run_id"), subject_type="asset", subject_id=OuterRef("asset_text")
+    )
+    moved = (
+        Target.objects.filter(run__in=runs)
+        .exclude(state=TargetState.PLANNED)
+        .exclude(reason_code__in=PLANNED_OUT)
+    )
+    rows = moved.annotate(asset_text=Cast("asset_id", CharField()), kind=Concat(Value("target."), "state"))
+    event = told.filter(Q(kind=OuterRef("kind")) | Q(kind="target.retried"))
+    for row in rows.filter(~Exists(event)).exclude(state=TargetState.SKIPPED, cleaned_at=F("since")):
+        yield Violation("I10", row.run_id, f"Nothing tells that target {row.pk} became {row.state}.")
+    for run in Run.objects.filter(pk__in=runs, state__in=RUN_OVER):
+        if not AuditEvent.objects.filter(run_id=run.pk, kind=f"run.{run.state}").exists():
+            yield Violation(
+                "I10", run.pk, f"Nothing tells that the run became {RunState(run.state).label.lower()}."
+            )
+
+
+PLANNED_OUT = ("enrolled_late",)  # left out by the plan itself, which tells them together
+ALL: tuple[Callable[[Ids], Iterator[Violation]], ...] = (
+    exempt_is_never_sent, sent_inside_the_window, once_per_attempt, nothing_is_lost, all_targets_end,
+    power_is_given_back, tags_are_gone, one_of_a_cluster, every_end_is_told,
+)  # fmt: skip
+
+
+def violations(runs: Ids) -> list[Violation]:
+    """Every broken promise of these runs."""
+    return [found for check in ALL for found in check(list(runs))]

@@ -1,0 +1,109 @@
+"""The audit of runs: silent on runs that went well, and it sees each promise that somebody breaks by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from patching.invariants import violations
+from patching.models import Dispatch, DispatchTarget, HostReport, PowerHold, Run
+from patching.states import DispatchState, HoldState, TargetState
+from portal.audit.models import AuditEvent
+from portal.tags.models import TagChange
+from tests.integration.patching.stage import Stage
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def run() -> Run:
+    """A finished run: one patched, one woken, one failed, one blocked."""
+    stage = Stage()
+    stage.cloud.add(1)
+    stage.cloud.add(2, state="stopped")
+    stage.cloud.add(3, patch="failed")
+    stage.cloud.add(4, precheck="blocked")
+    run = stage.set(policy={"stop_at_error_percent": 100, "waves": [{"name": "Canary", "count": 2}]})
+    stage.to_the_end()
+    return run
+
+
+def broken(run: Run) -> set[str]:
+    return {item.invariant for item in violations([run.pk])}
+
+
+def test_a_run_that_went_well_breaks_nothing(run: Run) -> None:
+    assert violations([run.pk]) == []
+    out = StringIO()
+    call_command("audit_runs", run=run.pk, stdout=out)
+    assert "every invariant holds" in out.getvalue()
+
+
+def test_a_command_outside_its_window(run: Run) -> None:
+    run.dispatches.filter(phase="patch").update(claimed_at=run.starts_at - timedelta(seconds=1))
+    assert "I2" in broken(run)
+
+
+def test_a_send_limit_past_the_cutoff(run: Run) -> None:
+    run.dispatches.filter(phase="patch").update(send_before=run.cutoff_at + timedelta(seconds=1))
+    assert broken(run) == {"I2"}
+
+
+def test_a_command_that_is_still_open(run: Run) -> None:
+    Dispatch.objects.filter(pk=run.dispatches.all()[0].pk).update(state=DispatchState.SENT)
+    assert broken(run) == {"I4"}
+
+
+def test_a_result_that_was_lost(run: Run) -> None:
+    HostReport.objects.filter(target__run=run).first().delete()
+    assert broken(run) == {"I4"}
+
+
+def test_a_host_that_was_never_collected(run: Run) -> None:
+    DispatchTarget.objects.filter(dispatch__run=run).update(collected_at=None)
+    assert broken(run) == {"I4"}
+
+
+def test_a_target_that_never_ended(run: Run) -> None:
+    run.targets.filter(verdict="patched").update(state=TargetState.READY)
+    assert {"I5"} <= broken(run)
+
+
+def test_an_end_without_a_reason(run: Run) -> None:
+    run.targets.filter(state=TargetState.BLOCKED).update(reason="")
+    assert broken(run) == {"I5"}
+
+
+def test_a_host_that_stays_on(run: Run) -> None:
+    PowerHold.objects.filter(run=run).update(state=HoldState.HELD)
+    assert broken(run) == {"I6"}
+
+
+def test_a_tag_that_stays(run: Run) -> None:
+    TagChange.objects.filter(run_id=run.pk, key="ssm-patch-now", value=None).delete()
+    assert broken(run) == {"I7"}
+
+
+def test_a_wave_before_its_turn(run: Run) -> None:
+    run.waves.filter(number=2).update(begun_at=run.ends_at)
+    assert broken(run) == {"I8"}
+
+
+def test_a_move_that_nobody_tells(run: Run) -> None:
+    run.targets.filter(state=TargetState.BLOCKED).update(state=TargetState.HALTED)
+    assert broken(run) == {"I10"}
+    assert AuditEvent.objects.filter(run_id=run.pk).exists()
+
+
+def test_the_command_names_each_and_ends_with_1(run: Run) -> None:
+    run.targets.filter(state=TargetState.BLOCKED).update(reason="")
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 violations in 1 runs") as error:
+        call_command("audit_runs", run=run.pk, stdout=out)
+    assert error.value.returncode == 1
+    assert f"I5 run {run.pk}: web-4 is blocked without a reason." in out.getvalue()
+    with pytest.raises(CommandError, match="There is no run 999999"):
+        call_command("audit_runs", run=999_999)
