@@ -23,6 +23,7 @@ def entries(request: HttpRequest) -> list[NavEntry]:
     ]
     if has_role(request.user, Role.ADMIN, Role.AUDITOR):
         found.append(NavEntry("Recurring faults", "patching:recurring", section="Patching", order=37))
+        found.append(NavEntry("Audit of runs", "patching:audits", section="Patching", order=38))
     if is_admin(request) and pause_in_force(request) is None:
         found.append(NavEntry("Pause sending…", "patching:pause", order=95))
     return found

@@ -12,7 +12,7 @@ from patching.engine import restores, snapshots
 from patching.engine.advance import advance
 from patching.engine.lease import database_now, due, give_back, take
 from patching.models import Run
-from patching.operations import schedulers
+from patching.operations import audits, schedulers
 from patching.operations.runs import plan_due
 from patching.queries.waking import wakes_at
 from patching.states import RunState
@@ -24,6 +24,12 @@ log = structlog.get_logger(__name__)
 @shared_task(name="patching.tasks.plan_runs")
 def plan_runs() -> None:
     plan_due(now=database_now())
+
+
+@shared_task(name="patching.tasks.audit_runs")
+def audit_runs() -> None:
+    """Once a night; a second one at the same time only writes a second row."""
+    audits.audit_runs(now=database_now())
 
 
 @shared_task(name="patching.tasks.advance_runs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from patching.views import (
+    audits,
     control,
     enrolment,
     plan,
@@ -32,6 +33,8 @@ urlpatterns = [
     path("servers/<int:pk>/power/", upkeep.upkeep, name="upkeep"),
     path("servers/<int:pk>/keep-running/", upkeep.keep_running, name="keep-running"),
     path("snapshots/<uuid:pk>/restore/", upkeep.restore, name="restore"),
+    path("audits/", audits.audits, name="audits"),
+    path("audits/now/", audits.audit_now, name="audit-now"),
     path("recurring-faults/", recurring.recurring, name="recurring"),
     path("recurring-faults.csv", recurring.recurring_csv, name="recurring-csv"),
     path("recurring-faults/<int:pk>/", recurring.recurring_decide, name="recurring-decide"),

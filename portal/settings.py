@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from celery.schedules import crontab
+
 from portal.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -175,6 +177,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "patching.tasks.remind_schedulers",
         "schedule": env.seconds("SYNC_SECONDS", default=300),
     },
+    "audit-runs": {"task": "patching.tasks.audit_runs", "schedule": crontab(hour="4", minute="17")},
     "plan-runs": {"task": "patching.tasks.plan_runs", "schedule": env.seconds("PLAN_SECONDS", default=60)},
     "write-tags": {
         "task": "portal.inventory.tasks.write_tags",

@@ -127,7 +127,8 @@ def tags_are_gone(runs: Ids) -> Iterator[Violation]:
         ours = {"run_id": run_id, "value": str(run_id), "key": settings.TAG_KEYS["patch_now"]}
         standing = TagChange.objects.filter(state=TagState.VERIFIED, **ours)
         newer = TagChange.objects.filter(
-            account_id=OuterRef("account_id"), instance_id=OuterRef("instance_id"), key=OuterRef("key"), pk__gt=OuterRef("pk")
+            account_id=OuterRef("account_id"), instance_id=OuterRef("instance_id"),
+            key=OuterRef("key"), pk__gt=OuterRef("pk"),
         ).exclude(state=TagState.REPLACED)  # fmt: skip
         for row in standing.filter(
             ~Exists(newer), instance_id__in=targets.filter(run=run_id).values("instance_id")

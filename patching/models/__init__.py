@@ -1,5 +1,6 @@
 """Tables of windows, runs and what hosts reported."""
 
+from patching.models.audits import RunAudit
 from patching.models.documents import PublishedDocument
 from patching.models.power import PowerHold, SchedulerHold
 from patching.models.proposals import FixProposal
@@ -21,6 +22,7 @@ __all__ = [
     "Restore",
     "RootSnapshot",
     "Run",
+    "RunAudit",
     "SchedulerHold",
     "SendingPause",
     "Target",

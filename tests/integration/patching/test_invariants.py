@@ -7,13 +7,18 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from patching.invariants import violations
 from patching.models import Dispatch, DispatchTarget, HostReport, PowerHold, Run
+from patching.operations import audits
 from patching.states import DispatchState, HoldState, TargetState
 from portal.audit.models import AuditEvent
+from portal.notify.models import Notification
 from portal.tags.models import TagChange
+from tests import cast
 from tests.integration.patching.stage import Stage
+from tests.integration.patching.test_pages import browser
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +112,26 @@ def test_the_command_names_each_and_ends_with_1(run: Run) -> None:
     assert f"I5 run {run.pk}: web-4 is blocked without a reason." in out.getvalue()
     with pytest.raises(CommandError, match="There is no run 999999"):
         call_command("audit_runs", run=999_999)
+
+
+class TestNightly:
+    def test_keeps_what_it_found_and_tells_the_admins(self, run: Run) -> None:
+        now = run.ends_at
+        cast.ada()
+        assert audits.audit_runs(now=now).violations == []
+        run.targets.filter(state=TargetState.BLOCKED).update(reason="")
+        found = audits.audit_runs(now=now)
+        assert [item["invariant"] for item in found.violations] == ["I5"]
+        told = Notification.objects.get(user=cast.ada(), kind="runs.audit")
+        assert "1 broken promises" in told.sentence
+
+    def test_the_page_is_for_admins_and_auditors(self, run: Run) -> None:
+        assert "not been audited yet" in browser(cast.ada()).get(reverse("patching:audits")).content.decode()
+        run.targets.filter(state=TargetState.BLOCKED).update(reason="")
+        audits.audit_runs(now=run.ends_at)
+        text = browser(cast.audrey()).get(reverse("patching:audits")).content.decode()
+        assert "web-4 is blocked without a reason." in text
+        assert "Check now" not in text
+        assert browser(cast.ana()).get(reverse("patching:audits")).status_code == 403
+        assert browser(cast.audrey()).post(reverse("patching:audit-now")).status_code == 403
+        assert browser(cast.ada()).post(reverse("patching:audit-now")).status_code == 302
