@@ -366,6 +366,27 @@ def test_schedulers_are_held_and_get_their_tags_back(stage: Stage) -> None:
     assert sorted(kinds) == ["scheduler.held"] * 2 + ["scheduler.released"] * 2
 
 
+def test_the_last_of_two_runs_gives_the_schedule_back(stage: Stage) -> None:
+    tags = {"Application": "payments", "Owner": "payments-team", "maid_offhours": "tz=et"}
+    host = stage.cloud.add(1, tags=tags)
+    first = stage.set()
+    stage.until(lambda: first.targets.filter(state=T.READY).exists())
+    second = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    seen = set()
+    for _ in range(200):
+        stage.look()
+        advance(second, cloud=stage.cloud, clock=stage.clock)
+        second.refresh_from_db()
+        over = {run.state in RUN_OVER for run in (first, second)}
+        if over == {True, False}:
+            seen.add(host.instance.tags["maid_offhours"])
+        if over == {True}:
+            break
+    assert seen <= {"off"}
+    assert host.instance.tags["maid_offhours"] == "tz=et"
+    assert list(SchedulerHold.objects.values_list("value", flat=True)) == ["tz=et", "tz=et"]
+
+
 def test_a_schedule_that_somebody_changed_during_the_run_stays(stage: Stage) -> None:
     tags = {"Application": "payments", "Owner": "payments-team", "Schedule": "office-hours"}
     host = stage.cloud.add(1, tags=tags)

@@ -11,6 +11,7 @@ from patching.engine import restores, snapshots
 from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.restores import ask
 from patching.operations.runs import start_now
+from patching.operations.snapshots import deleting
 from patching.states import RestoreState, SnapshotState, TargetState
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
@@ -209,6 +210,14 @@ def test_what_a_restore_needs_is_not_deleted(stage: Stage) -> None:
     assert tend(stage).state == R.DONE
     snapshots.tend(cloud=stage.cloud, clock=stage.clock)
     assert not stage.cloud.volume_snapshots
+
+
+def test_a_restore_that_came_in_between_stops_the_deletion(stage: Stage) -> None:
+    """The deletion had found the row before somebody asked for the restore."""
+    row = RootSnapshot.objects.get()
+    wish(stage)
+    assert deleting([row], now=stage.clock()) == []
+    assert RootSnapshot.objects.get().state == SnapshotState.COMPLETED
 
 
 def test_a_host_under_restore_is_not_patched(stage: Stage) -> None:
