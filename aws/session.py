@@ -42,6 +42,10 @@ class Limiter(Protocol):
 
     def acquire(self, account_id: str, region: str, operation: str) -> None: ...
 
+    def throttled(self, account_id: str, region: str, operation: str) -> None:
+        """AWS refused a call for its rate: the limiter may slow down."""
+        ...
+
 
 AccountSource = Callable[[], Iterable[AccountAccess]] | Mapping[str, AccountAccess]
 
@@ -165,6 +169,8 @@ class AwsCloud:
         if self._limiter is not None:
             before = functools.partial(_acquire, self._limiter, account_id, region)
             client.meta.events.register("before-call", before)
+            slow = functools.partial(_tell_throttled, self._limiter, account_id, region)
+            client.meta.events.register("after-call", slow)
         return client
 
     def _forget_if_stale(self, account_id: str, *, parsed: Mapping[str, Any], **_: Any) -> None:
@@ -181,3 +187,10 @@ class AwsCloud:
 
 def _acquire(limiter: Limiter, account_id: str, region: str, *, model: Any, **_: Any) -> None:
     limiter.acquire(account_id, region, model.name)
+
+
+def _tell_throttled(
+    limiter: Limiter, account_id: str, region: str, *, parsed: Mapping[str, Any], model: Any, **_: Any
+) -> None:
+    if parsed.get("Error", {}).get("Code") in codes.THROTTLING:
+        limiter.throttled(account_id, region, model.name)

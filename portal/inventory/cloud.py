@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+import redis
 from django.conf import settings
 
 from aws.ports import Cloud
 from aws.session import AccountAccess, AwsCloud
 from portal.inventory.models import Account
+from portal.limits.limiter import SharedLimiter
 
 
 def accesses() -> Iterable[AccountAccess]:
@@ -26,4 +28,5 @@ def accesses() -> Iterable[AccountAccess]:
 @cache
 def cloud() -> Cloud:
     """One per process; a changed role counts from the next call."""
-    return AwsCloud(accesses, portal_region=settings.AWS_PORTAL_REGION)
+    limiter = SharedLimiter(redis.Redis.from_url(settings.REDIS_URL.replace("redis+socket://", "unix://")))
+    return AwsCloud(accesses, portal_region=settings.AWS_PORTAL_REGION, limiter=limiter)

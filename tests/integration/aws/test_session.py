@@ -241,6 +241,10 @@ def test_without_credentials_the_sentence_says_so(
 class Recorder:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str]] = []
+        self.slowed: list[tuple[str, str, str]] = []
+
+    def throttled(self, account_id: str, region: str, operation: str) -> None:
+        self.slowed.append((account_id, region, operation))
 
     def acquire(self, account_id: str, region: str, operation: str) -> None:
         self.asked.append((account_id, region, operation))
@@ -255,7 +259,19 @@ def test_limiter_is_asked_once_per_page(scripted: ScriptedAws) -> None:
     assert limiter.asked.count((OTHER_ACCOUNT, REGION, "ListCommands")) == 2
 
 
+def test_limiter_hears_of_a_throttled_reply(scripted: ScriptedAws) -> None:
+    refusal = '{"__type": "ThrottlingException", "message": "Rate exceeded"}'
+    scripted.answers["SendCommand"] = lambda _: (400, refusal)
+    limiter = Recorder()
+    with pytest.raises(Throttled):
+        make_cloud(scripted.url, limiter=limiter).ssm(OTHER_ACCOUNT, REGION).send_command(request())
+    assert limiter.slowed == [(OTHER_ACCOUNT, REGION, "SendCommand")]
+
+
 class Full:
+    def throttled(self, account_id: str, region: str, operation: str) -> None:
+        raise AssertionError("nothing was called")
+
     def acquire(self, account_id: str, region: str, operation: str) -> None:
         raise Throttled("The portal's own limit is reached.", operation=operation)
 
