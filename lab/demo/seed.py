@@ -31,7 +31,7 @@ PEOPLE = [
 QUICK = {
     "lead_s": 20, "wake_timeout_s": 60, "delivery_timeout_s": 30, "execution_timeout_s": 60, "deadline_s": 45,
     "reboot_grace_s": 15, "settle_s": 8, "sweep_s": 1, "lock_wait_s": 5, "end_bound_s": 60, "plan_ahead_s": 86_400,
-    "stop_at_error_percent": 40,
+    "stop_at_error_percent": 40, "gather_s": 2,
 }  # fmt: skip
 
 

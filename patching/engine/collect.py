@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -60,15 +61,23 @@ def _commands(
 def _look(dispatch: Dispatch, commands: list[Command], *, cloud: Cloud, clock: Clock) -> None:
     ours = [command for command in commands if command.comment == dispatch.comment]
     completed = sum(command.completed_count for command in ours)
-    if completed != dispatch.completed_seen:
+    if completed != dispatch.completed_seen and _worth_reading(dispatch, completed, clock()):
         seen = _collect(
             dispatch, [c.command_id for c in ours] or dispatch.command_ids, cloud=cloud, clock=clock
         )
         # A list that shows fewer than the count says is not consistent yet: it is read again.
         done = completed if seen >= completed else -1
         ids = [command.command_id for command in ours] or dispatch.command_ids
-        Dispatch.objects.filter(pk=dispatch.pk).update(completed_seen=done, command_ids=ids)
+        Dispatch.objects.filter(pk=dispatch.pk).update(completed_seen=done, command_ids=ids, read_at=clock())
     _finish(dispatch, clock())
+
+
+def _worth_reading(dispatch: Dispatch, completed: int, now: datetime) -> bool:
+    """At once when every host has answered; before that only now and then, since a page costs the same for one host."""
+    if completed >= len(dispatch.instance_ids):
+        return True
+    since = dispatch.read_at or dispatch.sent_at or dispatch.claimed_at
+    return now >= since + timedelta(seconds=dispatch.run.run_policy.gather_s)
 
 
 def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock: Clock) -> int:
@@ -79,10 +88,13 @@ def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock:
     }
     terminal, found = 0, []
     for command_id in command_ids:
+        stored = Stored(dispatch, command_id, cloud)
         for invocation in cloud.ssm(dispatch.account_id, dispatch.region).list_invocations(command_id):
             terminal += invocation.terminal
             row = waiting.get(invocation.instance_id)
-            outcome = _outcome(dispatch, invocation, cloud=cloud) if invocation.terminal and row else None
+            outcome = (
+                _outcome(dispatch, invocation, stored, cloud=cloud) if invocation.terminal and row else None
+            )
             if row and outcome:
                 found.append((row, outcome))
     _store(found, now=clock())
@@ -96,9 +108,9 @@ def _store(found: list[tuple[DispatchTarget, Outcome]], *, now: datetime) -> Non
     clear_results_denied(asset_ids=[asset for asset, source in readable if source == "s3"], now=now)
 
 
-def _outcome(dispatch: Dispatch, invocation: Invocation, *, cloud: Cloud) -> Outcome | None:
+def _outcome(dispatch: Dispatch, invocation: Invocation, stored: Stored, *, cloud: Cloud) -> Outcome | None:
     """What a terminal invocation left; None for a second delivery: it says so at once, the first's report follows."""
-    text, source = _output(dispatch, invocation, cloud=cloud)
+    text, source = _output(dispatch, invocation, stored, cloud=cloud)
     report, missing = read(text, dispatch, invocation)
     if report is not None and report["status"] == "duplicate_running":
         return None
@@ -107,15 +119,29 @@ def _outcome(dispatch: Dispatch, invocation: Invocation, *, cloud: Cloud) -> Out
     return Outcome(invocation.status, invocation.status_details, report, source, key, missing, line)
 
 
-def _output(dispatch: Dispatch, invocation: Invocation, *, cloud: Cloud) -> tuple[str, str]:
+class Stored:
+    """The outputs of one command in S3, listed once when the first of them is needed."""
+
+    def __init__(self, dispatch: Dispatch, command_id: str, cloud: Cloud) -> None:
+        self._dispatch, self._command_id, self._cloud = dispatch, command_id, cloud
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        return evidence.outputs_of(
+            self._cloud.objects(),
+            bucket=settings.RESULTS_BUCKET,
+            prefix=output_prefix(self._dispatch),
+            command_id=self._command_id,
+        )
+
+    def read(self, instance_id: str) -> str | None:
+        key = self.keys.get(instance_id)
+        return key and evidence.read_output(self._cloud.objects(), bucket=settings.RESULTS_BUCKET, key=key)
+
+
+def _output(dispatch: Dispatch, invocation: Invocation, stored: Stored, *, cloud: Cloud) -> tuple[str, str]:
     """The whole output from S3; where the host could not write it there, what SSM itself keeps."""
-    found = evidence.read_output(
-        cloud.objects(),
-        bucket=settings.RESULTS_BUCKET,
-        prefix=output_prefix(dispatch),
-        command_id=invocation.command_id,
-        instance_id=invocation.instance_id,
-    )
+    found = stored.read(invocation.instance_id)
     if found is not None:
         return found, "s3"
     try:

@@ -180,6 +180,7 @@ class Dispatch(models.Model):
     sent_at = models.DateTimeField(null=True)
     command_ids = models.JSONField(default=list)
     completed_seen = models.IntegerField(default=-1)  # AWS's completed count at the last look
+    read_at = models.DateTimeField(null=True)  # when its invocations were last listed
     closed_at = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)
 

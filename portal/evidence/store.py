@@ -25,14 +25,16 @@ def store_report(objects: ObjectStore, *, key: str, raw: bytes) -> None:
     objects.put(settings.RESULTS_BUCKET, key, raw, content_type="text/plain; charset=utf-8")
 
 
-def read_output(
-    objects: ObjectStore, *, bucket: str, prefix: str, command_id: str, instance_id: str
-) -> str | None:
-    """The whole stdout that the agent stored, or None when it stored none. Foreign bytes are replaced, not trusted."""
-    for key in objects.keys(bucket, f"{prefix}/{command_id}/{instance_id}/"):
-        if key.endswith("/stdout"):
-            try:
-                return objects.get(bucket, key).decode("utf-8", "replace")
-            except Missing:
-                return None
-    return None
+def outputs_of(objects: ObjectStore, *, bucket: str, prefix: str, command_id: str) -> dict[str, str]:
+    """instance id → key of the whole stdout that its agent stored; those that stored none are not in it."""
+    above = f"{prefix}/{command_id}/"
+    keys = [key for key in objects.keys(bucket, above) if key.endswith("/stdout")]
+    return {key[len(above) :].partition("/")[0]: key for key in reversed(keys)}
+
+
+def read_output(objects: ObjectStore, *, bucket: str, key: str) -> str | None:
+    """The whole stdout, or None when it is gone. Foreign bytes are replaced, not trusted."""
+    try:
+        return objects.get(bucket, key).decode("utf-8", "replace")
+    except Missing:
+        return None

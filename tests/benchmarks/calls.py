@@ -38,7 +38,13 @@ def scenario(hosts: int) -> dict[str, Any]:
     """Windows hosts answer from a table, so that ten thousand of them cost no scripts."""
     return {
         "accounts": [{"id": ACCOUNT, "role_name": "PatchPortal", "external_id": "x1", "regions": [REGION]}],
-        "defaults": {"account": ACCOUNT, "region": REGION, "os": "windows2022", "kind": "scenario", "pending": 2},
+        "defaults": {
+            "account": ACCOUNT,
+            "region": REGION,
+            "os": "windows2022",
+            "kind": "scenario",
+            "pending": 2,
+        },
         "hosts": [{"name": "win", "count": hosts}],
     }
 
@@ -46,7 +52,9 @@ def scenario(hosts: int) -> dict[str, Any]:
 def least(hosts: int) -> Counter[str]:
     """What no client can go below for two phases: tags on and off and LastPatched, sends, one list page per send."""
     tags, sends = -(-hosts // TAGGED_AT_ONCE), -(-hosts // SENT_AT_ONCE)
-    return Counter(CreateTags=2 * tags, DeleteTags=tags, SendCommand=2 * sends, ListCommandInvocations=2 * sends)
+    return Counter(
+        CreateTags=2 * tags, DeleteTags=tags, SendCommand=2 * sends, ListCommandInvocations=2 * sends
+    )
 
 
 def ours(hosts: int) -> Counts:
@@ -63,7 +71,10 @@ def ours(hosts: int) -> Counts:
     from portal.inventory.operations import sync_all
     from tests import cast
 
-    with tempfile.TemporaryDirectory() as state, LabServer(scenario(hosts), Path(state), time_scale=50) as lab:
+    with (
+        tempfile.TemporaryDirectory() as state,
+        LabServer(scenario(hosts), Path(state), time_scale=50) as lab,
+    ):
         os.environ["AWS_ENDPOINT_URL"] = lab.url
         Account.objects.create(account_id=ACCOUNT, name="Payments", role_name="PatchPortal", external_id="x1",
                                regions=[REGION])  # fmt: skip

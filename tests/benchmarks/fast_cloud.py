@@ -151,8 +151,9 @@ class FastObjects:
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         with self.cloud.call("ListObjectsV2"):
-            found = f"{prefix.rstrip('/')}/awsrunShellScript/s/stdout"
-        yield found
+            _, request = self.cloud.commands[prefix.rstrip("/").rpartition("/")[2]]
+            found = [f"{prefix}{item}/awsrunShellScript/s/stdout" for item in request.instance_ids]
+        yield from found
 
 
 def _named(key: str) -> Iterator[tuple[str, str]]:

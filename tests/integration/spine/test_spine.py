@@ -30,7 +30,7 @@ from tests import cast
 PORTAL, OTHER, REGION = "111122223333", "444455556666", "eu-central-1"
 QUICK = {
     "lead_s": 5, "wake_timeout_s": 60, "delivery_timeout_s": 30, "execution_timeout_s": 40, "deadline_s": 30,
-    "reboot_grace_s": 10, "settle_s": 3, "sweep_s": 1, "lock_wait_s": 2, "end_bound_s": 60,
+    "reboot_grace_s": 10, "settle_s": 3, "gather_s": 1, "sweep_s": 1, "lock_wait_s": 2, "end_bound_s": 60,
 }  # fmt: skip
 TAGS = {"Application": "payments", "Owner": "payments-team"}
 SCENARIO: dict[str, Any] = {

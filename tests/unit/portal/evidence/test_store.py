@@ -7,10 +7,16 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from django.conf import settings
 
-from portal.evidence.store import read_output, report_key, store_report
+from portal.evidence.store import outputs_of, read_output, report_key, store_report
 from tests.fakes import Clock, FakeCloud, FakeObjects
 
-HERE = {"bucket": "b", "prefix": "output/7", "command_id": "c-1", "instance_id": "i-1"}
+HERE = {"bucket": "b", "prefix": "output/7", "command_id": "c-1"}
+
+
+def output_of(cloud: FakeCloud, instance_id: str = "i-1") -> str | None:
+    """What the portal reads of one host: the listing of its command, then its object."""
+    key = outputs_of(FakeObjects(cloud), **HERE).get(instance_id)
+    return key and read_output(FakeObjects(cloud), bucket="b", key=key)
 
 
 @pytest.fixture
@@ -27,24 +33,25 @@ def test_the_output_is_found_where_the_agent_puts_it(cloud: FakeCloud, step: str
         "output/7/c-1/i-10/x/stdout": b"another host",
         "output/7/c-2/i-1/x/stdout": b"another command",
     }
-    assert read_output(FakeObjects(cloud), **HERE) == "Grüße"
+    assert output_of(cloud) == "Grüße"
+    assert output_of(cloud, "i-10") == "another host"
 
 
 def test_no_output_is_told_as_none(cloud: FakeCloud) -> None:
     cloud.stored = {"output/7/c-1/i-1/awsrunShellScript/patch/stderr": b"only errors",
                     "output/7/c-1/i-10/awsrunShellScript/patch/stdout": b"another host"}  # fmt: skip
-    assert read_output(FakeObjects(cloud), **HERE) is None
+    assert output_of(cloud) is None
 
 
 def test_an_object_that_vanishes_between_list_and_read_is_none(cloud: FakeCloud) -> None:
     cloud.stored = {"output/7/c-1/i-1/awsrunShellScript/patch/stdout": b"x"}
     cloud.before = lambda name: cloud.stored.clear() if name == "GetObject" else None
-    assert read_output(FakeObjects(cloud), **HERE) is None
+    assert output_of(cloud) is None
 
 
 def test_bytes_that_are_no_text_do_not_stop_the_reading(cloud: FakeCloud) -> None:
     cloud.stored = {"output/7/c-1/i-1/awsrunShellScript/patch/stdout": b"ok \xff\xfe end"}
-    found = read_output(FakeObjects(cloud), **HERE)
+    found = output_of(cloud)
     assert found is not None
     assert found.startswith("ok ")
     assert found.endswith(" end")
