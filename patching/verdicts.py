@@ -183,7 +183,9 @@ def _reason(verdict: Verdict, host: _Host) -> str:
     updates = _counted(host.changed, "package") + " changed"
     rest = f"{_counted(host.aside, 'update')} left out on purpose" if host.aside else "no update is left"
     if verdict is Verdict.NOTHING_TO_DO:
-        return f"Nothing was to be done: {rest}." if host.aside else "No update was open and no restart was due."
+        return (
+            f"Nothing was to be done: {rest}." if host.aside else "No update was open and no restart was due."
+        )
     if verdict is Verdict.PATCHED:
         return f"{updates}, {rest}{_kernel_note(host)}."
     if verdict is Verdict.PATCHED_REBOOT_PENDING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import CharField, Count, Exists, F, OuterRef, Q, Value
+from django.db.models import CharField, Count, Exists, F, Min, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat
 
 from exceptions.models import Covered
@@ -66,10 +66,10 @@ def sent_inside_the_window(runs: Ids) -> Iterator[Violation]:
         yield Violation(
             "I2", row.run_id, f"Command {row.pk} was claimed at {row.claimed_at}, outside its window."
         )
-    halts = AuditEvent.objects.filter(kind="run.halting", run_id__in=runs).values_list("run_id", "at")
-    for run_id, at in halts:
-        for row in sent.filter(run=run_id, sent_at__isnull=False, claimed_at__gt=at):
-            yield Violation("I2", run_id, f"Command {row.pk} was claimed after the halt.")
+    stopped = Wave.objects.filter(run__in=runs, state=WaveState.STOPPED, ended_at__isnull=False).order_by()
+    for halt in stopped.values("run").annotate(at=Min("ended_at")):
+        for row in sent.filter(run=halt["run"], sent_at__isnull=False, claimed_at__gt=halt["at"]):
+            yield Violation("I2", row.run_id, f"Command {row.pk} was claimed after the halt.")
 
 
 def once_per_attempt(runs: Ids) -> Iterator[Violation]:

@@ -174,7 +174,11 @@ def _after_patches(stored: list[Stored], now: datetime) -> None:
 
 def _end(judgement: Judgement, note: str) -> Step:
     lost = judgement.agreement == Agreement.NO_REPORT
-    return Step(TargetState.LOST if lost else TargetState.DONE, judgement.verdict, f"{judgement.reason} {note}".strip())
+    return Step(
+        TargetState.LOST if lost else TargetState.DONE,
+        judgement.verdict,
+        f"{judgement.reason} {note}".strip(),
+    )
 
 
 def _disagreement(item: Stored, judgement: Judgement) -> Entry:

@@ -39,7 +39,9 @@ class PackageFilter(forms.Form):
 
     def __init__(self, *args: Any, asset: Asset, reader: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        runs = Run.objects.visible_to(reader).filter(targets__asset=asset).order_by("-starts_at")[:RUNS_OFFERED]
+        runs = (
+            Run.objects.visible_to(reader).filter(targets__asset=asset).order_by("-starts_at")[:RUNS_OFFERED]
+        )
         offered = [(str(run.pk), f"{run.name}, {run.starts_at:%Y-%m-%d}") for run in runs]
         self.fields["run"].choices = ANY + offered  # type: ignore[attr-defined]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 import re
@@ -55,7 +54,8 @@ def where() -> str:
     model = re.search(r"model name\s*:\s*(.+)", text)
     name = model[1] if model else platform.machine()
     today = datetime.now(UTC).date()
-    return f"*Measured {today} on {os.cpu_count()} cores of {name}, Python {platform.python_version()}, Linux {platform.release()}.*"
+    versions = f"Python {platform.python_version()}, Linux {platform.release()}"
+    return f"*Measured {today} on {os.cpu_count()} cores of {name}, {versions}.*"
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ ROUNDS = 5
 # A package whose installation takes a while, as real updates do; the small ones alone take a second.
 SLOW_SECONDS = 30
 BARE = {
-    "debian12": "export DEBIAN_FRONTEND=noninteractive; apt-get update && apt-get -y -o Dpkg::Options::=--force-confdef "
-    "-o Dpkg::Options::=--force-confold dist-upgrade",
+    "debian12": "export DEBIAN_FRONTEND=noninteractive; apt-get update && apt-get -y "
+    "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold dist-upgrade",
     "amzn2023": "dnf -y --refresh upgrade",
     "sles15": "zypper --non-interactive refresh && zypper --non-interactive update --auto-agree-with-licenses",
 }

@@ -1,4 +1,4 @@
-"""The shared token buckets on a real Valkey: many workers together stay inside AWS's rate, and nobody waits for ever."""
+"""The shared token buckets on a real Valkey: workers together stay inside AWS's rate, and nobody waits for ever."""
 
 from __future__ import annotations
 
