@@ -118,7 +118,7 @@ def main() -> None:
         f"AWS and hosts cost nothing here; {CONCURRENCY} hosts in flight at once, one worker. CPU is the worker's,"
     )
     print(
-        "without the simulated AWS; growth is the worker's peak over what it took before the run, with the fleet in memory.\n"
+        "without the simulated AWS; growth is the worker's peak over what it took before, with the fleet in memory.\n"
     )
     print(
         "| hosts | CPU ms a host | wall ms a host | queries a host | memory growth | CPU against the smallest |"
