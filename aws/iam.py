@@ -18,6 +18,7 @@ ADAPTERS = (
     "aws.s3.S3Adapter",
     "aws.sts.StsAdapter",
     "aws.cloudwatch.CloudWatchAdapter",
+    "aws.sqs.SqsAdapter",
 )
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -49,6 +50,7 @@ class Names:
 
     role: str = "PatchPortal"
     bucket: str = "patch-portal-results"
+    queue: str = "patch-portal-events"
     document_prefix: str = "PatchPortal-"
     windows_document: str = "AWS-InstallWindowsUpdates"  # AWS owns it: its ARN names no account
     snapshot_tag: str = "PatchPortal:Snapshot"
@@ -88,6 +90,12 @@ def grants(names: Names) -> tuple[Grant, ...]:
         Grant("ListResults", "portal", ("s3:ListBucket",), (bucket,)),
         Grant("ReadResults", "portal", ("s3:GetObject",), (f"{bucket}/*",)),
         Grant("WriteResults", "portal", ("s3:PutObject",), (f"{bucket}/*",)),
+        Grant(
+            "ReadEvents",
+            "portal",
+            ("sqs:DeleteMessage", "sqs:ReceiveMessage"),
+            (f"arn:*:sqs:*:*:{names.queue}",),
+        ),
     )
 
 

@@ -191,6 +191,22 @@ class ObjectStore(Protocol):
     def keys(self, bucket: str, prefix: str) -> Iterator[str]: ...
 
 
+@dataclass(frozen=True)
+class QueueMessage:
+    """One message as received; `receipt` deletes this very delivery of it."""
+
+    receipt: str
+    body: str
+
+
+class Queue(Protocol):
+    def receive(self, url: str, *, wait_s: int) -> list[QueueMessage]:
+        """Up to ten messages; waits up to `wait_s` (0..20 seconds) while there is none."""
+        ...
+
+    def delete(self, url: str, receipts: Sequence[str]) -> None: ...
+
+
 class Identity(Protocol):
     def account_id(self) -> str:
         """The account that the credentials really belong to (GetCallerIdentity)."""

@@ -19,6 +19,7 @@ from aws.credentials import AssumedRole
 from aws.ec2 import Ec2Adapter
 from aws.errors import AccessRefused
 from aws.s3 import S3Adapter
+from aws.sqs import SqsAdapter
 from aws.ssm import SsmAdapter
 from aws.sts import StsAdapter
 from aws.translate import CallSite, telling
@@ -94,6 +95,10 @@ class AwsCloud:
     def objects(self) -> S3Adapter:
         """Objects in S3 with the portal's own credentials."""
         return S3Adapter(Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "s3")))
+
+    def queue(self) -> SqsAdapter:
+        """Queues in the portal's region with the portal's own credentials."""
+        return SqsAdapter(Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "sqs")))
 
     def _calls(self, account_id: str, region: str, service: str) -> Calls:
         access = self._access(account_id)

@@ -6,17 +6,18 @@ from datetime import datetime, timedelta
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 
 from aws.errors import CloudError
-from patching.engine import restores, snapshots
+from patching.engine import hints, restores, snapshots
 from patching.engine.advance import advance
-from patching.engine.lease import database_now, due, give_back, take
+from patching.engine.lease import HeldClock, LeaseLost, database_now, due, give_back, take
 from patching.models import Run
 from patching.operations import audits, schedulers
 from patching.operations.runs import plan_due
 from patching.queries.waking import wakes_at
 from patching.states import RunState
-from portal.inventory.cloud import cloud
+from portal.inventory.cloud import cloud, event_queue
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +39,21 @@ def advance_runs() -> None:
     for run_id in due(database_now()):
         try:
             advance_one(run_id)
+        except LeaseLost as error:  # another worker went on with it
+            log.warning("run_left_to_another", run=run_id, error=str(error))
         except Exception:  # the next look starts from the rows again
             log.exception("run_not_advanced", run=run_id)
+
+
+@shared_task(name="patching.tasks.consume_events")
+def consume_events() -> None:
+    """Reads status changes from the events queue; without a queue the sweeps alone find the results."""
+    if not settings.EVENTS_QUEUE_URL:
+        return
+    try:
+        hints.consume(event_queue(), settings.EVENTS_QUEUE_URL, clock=database_now)
+    except CloudError as error:  # tried again at the next tick; the sweeps find the results meanwhile
+        log.warning("events_not_read", error=str(error))
 
 
 @shared_task(name="patching.tasks.tend_snapshots")
@@ -60,12 +74,13 @@ def remind_schedulers() -> None:
 
 def advance_one(run_id: int) -> bool:
     """Takes the lease, looks once, gives the lease back. False when another worker holds it."""
-    token = take(run_id, database_now())
+    now = database_now()
+    token = take(run_id, now)
     if token is None:
         return False
     run = Run.objects.get(pk=run_id)
     try:
-        advance(run, cloud=cloud(), clock=database_now)
+        advance(run, cloud=cloud(), clock=HeldClock(run_id, token, now))
     finally:
         run.refresh_from_db()
         give_back(run_id, token, next_look(run, database_now()))

@@ -81,6 +81,15 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must name a Redis server, e.g. redis://127.0.0.1:6379/0.")
         return value
 
+    def broker(self, name: str, *, default: str) -> str:
+        """Celery's broker: Redis or RabbitMQ; the default where it is not set."""
+        value = os.environ.get(name, "") or default
+        if urlsplit(value).scheme not in {"redis", "rediss", "unix", "redis+socket", "amqp", "amqps"}:
+            raise ImproperlyConfigured(
+                f"{name} must name a Redis or RabbitMQ server, e.g. amqp://portal:secret@mq.example.com:5672//."
+            )
+        return value.replace("unix://", "redis+socket://", 1)
+
     def postgres(self, name: str) -> dict[str, Any]:
         """Django's DATABASES entry from `postgres://user:password@host:port/name`; `?host=/dir` is a socket."""
         parts = urlsplit(os.environ.get(name, ""))

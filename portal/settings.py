@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from celery.schedules import crontab
+from kombu import Queue
 
 from portal.environment import Environment
 
@@ -154,7 +155,7 @@ CACHES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
+CELERY_BROKER_URL = env.broker("BROKER_URL", default=REDIS_URL)
 CELERY_RESULT_BACKEND = None  # results live in rows, never in the broker
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -162,11 +163,27 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# A task ends itself before it is killed, and is killed long before a broker takes its worker for dead and hands the
+# message to another: so the same task runs twice only after a real death. docs/scale.md explains each of these.
+CELERY_TASK_SOFT_TIME_LIMIT = 600
+CELERY_TASK_TIME_LIMIT = 660
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"visibility_timeout": 1800} if "redis" in CELERY_BROKER_URL.partition("://")[0] else {}
+)
 CELERY_TASK_DEFAULT_QUEUE = "portal"
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("portal", "engine")]
+CELERY_TASK_ROUTES = {
+    f"patching.tasks.{name}": {"queue": "engine", "routing_key": "engine"}
+    for name in ("advance_runs", "consume_events")
+}
 CELERY_BEAT_SCHEDULE = {
     # The rows carry the work: a tick only looks for rows that are due, so a lost or doubled one is harmless.
     "advance-runs": {
         "task": "patching.tasks.advance_runs",
+        "schedule": env.seconds("TICK_SECONDS", default=5),
+    },
+    "consume-events": {
+        "task": "patching.tasks.consume_events",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
     "tend-snapshots": {
@@ -189,12 +206,18 @@ CELERY_BEAT_SCHEDULE = {
     },
     "exception-clock": {"task": "exceptions.tasks.tick", "schedule": env.seconds("PLAN_SECONDS", default=60)},
 }
+for (
+    entry
+) in CELERY_BEAT_SCHEDULE.values():  # ticks that nobody took before the next one came are not worth a look
+    if isinstance(entry["schedule"], float):
+        entry["options"] = {"expires": max(10.0, 2 * entry["schedule"])}
 
 # AWS: the simulated one stands outside, behind AWS_ENDPOINT_URL, which boto3 reads by itself.
 AWS_PORTAL_REGION = env.text("AWS_REGION", default="eu-central-1")
 AWS_ROLE_NAME = env.text("AWS_ROLE_NAME", default="PatchPortal")
 AWS_EXTERNAL_ID = env.text("AWS_EXTERNAL_ID", default="")
 RESULTS_BUCKET = env.text("RESULTS_BUCKET", default="patch-portal-results")
+EVENTS_QUEUE_URL = env.text("EVENTS_QUEUE_URL", default="")
 TAG_KEYS = {
     "owner": env.text("TAG_OWNER", default="Owner"),
     "application": env.text("TAG_APPLICATION", default="Application"),

@@ -11,7 +11,12 @@ from django.db.models import Q
 from patching.models import Run
 from patching.states import RUN_OVER
 
-LEASE = timedelta(seconds=120)  # longer than any single step; a dead worker's run waits at most this long
+LEASE = timedelta(seconds=120)  # renewed while its holder works; a dead worker's run waits at most this long
+RENEW_AFTER = LEASE / 4
+
+
+class LeaseLost(Exception):
+    """Another worker may have this run now: its former holder stops before its next act."""
 
 
 def database_now() -> datetime:
@@ -42,3 +47,27 @@ def give_back(run_id: int, token: uuid.UUID, next_look_at: datetime) -> None:
     Run.objects.filter(pk=run_id, lease_token=token).update(
         lease_until=None, lease_token=None, next_look_at=next_look_at
     )
+
+
+class HeldClock:
+    """The database's clock for the holder of a lease. The engine reads it before each act, so reading it renews.
+
+    Raises LeaseLost once another worker may hold the run: after a stall longer than the lease nothing more is done.
+    """
+
+    def __init__(self, run_id: int, token: uuid.UUID, taken_at: datetime) -> None:
+        self._run_id, self._token = run_id, token
+        self._renewed_at = taken_at
+
+    def __call__(self) -> datetime:
+        now = database_now()
+        if now >= self._renewed_at + RENEW_AFTER:
+            self._renew(now)
+        return now
+
+    def _renew(self, now: datetime) -> None:
+        ours = Run.objects.filter(pk=self._run_id, lease_token=self._token)
+        if not ours.update(lease_until=now + LEASE):
+            raise LeaseLost(f"Run {self._run_id} is in other hands: its lease ended at a stall.")
+        if not connection.in_atomic_block:  # a renewal that may still be rolled back is not counted on
+            self._renewed_at = now

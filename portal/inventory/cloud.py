@@ -8,7 +8,7 @@ from functools import cache
 import redis
 from django.conf import settings
 
-from aws.ports import Cloud
+from aws.ports import Cloud, Queue
 from aws.session import AccountAccess, AwsCloud
 from portal.inventory.models import Account
 from portal.limits.limiter import SharedLimiter
@@ -25,8 +25,17 @@ def accesses() -> Iterable[AccountAccess]:
         )
 
 
-@cache
 def cloud() -> Cloud:
     """One per process; a changed role counts from the next call."""
+    return _aws()
+
+
+def event_queue() -> Queue:
+    """Where EventBridge puts status changes of commands."""
+    return _aws().queue()
+
+
+@cache
+def _aws() -> AwsCloud:
     limiter = SharedLimiter(redis.Redis.from_url(settings.REDIS_URL.replace("redis+socket://", "unix://")))
     return AwsCloud(accesses, portal_region=settings.AWS_PORTAL_REGION, limiter=limiter)
