@@ -50,6 +50,7 @@ ACCESS = frozenset(
 MISSING = frozenset(
     {
         "404",
+        "AWS.SimpleQueueService.NonExistentQueue",
         "InvalidCommandId",
         "InvalidDocument",
         "InvalidDocumentVersion",

@@ -1,0 +1,24 @@
+"""The SDK's retries are fixed in code: its default differed between versions, and a repeat may act twice."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.session import Session
+
+from aws.calls import Retry
+
+
+@pytest.mark.parametrize(("retry", "attempts"), [(Retry.PATIENT, 5), (Retry.ONCE, 1)])
+def test_no_variable_changes_mode_or_attempts(
+    retry: Retry, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "9")
+    client = Session().create_client(
+        "ssm",
+        region_name="eu-central-1",
+        config=retry.config,
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
+    assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": attempts}

@@ -1,0 +1,55 @@
+"""How tasks travel: queues, limits, and which brokers are understood."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.celery import app
+from portal.environment import Environment
+
+
+def test_runs_have_a_queue_of_their_own_and_a_plain_worker_takes_both() -> None:
+    routed = {entry["task"]: app.amqp.router.route({}, entry["task"])["queue"].name for entry in
+              settings.CELERY_BEAT_SCHEDULE.values()}  # fmt: skip
+    engine = {name for name, queue in routed.items() if queue == "engine"}
+    assert engine == {"patching.tasks.advance_runs", "patching.tasks.consume_events"}
+    assert {name: queue.routing_key for name, queue in app.amqp.queues.consume_from.items()} == {
+        "portal": "portal", "engine": "engine",
+    }  # fmt: skip
+
+
+def test_a_message_is_handed_on_only_after_its_task_must_have_ended() -> None:
+    assert settings.CELERY_TASK_SOFT_TIME_LIMIT < settings.CELERY_TASK_TIME_LIMIT
+    assert settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"] > settings.CELERY_TASK_TIME_LIMIT
+    assert settings.CELERY_TASK_ACKS_LATE
+    assert settings.CELERY_TASK_REJECT_ON_WORKER_LOST
+    assert settings.CELERY_WORKER_PREFETCH_MULTIPLIER == 1
+
+
+def test_ticks_of_an_outage_are_not_worked_off() -> None:
+    ticks = [row for row in settings.CELERY_BEAT_SCHEDULE.values() if isinstance(row["schedule"], float)]
+    assert ticks
+    assert all(row["options"]["expires"] >= 10 for row in ticks)
+
+
+@pytest.mark.parametrize(
+    ("value", "understood"),
+    [
+        ("", "redis://here:6379/0"),
+        ("amqp://u:p@mq:5672//", "amqp://u:p@mq:5672//"),
+        ("unix:///run/v.sock", "redis+socket:///run/v.sock"),
+    ],
+)
+def test_the_broker_is_redis_unless_another_is_named(
+    value: str, understood: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_URL", value)
+    assert Environment().broker("BROKER_URL", default="redis://here:6379/0") == understood
+
+
+def test_another_kind_of_broker_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER_URL", "kafka://mq")
+    with pytest.raises(ImproperlyConfigured, match="BROKER_URL must name a Redis or RabbitMQ"):
+        Environment().broker("BROKER_URL", default="redis://here")
