@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from datetime import time as clock_time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def started(cloud: AwsCloud) -> Run:
     sync_all(cloud=cloud, now=database_now())
     window = offer(
         name="Nightly", slug="nightly", description="", frequency="weekly", weekday=5, nth=None,
-        start_time="22:00", time_zone="Europe/Berlin", duration_minutes=60, cutoff_minutes=10,
+        start_time=clock_time(22), time_zone="Europe/Berlin", duration_minutes=60, cutoff_minutes=10,
         policy=POLICY, by=cast.ada(), now=database_now(),
     )  # fmt: skip
     enrol(assets=list(Asset.objects.all()), window=window, by=cast.ana(), now=database_now())

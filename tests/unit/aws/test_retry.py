@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.session import Session
 
@@ -21,4 +23,5 @@ def test_no_variable_changes_mode_or_attempts(
         aws_access_key_id="a",
         aws_secret_access_key="b",
     )
-    assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": attempts}
+    used: Any = client.meta.config  # what the client really goes by, after the environment was read
+    assert used.retries == {"mode": "standard", "total_max_attempts": attempts}
