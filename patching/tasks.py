@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
 from aws.errors import CloudError
@@ -41,6 +42,8 @@ def advance_runs() -> None:
             advance_one(run_id)
         except LeaseLost as error:  # another worker went on with it
             log.warning("run_left_to_another", run=run_id, error=str(error))
+        except SoftTimeLimitExceeded:  # the task ends in order; the rows say where to go on
+            raise
         except Exception:  # the next look starts from the rows again
             log.exception("run_not_advanced", run=run_id)
 

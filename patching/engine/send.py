@@ -15,16 +15,19 @@ from patching.engine.publish import forget
 from patching.models import Dispatch, Run, Target
 from patching.operations import admission, dispatches, targets
 from patching.states import DispatchState, Phase, TargetState
+from portal.limits.buckets import SOON
 
 Clock = Callable[[], datetime]
 LOOK_BACK = timedelta(seconds=60)  # AWS's clock and ours may differ a little
 MAX_REFUSALS = 3
+# The shared rate limit may hold the call this long; it must leave before `send_before` all the same.
+TOKEN_WAIT = timedelta(seconds=SOON)
 DOCUMENT_GONE = {"InvalidDocument", "InvalidDocumentVersion"}
 
 
 def send(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
     """One SendCommand for a dispatch in `sending`; a caller that is too late does nothing."""
-    if not dispatches.count_try(dispatch, now=clock()):
+    if not dispatches.count_try(dispatch, now=clock() + TOKEN_WAIT):
         return
     ssm = cloud.ssm(dispatch.account_id, dispatch.region)
     try:

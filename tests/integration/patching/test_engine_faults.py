@@ -247,3 +247,16 @@ def test_a_deleted_document_is_published_again(stage: Stage) -> None:
     stage.to_the_end()
     assert run.targets.get().verdict == Verdict.PATCHED
     assert len(stage.cloud.called("CreateDocument")) == published + 1
+
+
+def test_a_send_that_the_rate_limit_could_carry_past_its_limit_is_not_tried(stage: Stage) -> None:
+    """The wait for a token is counted in: what is claimed seconds before the cutoff never leaves after it."""
+    stage.cloud.add(1)
+    run = stage.set()
+    stage.until(lambda: run.targets.filter(state=T.READY).exists())
+    stage.clock.now = run.cutoff_at - timedelta(seconds=5)
+    stage.look(2)
+    assert not patch_sends(stage)
+    stage.to_the_end()
+    assert not patch_sends(stage)
+    assert run.targets.get().state == T.SKIPPED
