@@ -142,6 +142,8 @@ def next_state(run: Run, now: datetime) -> RunState | None:
     states = set(run.targets.values_list("state", flat=True).distinct())
     over = states <= TARGET_OVER
     cleaned = over and not run.targets.filter(cleaned_at=None).exists()
+    # A halt leaves pre-checks in flight: their answers are still read, or written off, before the run is over.
+    cleaned = cleaned and not run.dispatches.filter(state__in=DISPATCH_IN_FLIGHT).exists()
     if run.state == RunState.WAKING:
         return RunState.CHECKING if not states & {T.PLANNED, T.WAKING} else None
     if run.state == RunState.CHECKING:
