@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -28,7 +30,9 @@ EVENTS, CHANGES, RUNS = 60, 12, 30
 @require_GET
 def server(request: SignedIn, pk: int) -> HttpResponse:
     read_grants_once(request.user)
-    rows = Asset.objects.visible_to(request.user).select_related("account", "patch_state__last_run")
+    faults = FixProposal.objects.filter(asset=OuterRef("pk"), state=ProposalState.OPEN)
+    rows: Any = Asset.objects.visible_to(request.user).select_related("account", "patch_state__last_run")
+    rows = rows.annotate(recurs=Exists(faults))  # beyond the type checker
     asset = get_object_or_404(rows, pk=pk)
     now = timezone.now()
     enrolment = Enrolment.objects.filter(asset=asset, ended_at=None).select_related("window").first()
@@ -45,10 +49,7 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
         "starts": window.recurrence.next(now, 3) if window and window.active else [],
         "exception": exception,
         "coverage": [Coverage(reason).label for reason in asset.coverage_reasons],
-        "faults": [
-            shown(row)
-            for row in asset.fix_proposals.filter(state=ProposalState.OPEN).order_by("-last_seen_at")
-        ],
+        "faults": [shown(row) for row in _recurring(asset)] if asset.recurs else [],
         "events": list(
             AuditEvent.objects.filter(subject_type="asset", subject_id=str(asset.pk)).order_by("-pk")[:EVENTS]
         ),
@@ -65,7 +66,7 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
 
 
 def _recurring(asset: Asset) -> list[FixProposal]:
-    return list(asset.fix_proposals.filter(state=ProposalState.OPEN).order_by("-last_seen_at"))
+    return list(FixProposal.objects.filter(asset=asset, state=ProposalState.OPEN).order_by("-last_seen_at"))
 
 
 def _targets(asset: Asset) -> list[Target]:

@@ -31,7 +31,7 @@ class TestPlan:
         seen = text(browser(cast.ana()).get(reverse("patching:plan", args=[window.slug])))
         assert "2 servers are patched" in seen
         assert "No working SSM agent has ever reported from it." in seen
-        assert "1 stopped server is started before" in seen
+        assert "starts 1 stopped server" in seen
         assert "Pre-check only" not in seen
         admin = text(browser(cast.ada()).get(reverse("patching:plan", args=[window.slug]), {"at": "now"}))
         assert "Patch 2 servers now" in admin
