@@ -31,7 +31,7 @@ FAULTS = SCRIPTED | SMALL_DISKS.keys() | {"filesystem_readonly"}
 def mounts(name: str, family: str) -> list[Mount]:
     """What must be mounted in the running host for this fault."""
     if name == "disk_full":
-        # A little more than the 1 GB that the pre-check asks for, once the left-over downloads are gone.
+        # A little more than the pre-check asks for, once the 200 MB of left-over downloads are gone.
         return [("tmpfs", CACHES[family], "tmpfs", 0, "size=1050m,mode=755")]
     if name == "filesystem_readonly":
         return [("/usr", "/usr", "", BIND, ""), ("", "/usr", "", BIND | REMOUNT | READ_ONLY, "")]

@@ -71,14 +71,14 @@ downloads() {
 fill_cache() {
     [ "$FAMILY" = apt ] && ending=deb || ending=rpm
     mkdir -p "$(downloads)"
-    head -c 30000000 /dev/zero >"$(downloads)/left-over.$ending"
+    head -c 210000000 /dev/zero >"$(downloads)/left-over.$ending"
 }
 
 case $name:$way in
     repo_broken:on) point_to_nobody "$(repositories)" ;;
     repo_broken:off) give_back ;;
     repo_broken_unfixable:on) point_to_nobody "$(approved)"; give_back ;;
-    repo_broken_unfixable:off) cp "$(approved).good" "$(approved)"; give_back ;;
+    repo_broken_unfixable:off) cp /etc/lab/approved-repositories "$(approved)"; give_back ;;
     repo_unsigned:on) keys away ;;
     repo_unsigned:off) keys back ;;
     repo_signing_off:on) sed -i 's,\[signed-by[^]]*\],[trusted=yes],; s/gpgcheck=1/gpgcheck=0/' "$(repositories)" ;;

@@ -6,9 +6,12 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+KEPT_UNUSED_S = 30 * 86_400
 
 
 def folder() -> Path:
@@ -26,6 +29,7 @@ def built(name: str, recipe: Iterable[str | Path], build: Callable[[Path], None]
     place.mkdir(parents=True, exist_ok=True)
     done = place / f"{name}-{digest(recipe)}"
     if done.exists():
+        os.utime(done)
         return done
     with locked(place / f"{done.name}.lock"):
         if not done.exists():
@@ -34,7 +38,15 @@ def built(name: str, recipe: Iterable[str | Path], build: Callable[[Path], None]
             fresh.mkdir()
             build(fresh)
             fresh.rename(done)
+            _forget_unused(place)
     return done
+
+
+def _forget_unused(place: Path) -> None:
+    """Each is some hundred megabytes, and every change of a recipe leaves one behind."""
+    for old in place.iterdir():
+        if old.is_dir() and old.stat().st_mtime < time.time() - KEPT_UNUSED_S:
+            shutil.rmtree(old)
 
 
 def digest(recipe: Iterable[str | Path]) -> str:
