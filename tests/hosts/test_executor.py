@@ -16,6 +16,7 @@ from tests.contract.lab import (
 )
 from tests.contract.lab.fleet import HOSTS, SCALE, Aws, scenario
 
+pytestmark = pytest.mark.timeout(600)  # the first test may have to build the roots
 GOLDEN = (test_executor_flow, test_executor_output, test_executor_parameters, test_executor_time)
 ROOTED = ("web", "old")
 
