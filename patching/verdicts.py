@@ -114,11 +114,17 @@ def _from_line(line: ResultLine, mode: str) -> _Host:
         left=_left(line.security if mode == "security" else line.upgradable, line.aside),
         aside=line.aside,
         broken=line.broken,
-        reboot_open="It still asks for a restart." if line.reboot_needed else "",
+        reboot_open=_reboot_open_by_line(line),
         rebooted=line.reboot_done,
         kernel=line.kernel_running,
         looked_after=line.status not in ("blocked",),
     )
+
+
+def _reboot_open_by_line(line: ResultLine) -> str:
+    if line.kernel_newest and line.kernel_running != line.kernel_newest:
+        return f"Kernel {line.kernel_newest} is installed, but {line.kernel_running} still runs."
+    return "It still asks for a restart." if line.reboot_needed else ""
 
 
 def _left(pending: int | None, aside: int) -> int | None:

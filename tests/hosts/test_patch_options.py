@@ -101,3 +101,10 @@ def test_a_script_that_others_may_change_is_not_run(make_host: Make, mode: str) 
 def test_an_unknown_script_blocks(make_host: Make) -> None:
     outcome = make_host("debian12", kernel_update=False).command("patch", PreScript="nothing")
     assert (outcome.status, outcome.error) == ("blocked", "pre_script_failed")
+
+
+def test_in_security_mode_only_security_updates_count_as_left_out(make_host: Make) -> None:
+    host = make_host("debian12", kernel_update=False)
+    outcome = host.command("patch", Mode="security", PackageSet="labapp=1.1-1")
+    assert sorted(outcome.report["aside"]) == ["lablib", "labpre"]
+    assert verdict(None, outcome, mode="security").verdict == Verdict.PATCHED

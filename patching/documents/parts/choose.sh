@@ -25,7 +25,7 @@ function kept_out(    i) {
 mode == "security" && tested == "" && $5 != 1 { next }
 { out = kept_out() }
 want && !out { print }
-!want && out { print $1 }'
+!want && out && (mode != "security" || $5 == 1) { print $1 }'
 
 wanted() { awk -v want=1 -v mode="$MODE" -v excluded="$EXCLUDE" -v tested="$PACKAGE_SET" "$CHOOSE" "$1"; }
 aside() { awk -v want=0 -v mode="$MODE" -v excluded="$EXCLUDE" -v tested="$PACKAGE_SET" "$CHOOSE" "$1"; }

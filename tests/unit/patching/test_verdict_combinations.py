@@ -54,7 +54,8 @@ class Case:
     def _line(self) -> Any:
         return line(
             status=self.status, changed=self.changed, upgradable=self.left[0], security=self.left[1], aside=self.aside,
-            broken=self.broken, error=self.error, reboot_needed=self.needed, reboot_done=self.boot == "boot-2",
+            broken=self.broken, error=self.error, reboot_needed=self.needed, kernel_running=self.kernel,
+            reboot_done=self.boot == "boot-2",
         )  # fmt: skip
 
     @property
