@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, Max, OuterRef, QuerySet
@@ -16,6 +16,7 @@ from patching.operations import dispatches, runs, targets
 from patching.planner import batches, by_place
 from patching.states import IN_FLIGHT, Phase, RunState, TargetState, WaveState
 from portal.inventory.operations import refresh
+from portal.policy.waking import Place
 from portal.tagging.writer import write_due
 
 Clock = Callable[[], datetime]
@@ -121,8 +122,8 @@ def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
         write_due(cloud=cloud, now=clock())
     marks.drop_refused(run, now=clock())
     ready = _room(run, marks.marked(run), clock())
-    if ready and _door_open(run, wave, cloud=cloud, now=clock()):
-        _secure_and_send(run, ready, cloud=cloud, clock=clock)
+    if ready and (admitted := _through_the_door(run, wave, ready, cloud=cloud, now=clock())):
+        _secure_and_send(run, admitted, cloud=cloud, clock=clock)
 
 
 def _secure_and_send(run: Run, ready: list[int], *, cloud: Cloud, clock: Clock) -> None:
@@ -164,15 +165,24 @@ def _room(run: Run, ready: QuerySet[Target], now: datetime) -> list[int]:
     return ids[:free] if waited else ids[: free // INSTANCES_PER_COMMAND * INSTANCES_PER_COMMAND]
 
 
-def _door_open(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> bool:
-    """False while an alarm rings, and when too many have failed: then the run halts by itself."""
+def _through_the_door(run: Run, wave: Wave, ready: list[int], *, cloud: Cloud, now: datetime) -> list[int]:
+    """Nobody while an alarm rings, or when too many have failed: then the run halts by itself."""
     if why := waves.too_many_errors(run, wave, at_least=run.run_policy.stop_at_least):
         runs.halt(run=run, by=None, reason=why, now=now)
-        return False
-    if why := gates.closed(run, cloud=cloud):
+        return []
+    door = gates.door(run, cloud=cloud)
+    if door.why:
         if run.dispatches.filter(phase=Phase.PATCH).exists():
-            runs.halt(run=run, by=None, reason=why, now=now)
+            runs.halt(run=run, by=None, reason=door.why, now=now)
         else:
-            tell_once(run, f"Nothing is sent yet. {why}")
-        return False
-    return True
+            tell_once(run, f"Nothing is sent yet. {door.why}")
+        return []
+    for why in door.shut.values():
+        tell_once(run, f"Nothing is sent there. {why}")
+    return _outside(door.shut, ready)
+
+
+def _outside(shut: Mapping[Place, str], ready: list[int]) -> list[int]:
+    rows = Target.objects.filter(pk__in=ready).values_list("pk", "account_id", "region") if shut else ()
+    inside = {pk for pk, account_id, region in rows if (account_id, region) in shut}
+    return [pk for pk in ready if pk not in inside]

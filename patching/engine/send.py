@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 
 from aws.errors import Ambiguous, CloudError, Missing, Refused, Throttled
 from aws.ports import Cloud, SendRequest
@@ -94,6 +95,12 @@ def refused(dispatch: Dispatch, error: CloudError, *, cloud: Cloud, now: datetim
     if error.code in DOCUMENT_GONE:
         forget(dispatch)
     guilty = {} if error.code in DOCUMENT_GONE else _guilty(dispatch, error, cloud=cloud)
+    _settle_refused(dispatch, error, guilty, now=now)
+
+
+@transaction.atomic
+def _settle_refused(dispatch: Dispatch, error: CloudError, guilty: dict[str, str], *, now: datetime) -> None:
+    """The command is closed and each of its hosts goes its way, or nothing has happened yet."""
     rows = list(Target.objects.filter(dispatched__dispatch=dispatch))
     if dispatch.phase == Phase.VERIFY:
         guilty = {row.instance_id: f"It was patched, but AWS refused the re-scan: {error}" for row in rows}
@@ -191,6 +198,7 @@ def _final(dispatch: Dispatch, now: datetime) -> bool:
     return now >= run.cutoff_at or run.state in admission.CLOSED_TO_SENDING or not dispatch.instance_ids
 
 
+@transaction.atomic
 def give_up(dispatch: Dispatch, why: str, *, now: datetime) -> None:
     """Never proven to have been sent: the hosts say so, and are not called unpatched when AWS may have taken it."""
     doubtful = dispatch.state == DispatchState.UNKNOWN

@@ -68,7 +68,7 @@ def _end(run: Run, wave: Wave, *, now: datetime) -> None:
 
 
 def _bake(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
-    if why := gates.closed(run, cloud=cloud):
+    if why := gates.door(run, cloud=cloud).why:
         runs.halt(run=run, by=None, reason=f"After wave {wave.number}, {wave.name}: {why}", now=now)
         wave.refresh_from_db()
     elif wave.bakes_until is None or now >= wave.bakes_until:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from aws.errors import Missing
 from aws.ports import Command, Invocation, SendRequest
+from patching.engine import lease
 from patching.models import Dispatch, DispatchTarget, PowerHold
 from patching.states import HoldState
 from tests import fakes
@@ -25,6 +26,35 @@ SEND, LIST, INVOCATIONS = (
     fakes.FakeSsm.list_invocations,
 )
 GET = fakes.FakeObjects.get
+ACTING = {"SendCommand", "StartInstances", "StopInstances", "CreateSnapshot"}
+GOOD = {"patched", "nothing_to_do"}
+
+
+class Leases:
+    """Who holds the run: one worker at a time, and who lost it stops (a renewal only lengthens it)."""
+
+    def __init__(self) -> None:
+        self.until: dict[int, datetime] = {}  # depth of the worker → the end of what it took
+        self.after_loss = 0  # calls of the outer worker since another took the run
+
+    def watching(self, world: World, take: Callable[..., Any]) -> Callable[..., Any]:
+        def taken(run_id: int, now: datetime) -> Any:
+            token = take(run_id, now)
+            if token and world.depth and now < self.until.get(0, now):
+                world.broken.append("lease: a second worker takes the run while the first one's lease lasts")
+            if token:
+                self.until[world.depth] = now + lease.LEASE
+                self.after_loss = 1 if world.depth else 0
+            return token
+
+        return taken
+
+    def at_call(self, world: World, operation: str) -> Iterator[str]:
+        """The call that a stalled worker was about to make may still leave; the next one must not."""
+        if world.depth == 0 and self.after_loss and operation in ACTING:
+            self.after_loss += 1
+            if self.after_loss > 2:
+                yield f"lease: a worker that lost the run goes on to {operation}"
 
 
 @contextmanager
@@ -38,8 +68,8 @@ def watched(world: World) -> Iterator[None]:
         at_send(world, request)
         return SEND(ssm, request)
 
-    def commands(ssm: fakes.FakeSsm, *, document_name: str, invoked_after: datetime) -> Iterator[Command]:
-        found = list(LIST(ssm, document_name=document_name, invoked_after=invoked_after))
+    def commands(ssm: fakes.FakeSsm, **narrower: Any) -> Iterator[Command]:
+        found = list(LIST(ssm, **narrower))
         yield from [] if world.strikes("commands_not_shown_yet") else found
 
     def invocations(ssm: fakes.FakeSsm, command_id: str) -> Iterator[Invocation]:
@@ -73,8 +103,10 @@ def at_send(world: World, request: SendRequest) -> None:
     for since, what in ((world.paused_at, "pause"), (world.halted_at, "halt")):
         if since and dispatch.claimed_at >= since:
             world.broken.append(f"I2 a patch command leaves that was committed after the {what}")
+    if world.stage.clock() > dispatch.send_before:
+        world.broken.append(f"I2 a patch command leaves after its time, {dispatch.send_before:%H:%M:%S}")
     for item in request.instance_ids:
-        if item in world.exempt_since and dispatch.claimed_at >= world.exempt_since[item]:
+        if any(case.holds(item, dispatch.claimed_at) for case in world.exempt):
             world.broken.append(f"I1 {item} is commanded although it is exempt")
     tags = [world.stage.cloud.hosts[item].instance.tags.get("PatchCluster") for item in request.instance_ids]
     doubled = [name for name, count in Counter(filter(None, tags)).items() if count > 1]
@@ -84,6 +116,7 @@ def at_send(world: World, request: SendRequest) -> None:
 def afterwards(world: World) -> Iterator[str]:
     """I3, I4, I6, I7 as AWS itself could testify when everything is over."""
     yield from executed_once(world)
+    yield from nobody_is_stopped_by_others(world)
     comments = Counter(command.comment for command, _ in world.stage.cloud.commands.values())
     known = {row.comment for row in Dispatch.objects.all()}
     yield from [f"I4 AWS has a command {item!r} of no dispatch" for item in set(comments) - known]
@@ -103,6 +136,19 @@ def afterwards(world: World) -> Iterator[str]:
             yield f"I6 {item} was started and never stopped again"
         if item not in world.asleep and item in stopped:
             yield f"I6 {item} was stopped although the portal had not started it"
+
+
+def nobody_is_stopped_by_others(world: World) -> Iterator[str]:
+    """I12: where nothing goes wrong but one account, each healthy host of the others is patched."""
+    run = world.stage.run
+    if not world.quiet or run.state != "finished" or run.cutoff_at - run.starts_at < timedelta(hours=1):
+        return
+    out = {outage.account_id for outage in world.outages}
+    for row in run.targets.exclude(account_id__in=out):
+        host = world.stage.cloud.hosts[row.instance_id]
+        healthy = not host.silent and (host.precheck, host.patch) == ("ready", "patched")
+        if healthy and row.verdict not in GOOD and row.reason_code != "untested":
+            yield f"I12 {row.instance_id} is {row.state} {row.verdict} though nothing spoke against it: {row.reason}"
 
 
 def executed_once(world: World) -> Iterator[str]:

@@ -11,29 +11,22 @@ from datetime import datetime
 from unittest import mock
 
 from django.db import connection
+from django.test.utils import override_settings
 
-from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Throttled
 from patching import tasks
 from patching.engine import lease
 from patching.invariants import audit
-from patching.operations import pause
 from patching.operations.runs import halt
 from patching.states import RUN_OVER
 from portal.tagging.writer import write_due
 from tests import cast
 from tests.integration.patching.stage import Stage
-from tests.simulation import acts, guards
+from tests.simulation import acts, faults, guards, variety
+from tests.simulation.faults import DatabaseGone, Killed, Outage
 
 STEPS = 200
-TAGS = {"Name": "db", "Application": "payments", "Owner": "payments-team"}
-FAULTS = ("kill_before_call", "kill_after_call", "kill_before_commit", "kill_after_commit", "refused_by_throttling",
-          "request_lost", "answer_lost", "second_worker", "stalled_worker", "access_refused", "no_capacity",
-          "commands_not_shown_yet", "invocations_not_shown_yet", "report_torn", "report_empty", "report_doubled",
-          "act")  # fmt: skip
-
-
-class Killed(BaseException):
-    """kill -9: nothing of ours runs after it."""
+PAUSES = [1, 5, 15, 60]  # seconds between two ticks
+AT_EACH_STEP = (audit.once_per_attempt, audit.sent_inside_the_window, audit.one_of_a_cluster)
 
 
 class World:
@@ -45,12 +38,16 @@ class World:
         self.story: list[str] = []
         self.injected: Counter[str] = Counter()
         self.steps, self.depth = 0, 0
+        self.dead, self.written = False, False
         self.broken: list[str] = []
         self.stage = Stage()
         self.rate = self.random.choice([0.0, 0.01, 0.03, 0.1])
+        self.quiet = self.rate == 0.0
+        self.outages: list[Outage] = []
+        self.leases = guards.Leases()
         self.paused_at: datetime | None = None
         self.halted_at: datetime | None = None
-        self.exempt_since: dict[str, datetime] = {}
+        self.exempt: list[acts.Exempt] = []
         self.touched: set[str] = set()  # hosts that somebody else stopped or terminated
         self.asleep: set[str] = set()  # hosts that were stopped when the run was planned
 
@@ -59,41 +56,27 @@ class World:
 
     def strikes(self, fault: str) -> bool:
         """Drawn in any case, so that leaving one kind out moves the others as little as possible."""
-        struck = self.random.random() < self.rate and fault not in self.without
+        struck = self.random.random() < self.rate / faults.SELDOM.get(fault, 1) and fault not in self.without
         self.injected[fault] += struck
         return struck
 
-    def before(self, operation: str) -> None:
-        if self.depth == 0 and self.strikes("second_worker"):
-            self.another_worker(f"before {operation}")
-        if self.depth == 0 and self.strikes("stalled_worker"):
-            self.stage.clock.forward(self.random.choice([15, 130]))
-            self.another_worker(f"while the first hangs before {operation}")
-        if self.strikes("kill_before_call"):
-            self.die(f"before {operation}")
-        if self.strikes("refused_by_throttling"):
-            self.tell(f"AWS throttles {operation}")
-            raise Throttled("Rate exceeded", operation=operation)
-        if self.strikes("request_lost"):
-            self.tell(f"{operation} never reaches AWS")
-            raise Ambiguous("Connection reset.", operation=operation)
-        if self.strikes("access_refused"):
-            self.tell(f"AWS refuses {operation}")
-            raise AccessRefused("The role may not.", code="AccessDenied", operation=operation)
-        if operation == "StartInstances" and self.strikes("no_capacity"):
-            self.tell("EC2 has no room")
-            raise CapacityShortage("No room.", code="InsufficientInstanceCapacity", operation=operation)
-
-    def after(self, operation: str) -> None:
-        if self.strikes("kill_after_call"):
-            self.die(f"after {operation}")
-        if self.strikes("answer_lost"):
-            self.tell(f"the answer of {operation} is lost")
-            raise Ambiguous("The connection was closed.", operation=operation)
+    def at_call(self, operation: str) -> None:
+        """The dead make no call, nobody makes one inside a transaction, and only who holds the run acts on it."""
+        if self.dead:
+            raise Killed
+        if connection.in_atomic_block:
+            self.broken.append(f"architecture: {operation} is called inside a transaction")
+        self.broken += self.leases.at_call(self, operation)
 
     def die(self, when: str) -> None:
         self.tell(f"the worker is killed {when}")
+        self.dead = True
         raise Killed
+
+    def stall(self, seconds: int, operation: str) -> None:
+        """The worker hangs right before its call; meanwhile another may take the run over."""
+        self.stage.clock.forward(seconds)
+        self.another_worker(f"while the first hangs {seconds} s before {operation}")
 
     def another_worker(self, when: str) -> None:
         self.tell(f"another worker ticks {when}")
@@ -104,104 +87,113 @@ class World:
             self.depth -= 1
 
     def tick(self) -> None:
-        """One beat tick as in production: due runs, lease, advance, lease given back."""
+        """One beat tick as in production: due runs, lease, advance, lease given back (not by the dead)."""
         try:
             tasks.advance_runs()
-        except Killed:
-            connection.rollback() if connection.in_atomic_block else None
-        self.check(audit.once_per_attempt, audit.sent_inside_the_window, audit.one_of_a_cluster)
+        except (Killed, DatabaseGone):
+            pass
+        finally:
+            self.dead = False
+        if self.written:
+            self.written = False
+            self.check(*AT_EACH_STEP)
 
     def check(self, *checks: Callable[[audit.Ids], Iterator[audit.Violation]]) -> None:
-        found = [str(item) for rule in checks for item in rule([self.stage.run.pk])]
-        found += guards.executed_once(self)
-        self.broken += found
+        with self.calm():
+            found = [str(item) for rule in checks for item in rule([self.stage.run.pk])]
+            self.broken += [*found, *guards.executed_once(self)]
 
-    def committing(self, commit: Callable[[], None]) -> Callable[[], None]:
-        def hooked() -> None:
-            if self.strikes("kill_before_commit"):
-                connection.rollback()
-                self.die("before a commit")
-            commit()
-            if self.strikes("kill_after_commit"):
-                self.die("after a commit")
-
-        return hooked
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        """People and those who look from outside meet no faults."""
+        rate, self.rate = self.rate, 0.0
+        yield
+        self.rate = rate
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
-        cloud = self.stage.cloud
+        hasher = "django.contrib.auth.hashers.MD5PasswordHasher"
         with ExitStack() as stack:
+            stack.enter_context(override_settings(PASSWORD_HASHERS=[hasher]))
             for module in (tasks, lease):
                 stack.enter_context(mock.patch.object(module, "database_now", self.stage.clock))
-            stack.enter_context(mock.patch.object(tasks, "cloud", return_value=cloud))
+            stack.enter_context(mock.patch.object(tasks, "cloud", return_value=faults.Aws(self)))
             stack.enter_context(mock.patch.object(tasks, "log", self))
-            stack.enter_context(mock.patch.object(connection, "commit", self.committing(connection.commit)))
+            stack.enter_context(mock.patch.object(tasks, "take", self.leases.watching(self, tasks.take)))
+            commit = faults.committing(self, connection.commit)
+            stack.enter_context(mock.patch.object(connection, "commit", commit))
+            stack.enter_context(connection.execute_wrapper(faults.statement(self)))
             stack.enter_context(guards.watched(self))
-            cloud.before, cloud.after = self.before, self.after
             yield
 
     def warning(self, event: str, **facts: object) -> None:
         self.tell(f"{event}: {facts.get('error')}")
 
     def exception(self, event: str, **facts: object) -> None:
-        self.broken.append(f"crash: {sys.exc_info()[1]!r}")
+        error = sys.exc_info()[1]
+        if not isinstance(error, DatabaseGone):
+            self.broken.append(f"crash: {error!r}")
 
     def play(self) -> list[str]:
         """Plays the seed; the sentences of what was broken."""
-        for number in range(1, self.random.randint(1, 12) + 1):
-            self.add(number)
-        run = self.stage.set(policy=self.policy())
-        halt_at = self.random.choice([None, None, None, self.random.randint(5, 90)])
         with self.hooked():
-            while run.state not in RUN_OVER and self.steps < STEPS and not self.broken:
+            with self.calm():
+                halt_at = self.set()
+            while self.stage.run.state not in RUN_OVER and self.steps < STEPS and not self.broken:
                 self.one_step(halt_at)
-            run.refresh_from_db()
-        self.rate = 0.0
-        for _ in range(
-            3
-        ):  # a writer that hung reopens what it may have undone; beat's own writer tick carries it out
-            self.stage.clock.forward(130)
-            write_due(cloud=self.stage.cloud, now=self.stage.clock())
+            self.rate = 0.0
+            self.settle()
         if not self.broken:
             self.check(*audit.ALL)
             self.at_the_end()
         return self.broken
 
-    def add(self, number: int) -> None:
-        chance = self.random.random
-        facts: dict[str, object] = {"state": "stopped"} if chance() < 0.2 else {}
-        if chance() < 0.3:
-            facts["tags"] = TAGS | {"PatchCluster": f"db-{self.random.randint(1, 2)}"}
-        host = self.stage.cloud.add(
-            number, silent=chance() < 0.1, precheck="blocked" if chance() < 0.1 else "ready",
-            patch="failed" if chance() < 0.1 else "patched", **facts,
-        )  # fmt: skip
-        if host.instance.state == "stopped":
-            self.asleep.add(host.instance.instance_id)
+    def set(self) -> int | None:
+        """The fleet and its run; returns the step at which an admin halts it."""
+        cloud = self.stage.cloud
+        variety.add_hosts(self.random, cloud)
+        cloud.alarm_states["too-many-errors"] = "OK"
+        self.asleep = {item for item, host in cloud.hosts.items() if host.instance.state == "stopped"}
+        self.stage.set(policy=variety.policy(self.random), **variety.window(self.random))
+        self.broken_account()
+        return self.random.choice([None, None, None, self.random.randint(5, 60)])
 
-    def policy(self) -> dict[str, object]:
-        return {"concurrency": self.random.choice([1, 3, 50]), "fixes": self.random.choice(["none", "all"])}
+    def broken_account(self) -> None:
+        """Sometimes one account refuses everything for the whole night, and nothing else goes wrong (I12)."""
+        if self.quiet and self.random.random() < 0.3:
+            account = self.random.choice([variety.OTHER, "111122223333"])
+            self.outages.append(Outage(self.stage.run.ends_at, account_id=account))
+            self.tell(f"the account {account} refuses everything tonight")
+
+    def settle(self) -> None:
+        """A writer that hung reopens what it may have undone; beat's own tick of the writer carries it out."""
+        for _ in range(3):
+            self.stage.clock.forward(130)
+            write_due(cloud=self.stage.cloud, now=self.stage.clock())
 
     def one_step(self, halt_at: int | None) -> None:
         self.steps += 1
-        if self.steps > STEPS // 2:
-            self.rate = 0.0  # faults end, so that "at the latest" of I5 can be asked
-        self.stage.clock.forward(self.random.choice([2, 5, 20]) if self.steps < STEPS // 2 else 40)
-        does = self.steps <= STEPS // 2 and self.strikes("act")
-        rate, self.rate = self.rate, 0.0
+        late = self.steps > STEPS // 2  # faults end, so that "at the latest" of I5 can be asked
+        self.rate = 0.0 if late else self.rate
+        self.stage.clock.forward(60 if late else self.random.choice(PAUSES))
+        does, breaks = self.strikes("act"), self.strikes("outage")
+        with self.calm():
+            self.people(does, breaks, late=late, halts=self.steps == halt_at)
+        self.tick()
+        with self.calm():
+            self.stage.run.refresh_from_db(fields=["state"])
+
+    def people(self, does: bool, breaks: bool, *, late: bool, halts: bool) -> None:
         if does:
             acts.act(self)
-        if self.steps > STEPS // 2 and self.paused_at:
-            pause.resume(by=cast.ada(), now=self.stage.clock())
-            self.paused_at = None
-        self.stage.run.refresh_from_db()
-        if self.steps == halt_at and self.stage.run.state in {"waking", "checking", "patching"}:
+        if breaks:
+            acts.begin_outage(self)
+        if late:
+            acts.end_what_waits(self)
+        if halts and self.stage.run.state in {"waking", "checking", "patching"}:
             self.tell("an admin halts the run")
             halt(run=self.stage.run, by=cast.ada(), reason="A drill.", now=self.stage.clock())
             self.halted_at = self.stage.clock()
-        self.rate = rate
-        self.tick()
-        self.stage.run.refresh_from_db()
 
     def at_the_end(self) -> None:
         run = self.stage.run

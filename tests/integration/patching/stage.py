@@ -11,7 +11,7 @@ from patching.engine.advance import advance
 from patching.models import Enrolment, Run
 from patching.operations.runs import plan_due
 from patching.states import RUN_OVER
-from portal.inventory.models import Account
+from portal.inventory.models import Asset
 from portal.inventory.operations import sync_account
 from tests import cast
 from tests.fakes import Clock, FakeCloud
@@ -28,8 +28,8 @@ class Stage:
         self.cloud = FakeCloud(self.clock)
 
     def set(self, **window: Any) -> Run:
-        account: Account = cast.an_account()
-        sync_account(account, cloud=self.cloud, now=self.clock())
+        for account_id in sorted({host.instance.account_id for host in self.cloud.hosts.values()}):
+            sync_account(cast.an_account(account_id), cloud=self.cloud, now=self.clock())
         start = self.clock() + timedelta(seconds=120)
         local = start.astimezone(ZoneInfo("Europe/Berlin"))
         facts = {
@@ -38,7 +38,7 @@ class Stage:
             "policy": QUICK | window.pop("policy", {}),
         }
         self.window = cast.a_window(**(facts | window))
-        for asset in account.assets.all():
+        for asset in Asset.objects.order_by("pk"):
             Enrolment.objects.create(asset=asset, window=self.window, by=cast.ana(), since=self.clock())
         plan_due(now=self.clock())
         self.run = Run.objects.get(window=self.window)

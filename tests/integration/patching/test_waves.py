@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from aws.errors import AccessRefused
 from patching.models import Run
 from patching.states import RunState, TargetState, WaveState
 from portal.audit.models import AuditEvent
 from tests import cast
+from tests.fakes import FakeAlarms
 from tests.integration.patching.stage import Stage
 
 T, W = TargetState, WaveState
+OTHER = "444455556666"
 CANARY = {"name": "Canary", "count": 2, "bake_s": 600}
 
 
@@ -114,6 +117,24 @@ def test_an_alarm_that_nobody_knows_holds_the_run(stage: Stage) -> None:
         in AuditEvent.objects.get(kind="run.trouble").summary
     )
     assert not patched_ids(stage)
+
+
+def test_an_account_that_tells_no_alarms_is_shut_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.cloud.alarm_states["shop-5xx"] = "OK"
+    stage.cloud.add(9, account_id=OTHER)
+    fleet(stage, 2, [], alarms=["shop-5xx"])
+    known = stage.cloud.alarms
+
+    def alarms(account_id: str, region: str) -> FakeAlarms:
+        if account_id == OTHER:
+            raise AccessRefused("The role may not.", code="AccessDenied", operation="DescribeAlarms")
+        return known(account_id, region)
+
+    monkeypatch.setattr(stage.cloud, "alarms", alarms)
+    stage.until(lambda: len(patched_ids(stage)) == 2)
+    assert "i-00000000000000009" not in patched_ids(stage)
+    told = AuditEvent.objects.filter(run_id=stage.run.pk, summary__contains=f"The alarms of {OTHER}")
+    assert told.count() == 1
 
 
 def test_what_waits_at_the_cutoff_is_left_out_with_the_reason(stage: Stage) -> None:

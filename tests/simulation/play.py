@@ -1,0 +1,100 @@
+"""Plays seeds in this process, and shrinks one that broke something."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+@dataclass
+class Tally:
+    """What some seeds came to. `stories` has one text for each seed that broke something."""
+
+    seeds: int = 0
+    steps: int = 0
+    injected: Counter[str] = field(default_factory=Counter)
+    stories: list[str] = field(default_factory=list)
+
+    def add(self, world: World) -> None:
+        self.seeds, self.steps = self.seeds + 1, self.steps + world.steps
+        self.injected += world.injected
+
+    def merge(self, other: Tally) -> None:
+        self.seeds, self.steps = self.seeds + other.seeds, self.steps + other.steps
+        self.injected += other.injected
+        self.stories += other.stories
+
+
+def quietly() -> None:
+    """The story tells what matters; collecting garbage after each seed is cheaper than in the middle."""
+    import structlog
+
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def play(seed: int, without: frozenset[str] = frozenset()) -> World:
+    """One seed from an empty database to its end."""
+    from django.core.management import call_command
+
+    from tests.simulation.world import World
+
+    call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+    world = World(seed, without)
+    world.play()
+    return world
+
+
+def play_all(seeds: Iterable[int], *, verbose: bool = False, smaller: bool = False) -> Tally:
+    """Plays them one after the other."""
+    tally = Tally()
+    for seed in seeds:
+        world = play(seed)
+        tally.add(world)
+        if world.broken and smaller:
+            world = shrink(world)
+        if world.broken:
+            tally.stories.append(story(world))
+        if verbose or world.broken:
+            print(story(world), flush=True)
+    return tally
+
+
+def shrink(world: World) -> World:
+    """Drops one kind of fault after the other while something still breaks."""
+    from tests.simulation.faults import FAULTS
+
+    for fault in FAULTS:
+        fewer = play(world.seed, world.without | {fault})
+        world = fewer if fewer.broken else world
+    return world
+
+
+def story(world: World) -> str:
+    left = f" without {', '.join(sorted(world.without))}" if world.without else ""
+    return "\n".join([f"seed {world.seed}{left}", *world.story, *world.broken])
+
+
+def prepare() -> None:
+    """A database that lives as long as this process."""
+    from tests.benchmarks.database import database
+
+    opened = database()
+    opened.__enter__()
+    atexit.register(opened.__exit__, None, None, None)
+    quietly()
+
+
+def work(task: tuple[range, bool, bool]) -> Tally:
+    seeds, verbose, smaller = task
+    return play_all(seeds, verbose=verbose, smaller=smaller)
