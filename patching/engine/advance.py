@@ -16,10 +16,14 @@ from patching.engine.rollout import undispatched
 from patching.engine.telling import tell_once
 from patching.models import Run
 from patching.operations import results, runs, targets
+from patching.operations.power import OPEN as OPEN_HOLDS
+from patching.queries.outline import Outline, outline
 from patching.queries.waking import wakes_at
 from patching.states import (
     DISPATCH_IN_FLIGHT,
+    RUN_OVER,
     TARGET_OVER,
+    WAVE_OVER,
     Phase,
     RunState,
     TargetState,
@@ -34,16 +38,16 @@ T = TargetState
 
 def advance(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """One look at one run. Each step commits by itself and leaves rows that the next look continues from."""
-    run.refresh_from_db()
-    if run.state == RunState.PLANNED:
-        begin(run, clock())
+    seen = outline(run.pk, now=clock())
+    if seen.run.state == RunState.PLANNED:
+        begin(seen.run, clock())
         return
-    steps = [look, wake, waves.turn, rollout.check, rollout.patch, rescan.rescan, expire, clean_up, move_on]
-    for step in steps:
-        run.refresh_from_db()
-        if run.state in {RunState.FINISHED, RunState.HALTED, RunState.CANCELLED, RunState.MISSED}:
+    for step, has_work in STEPS:
+        if seen.run.state in RUN_OVER:
             return
-        _guarded(step, run, cloud=cloud, clock=clock)
+        if has_work(seen):
+            _guarded(step, seen.run, cloud=cloud, clock=clock)
+            seen = outline(run.pk, now=clock())
 
 
 def _guarded(step: Callable[..., None], run: Run, *, cloud: Cloud, clock: Clock) -> None:
@@ -75,8 +79,7 @@ def begin(run: Run, now: datetime) -> None:
 
 def look(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """First what is already out: lost answers, results, hosts that are starting."""
-    if run.dispatches.filter(state__in=DISPATCH_IN_FLIGHT).exists():
-        send.recover(run, cloud=cloud, clock=clock)
+    send.recover(run, cloud=cloud, clock=clock)
     sweep_every = timedelta(seconds=run.run_policy.sweep_s)
     if run.swept_at is None or clock() >= run.swept_at + sweep_every:
         collect.sweep(run, cloud=cloud, clock=clock)
@@ -116,8 +119,6 @@ def expire(run: Run, *, cloud: Cloud, clock: Clock) -> None:
 
 def clean_up(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """Once every target is over: tags away, LastPatched, hosts that we started stopped again."""
-    if run.targets.exclude(state__in=TARGET_OVER).exists():
-        return
     marks.unmark(run, now=clock())
     release.release(run, cloud=cloud, clock=clock)
     write_due(cloud=cloud, now=clock())
@@ -158,3 +159,22 @@ def next_state(run: Run, now: datetime) -> RunState | None:
 def _begin_patching(run: Run, states: set[str], now: datetime) -> RunState | None:
     begun = now >= run.starts_at and not run.check_only and states & {T.READY, T.IN_DISPATCH, T.DONE}
     return RunState.PATCHING if begun else None
+
+
+# Steps of a look in their order, each with the question whether there is anything for it to do.
+STEPS: tuple[tuple[Callable[..., None], Callable[[Outline], bool]], ...] = (
+    (look, lambda seen: bool(seen.dispatches & DISPATCH_IN_FLIGHT)),
+    (
+        wake,
+        lambda seen: (
+            T.PLANNED in seen.targets or not seen.holds.isdisjoint(OPEN_HOLDS) or seen.scheduler_held
+        ),
+    ),
+    (waves.turn, lambda seen: T.WAITING in seen.targets or bool(seen.waves - WAVE_OVER)),
+    (rollout.check, lambda seen: T.CHECKING in seen.targets),
+    (rollout.patch, lambda seen: T.READY in seen.targets),
+    (rescan.rescan, lambda seen: T.VERIFYING in seen.targets),
+    (expire, lambda seen: seen.now >= seen.run.cutoff_at),
+    (clean_up, lambda seen: seen.targets <= TARGET_OVER),
+    (move_on, lambda seen: True),
+)
