@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, QuerySet
@@ -34,15 +36,21 @@ class Outline:
 
 def outline(run_id: int, *, now: datetime) -> Outline:
     """Reads it anew. Raises Run.DoesNotExist."""
-    held = SchedulerHold.objects.filter(run=OuterRef("pk"), released_at=None)
-    run = Run.objects.annotate(
-        target_states=_states(Target.objects.all()), dispatch_states=_states(Dispatch.objects.all()),
-        wave_states=_states(Wave.objects.all()), hold_states=_states(PowerHold.objects.all()),
-        scheduler_held=Exists(held),
-    ).get(pk=run_id)  # fmt: skip
+    run: Any = _outlined().get(pk=run_id)  # with the annotations beside its fields
     return Outline(
         run, now, frozenset(run.target_states), frozenset(run.dispatch_states),
         frozenset(run.wave_states), frozenset(run.hold_states), run.scheduler_held,
+    )  # fmt: skip
+
+
+@cache
+def _outlined() -> QuerySet[Run]:
+    """Built once: asked several times a look, it would else cost more than its answer."""
+    held = SchedulerHold.objects.filter(run=OuterRef("pk"), released_at=None)
+    return Run.objects.annotate(
+        target_states=_states(Target.objects.all()), dispatch_states=_states(Dispatch.objects.all()),
+        wave_states=_states(Wave.objects.all()), hold_states=_states(PowerHold.objects.all()),
+        scheduler_held=Exists(held),
     )  # fmt: skip
 
 

@@ -23,6 +23,10 @@ FAULTS = ("kill_before_call", "kill_after_call", "kill_before_commit", "kill_aft
 SELDOM = {"database_gone": 60, "kill_before_commit": 4, "kill_after_commit": 4, "stalled_worker": 4}
 
 
+# What the invariants that are asked after each step read.
+JUDGED = ("patching_dispatch", "patching_target", "patching_wave")
+
+
 class Killed(BaseException):
     """kill -9: nothing of this worker's runs after it, neither a statement nor a call."""
 
@@ -132,7 +136,7 @@ def statement(world: World) -> Callable[..., Any]:
             raise Killed
         writes = sql.startswith(("INSERT", "UPDATE", "DELETE"))
         alone = writes and not connection.in_atomic_block
-        world.written |= writes and "patching_" in sql[:60]
+        world.written |= writes and any(table in sql[:50] for table in JUDGED)
         if alone and world.strikes("kill_before_commit"):
             world.die("before a commit")
         if world.strikes("database_gone"):
