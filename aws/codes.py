@@ -69,6 +69,7 @@ MISSING = frozenset(
         "NoSuchVersion",
         "NotFound",
         "ResourceNotFoundException",
+        "TargetGroupNotFound",
     }
 )
 # No room for the instance type; some come as HTTP 500, yet nothing was started.

@@ -18,6 +18,7 @@ ADAPTERS = (
     "aws.s3.S3Adapter",
     "aws.sts.StsAdapter",
     "aws.cloudwatch.CloudWatchAdapter",
+    "aws.load_balancing.TargetGroupsAdapter",
     "aws.sqs.SqsAdapter",
 )
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -85,6 +86,7 @@ def grants(names: Names) -> tuple[Grant, ...]:
         Grant("ReadPortalDocuments", "managed", ("ssm:DescribeDocument", "ssm:GetDocument"), (documents,)),
         Grant("WritePortalDocuments", "managed", _WRITE_DOCUMENTS, (documents,)),
         Grant("ReadAlarms", "managed", ("cloudwatch:DescribeAlarms",), ("*",)),
+        Grant("ReadTargetGroups", "managed", _READ_TARGET_GROUPS, ("*",)),
         Grant("ReadOwnIdentity", "managed", ("sts:GetCallerIdentity",), ("*",)),
         Grant("EnterAccounts", "portal", ("sts:AssumeRole",), (f"arn:*:iam::*:role/{names.role}",)),
         Grant("ListResults", "portal", ("s3:ListBucket",), (bucket,)),
@@ -110,6 +112,10 @@ def _restored(instances: str, snapshots: str) -> tuple[str, ...]:
 
 _ON_CREATION = {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}}
 _READ_SNAPSHOTS = ("ec2:DescribeReplaceRootVolumeTasks", "ec2:DescribeSnapshots")
+_READ_TARGET_GROUPS = (
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+)
 _READ_COMMANDS = (
     "ssm:DescribeInstanceInformation",
     "ssm:GetCommandInvocation",

@@ -18,6 +18,7 @@ from aws.cloudwatch import CloudWatchAdapter
 from aws.credentials import AssumedRole
 from aws.ec2 import Ec2Adapter
 from aws.errors import AccessRefused
+from aws.load_balancing import TargetGroupsAdapter
 from aws.s3 import S3Adapter
 from aws.sqs import SqsAdapter
 from aws.ssm import SsmAdapter
@@ -87,6 +88,10 @@ class AwsCloud:
     def alarms(self, account_id: str, region: str) -> CloudWatchAdapter:
         """CloudWatch alarms of one account and region. Raises AccessRefused as `ec2` does."""
         return CloudWatchAdapter(self._calls(account_id, region, "cloudwatch"))
+
+    def target_groups(self, account_id: str, region: str) -> TargetGroupsAdapter:
+        """Load balancers' target groups of one account and region. Raises AccessRefused as `ec2` does."""
+        return TargetGroupsAdapter(self._calls(account_id, region, "elbv2"))
 
     def identity(self, account_id: str) -> StsAdapter:
         """Who the portal is inside an account: the test of role and external id."""

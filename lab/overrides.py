@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.ec2.responses import EC2Response
+from moto.elbv2.models import FakeTargetGroup
 from moto.s3.models import S3Backend
 from moto.ssm.responses import SimpleSystemManagerResponse
 from moto.sts.responses import TokenResponse
 
 from lab import objects, sts
-from lab.ec2 import describe, powering, snapshots, tags
+from lab.ec2 import describe, powering, snapshots, tags, target_health
 from lab.ssm import documents, listing, nodes, send, versions
 
 # Moto calls the method that has the operation's name in snake case.
@@ -43,6 +44,7 @@ OPERATIONS: dict[type, tuple[Callable[..., Any], ...]] = {
         listing.get_command_invocation,
         nodes.describe_instance_information,
     ),
+    FakeTargetGroup: (target_health.health_for,),
     TokenResponse: (sts.assume_role,),
     S3Backend: (objects.put_object, objects.delete_object),
 }

@@ -26,6 +26,8 @@ POLICY_FIELDS = (
     "promote",
     "waves",
     "alarms",
+    "target_groups",
+    "healthy_percent",
     "snapshot",
     "snapshot_keep_days",
 )
@@ -141,6 +143,13 @@ class WindowForm(forms.Form):
         label="CloudWatch alarms", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2}),
         help_text="One name a line. While one rings nothing is sent; later it halts the run.",
     )  # fmt: skip
+    target_groups = forms.CharField(
+        label="Load balancer target groups", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One name a line. The next servers wait until enough targets of each group are healthy again.",
+    )  # fmt: skip
+    healthy_percent = forms.IntegerField(
+        label="Healthy targets, %", required=False, help_text="1 to 100; empty: all of them."
+    )
 
     def __init__(self, *args: Any, offered: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -174,8 +183,18 @@ class WindowForm(forms.Form):
             raise forms.ValidationError(str(refusal)) from refusal
 
     def clean_alarms(self) -> list[str]:
-        names = [line.strip() for line in self.cleaned_data["alarms"].splitlines() if line.strip()]
-        return list(dict.fromkeys(names))
+        return self._lines("alarms")
+
+    def clean_target_groups(self) -> list[str]:
+        return self._lines("target_groups")
+
+    def clean_healthy_percent(self) -> int:
+        percent = self.cleaned_data["healthy_percent"]
+        return RunPolicy.healthy_percent if percent is None else int(percent)
+
+    def _lines(self, name: str) -> list[str]:
+        lines = [line.strip() for line in self.cleaned_data[name].splitlines() if line.strip()]
+        return list(dict.fromkeys(lines))
 
     @staticmethod
     def zones() -> list[str]:
@@ -195,6 +214,7 @@ class WindowForm(forms.Form):
         policy = window.run_policy if window else RunPolicy()
         figures = {name: getattr(policy, name) for name in POLICY_FIELDS}
         figures |= {"waves": waves.words(policy.wave_rules), "alarms": "\n".join(policy.alarms)}
+        figures |= {"target_groups": "\n".join(policy.target_groups)}
         if window is None:
             return figures | {"frequency": "weekly", "weekday": 5, "start_time": "22:00", "time_zone": zone,
                               "duration_minutes": 240, "cutoff_minutes": 60}  # fmt: skip

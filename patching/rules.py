@@ -30,7 +30,7 @@ CHOICES = {
     "snapshot": ("none", "root"),
 }
 LIMITS = {"concurrency": (1, 10_000), "min_free_mb": (0, 1_000_000), "stop_at_error_percent": (1, 100),
-          "snapshot_keep_days": (1, 365)}  # fmt: skip
+          "healthy_percent": (1, 100), "snapshot_keep_days": (1, 365)}  # fmt: skip
 
 
 def check_name(name: str, slug: str, *, other_than: Window | None = None) -> tuple[str, str]:
@@ -121,6 +121,8 @@ def check_policy(values: Mapping[str, Any]) -> RunPolicy:
 
 
 # The same patterns as the document's parameters: AWS and the agent refuse what does not match as well.
+MOST_TARGET_GROUPS = 20
+TARGET_GROUP_NAME = re.compile(r"[A-Za-z0-9-]{1,32}")  # ELB reference, CreateTargetGroup
 TEXTS = {
     "exclude": (
         re.compile(r"[A-Za-z0-9.+_:*?,-]{0,2000}"),
@@ -158,6 +160,19 @@ def check_waves(policy: RunPolicy) -> None:
     odd = [name for name in policy.alarms if not isinstance(name, str) or not 1 <= len(name) <= 255]
     if odd or len(policy.alarms) > 100:
         raise Invalid("Name up to 100 alarms, each with 1 to 255 characters.", field="alarms")
+    check_target_groups(policy)
+
+
+def check_target_groups(policy: RunPolicy) -> None:
+    for name in policy.target_groups:
+        if not isinstance(name, str) or not TARGET_GROUP_NAME.fullmatch(name):
+            raise Invalid(
+                f"{str(name)[:60]!r} is no name of a target group: 1 to 32 letters, digits and hyphens, "
+                "as the EC2 console shows it. Give the name, not the ARN.",
+                field="target_groups",
+            )
+    if len(policy.target_groups) > MOST_TARGET_GROUPS:
+        raise Invalid(f"Name up to {MOST_TARGET_GROUPS} target groups.", field="target_groups")
 
 
 def check_waves_fit(policy: RunPolicy, duration_minutes: int, cutoff_minutes: int) -> None:

@@ -16,6 +16,7 @@ from aws.ports import (
     ManagedNode,
     RootVolumeTask,
     SendRequest,
+    TargetGroupHealth,
     VolumeSnapshot,
 )
 from tests.fake_reports import report_text
@@ -57,6 +58,7 @@ class FakeCloud:
         self.stored: dict[str, bytes] = {}
         self.documents: dict[str, str] = {}
         self.alarm_states: dict[str, str] = {}
+        self.target_groups_here: dict[str, TargetGroupHealth] = {}
         self.volume_snapshots: dict[str, VolumeSnapshot] = {}
         self.root_tasks: dict[str, RootVolumeTask] = {}  # by client token
         self.calls: list[tuple[str, tuple[str, ...]]] = []
@@ -92,6 +94,9 @@ class FakeCloud:
     def alarms(self, account_id: str, region: str) -> FakeAlarms:
         return FakeAlarms(self)
 
+    def target_groups(self, account_id: str, region: str) -> FakeTargetGroups:
+        return FakeTargetGroups(self)
+
     def identity(self, account_id: str) -> FakeIdentity:
         return FakeIdentity(self, account_id)
 
@@ -106,6 +111,15 @@ class FakeAlarms:
     def states(self, names: Sequence[str]) -> dict[str, str]:
         self.cloud.call("DescribeAlarms")
         return {name: state for name, state in self.cloud.alarm_states.items() if name in names}
+
+
+@dataclass
+class FakeTargetGroups:
+    cloud: FakeCloud
+
+    def health(self, names: Sequence[str]) -> dict[str, TargetGroupHealth]:
+        self.cloud.call("DescribeTargetHealth")
+        return {name: found for name, found in self.cloud.target_groups_here.items() if name in names}
 
 
 @dataclass

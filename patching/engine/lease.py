@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 
 from patching.models import Run
@@ -34,9 +34,8 @@ def due(now: datetime) -> list[int]:
     return list(rows.order_by("next_look_at").values_list("pk", flat=True))
 
 
-@transaction.atomic
 def take(run_id: int, now: datetime, *, length: timedelta = LEASE) -> uuid.UUID | None:
-    """A token when the run is ours now; None when somebody else holds it."""
+    """A token when the run is ours now; None when somebody else holds it. One statement, so two never both win."""
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     token = uuid.uuid4()
     rows = Run.objects.filter(free, pk=run_id).exclude(state__in=RUN_OVER)

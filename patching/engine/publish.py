@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from aws.ports import Cloud
-from patching.documents.assemble import document
+from patching.documents.assemble import Document, document
 from patching.engine.places import for_each
 from patching.models import Dispatch, PublishedDocument, Run
 from patching.states import Phase
@@ -14,23 +14,28 @@ from patching.states import Phase
 
 def publish(run: Run, *, cloud: Cloud, now: datetime) -> None:
     """Idempotent: a document whose hash stands in the table is not touched. Raises CloudError."""
-    places = run.targets.values_list("account_id", "region", "platform").order_by().distinct()
-    for_each(
-        list(places),
-        lambda place: _publish_both(*place, cloud=cloud, now=now),
-    )
+    places = list(run.targets.values_list("account_id", "region", "platform").order_by().distinct())
+    there = set(PublishedDocument.objects.values_list("account_id", "region", "name", "content_hash"))
+    for_each(places, lambda place: _publish_missing(*place, there, cloud=cloud, now=now))
 
 
-def _publish_both(account: str, region: str, platform: str, *, cloud: Cloud, now: datetime) -> None:
+def _publish_missing(
+    account: str,
+    region: str,
+    platform: str,
+    there: set[tuple[str, str, str, str]],
+    *,
+    cloud: Cloud,
+    now: datetime,
+) -> None:
     for phase in (Phase.PRECHECK, Phase.PATCH):
-        publish_one(account, region, platform, phase, cloud=cloud, now=now)
+        wanted = document(str(phase), platform)  # the plain word: YAML knows no enumeration
+        if (account, region, wanted.name, wanted.sha256) not in there:
+            publish_one(account, region, wanted, cloud=cloud, now=now)
 
 
-def publish_one(account: str, region: str, platform: str, phase: str, *, cloud: Cloud, now: datetime) -> None:
-    wanted = document(str(phase), platform)  # the plain word: YAML knows no enumeration
+def publish_one(account: str, region: str, wanted: Document, *, cloud: Cloud, now: datetime) -> None:
     place: dict[str, Any] = {"account_id": account, "region": region, "name": wanted.name}
-    if PublishedDocument.objects.filter(**place, content_hash=wanted.sha256).exists():
-        return
     version = cloud.ssm(account, region).publish_document(wanted.name, wanted.content_yaml)
     PublishedDocument.objects.update_or_create(
         **place, defaults={"content_hash": wanted.sha256, "version": version, "published_at": now}

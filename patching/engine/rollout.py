@@ -166,16 +166,16 @@ def _room(run: Run, ready: QuerySet[Target], now: datetime) -> list[int]:
 
 
 def _through_the_door(run: Run, wave: Wave, ready: list[int], *, cloud: Cloud, now: datetime) -> list[int]:
-    """Nobody while an alarm rings, or when too many have failed: then the run halts by itself."""
+    """Nobody while a target group is ill. A ringing alarm, or too many that failed, halt a run that has begun."""
     if why := waves.too_many_errors(run, wave, at_least=run.run_policy.stop_at_least):
         runs.halt(run=run, by=None, reason=why, now=now)
         return []
     door = gates.door(run, cloud=cloud)
     if door.why:
-        if run.dispatches.filter(phase=Phase.PATCH).exists():
+        if not door.passing and run.dispatches.filter(phase=Phase.PATCH).exists():
             runs.halt(run=run, by=None, reason=door.why, now=now)
         else:
-            tell_once(run, f"Nothing is sent yet. {door.why}")
+            tell_once(run, f"Nothing more is sent yet. {door.why}")
         return []
     for why in door.shut.values():
         tell_once(run, f"Nothing is sent there. {why}")

@@ -9,11 +9,13 @@ from django.db.models import Count, Q
 
 from aws.ports import Cloud
 from patching.engine import gates
+from patching.engine.telling import tell_once
 from patching.models import Run, Wave
 from patching.operations import runs, waves
 from patching.states import BAD_VERDICTS, TARGET_OVER, RunState, TargetState, Verdict, WaveState
 
 Clock = Callable[[], datetime]
+BEGUN = {TargetState.READY, TargetState.IN_DISPATCH, TargetState.REBOOTING, TargetState.VERIFYING}
 GOOD = (Verdict.PATCHED, Verdict.NOTHING_TO_DO, Verdict.PATCHED_REBOOT_PENDING)
 
 
@@ -21,37 +23,32 @@ def turn(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """Brings the first open wave on, and lets the servers whose turn it is go to their check."""
     if run.state == RunState.HALTING:
         return
-    for wave in run.waves.exclude(state=WaveState.PASSED):
-        _step(run, wave, cloud=cloud, now=clock())
+    number = 0
+    for wave in run.waves.all():
+        if wave.state != WaveState.PASSED:
+            _step(run, wave, cloud=cloud, now=clock())
+        if wave.state != WaveState.WAITING:
+            number = wave.number
         if wave.state != WaveState.PASSED:
             break
-    waves.admit(run, current(run), now=clock())
-
-
-def current(run: Run) -> int:
-    """The number of the wave whose turn it is; the last one's when all have passed."""
-    begun = run.waves.exclude(state=WaveState.WAITING).order_by("-number").first()
-    return begun.number if begun else 0
+    waves.admit(run, number, now=clock())
 
 
 def _step(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
     if wave.state == WaveState.WAITING:
         waves.enter(wave, WaveState.CHECKING, now=now)
-    if wave.state == WaveState.CHECKING and now >= run.starts_at and _begun(run, wave):
-        waves.enter(wave, WaveState.RUNNING, now=now)
-    if wave.state in {WaveState.CHECKING, WaveState.RUNNING} and not _open(run, wave):
-        _end(run, wave, now=now)
+    if wave.state in {WaveState.CHECKING, WaveState.RUNNING}:
+        states = _states(run, wave)
+        if wave.state == WaveState.CHECKING and now >= run.starts_at and states & BEGUN:
+            waves.enter(wave, WaveState.RUNNING, now=now)
+        if states <= TARGET_OVER:
+            _end(run, wave, now=now)
     if wave.state == WaveState.BAKING:
         _bake(run, wave, cloud=cloud, now=now)
 
 
-def _open(run: Run, wave: Wave) -> bool:
-    return run.targets.filter(wave=wave.number).exclude(state__in=TARGET_OVER).exists()
-
-
-def _begun(run: Run, wave: Wave) -> bool:
-    ready = [TargetState.READY, TargetState.IN_DISPATCH, TargetState.REBOOTING, TargetState.VERIFYING]
-    return run.targets.filter(wave=wave.number, state__in=ready).exists()
+def _states(run: Run, wave: Wave) -> set[str]:
+    return set(run.targets.filter(wave=wave.number).order_by().values_list("state", flat=True).distinct())
 
 
 def _end(run: Run, wave: Wave, *, now: datetime) -> None:
@@ -68,8 +65,11 @@ def _end(run: Run, wave: Wave, *, now: datetime) -> None:
 
 
 def _bake(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
-    if why := gates.door(run, cloud=cloud).why:
-        runs.halt(run=run, by=None, reason=f"After wave {wave.number}, {wave.name}: {why}", now=now)
+    door = gates.door(run, cloud=cloud)
+    if door.why and door.passing:
+        tell_once(run, f"Wave {wave.number}, {wave.name}, is still watched. {door.why}")
+    elif door.why:
+        runs.halt(run=run, by=None, reason=f"After wave {wave.number}, {wave.name}: {door.why}", now=now)
         wave.refresh_from_db()
     elif wave.bakes_until is None or now >= wave.bakes_until:
         waves.enter(wave, WaveState.PASSED, now=now)
@@ -88,7 +88,7 @@ def too_many_errors(run: Run, wave: Wave, *, at_least: int = 1) -> str:
             f"{bad} of {good + bad} servers of wave {wave.number}, {wave.name}, failed, "
             f"more than the {limit(run, wave)} % that are allowed."
         )
-    if not _open(run, wave) and not good and counts["blocked"]:
+    if not good and counts["blocked"] and _states(run, wave) <= TARGET_OVER:
         return f"No server of wave {wave.number}, {wave.name}, could be patched, so nothing is proven."
     return ""
 

@@ -27,7 +27,9 @@ CLOSED_TO_SENDING = {
 
 
 def locked_pause() -> SendingPause:
-    SendingPause.objects.get_or_create(pk=1)
+    if found := SendingPause.objects.select_for_update().filter(pk=1).first():
+        return found
+    SendingPause.objects.get_or_create(pk=1)  # another worker may make it at the same time
     return SendingPause.objects.select_for_update().get(pk=1)
 
 

@@ -46,4 +46,6 @@ BUCKETS: dict[str, Bucket] = {
     "UpdateDocument": SSM_WRITES,
     "UpdateDocumentDefaultVersion": SSM_WRITES,
     "DescribeAlarms": Bucket(9, 9),
+    "DescribeTargetGroups": READS,
+    "DescribeTargetHealth": READS,
 }

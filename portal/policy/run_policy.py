@@ -27,6 +27,10 @@ class RunPolicy:
     stop_at_least: int = 5  # failed hosts before the threshold counts at all
     waves: tuple[Mapping[str, Any], ...] = ()  # rules of portal.policy.waves; the last wave takes the rest
     alarms: tuple[str, ...] = ()  # CloudWatch alarms: nothing is sent while one of them is in ALARM
+    target_groups: tuple[
+        str, ...
+    ] = ()  # load balancers' target groups, by name: nothing is sent while one is ill
+    healthy_percent: int = 100  # of a group's targets that take part; below it the group is ill
     gather_s: int = 60  # so long hosts are gathered for full batches and one tag call
     plan_ahead_s: int = 86_400
     lead_s: int = 900  # stopped hosts are started this long before the start

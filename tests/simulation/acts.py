@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from aws.ports import TargetGroupHealth
 from exceptions.models import ExceptionRequest
 from exceptions.operations import approve, revoke, submit
 from patching.operations import control, pause, power, windows
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 WHY = "A drill."
+WELL, ILL = TargetGroupHealth(healthy=2, total=2), TargetGroupHealth(healthy=1, total=2)
 OPERATIONS = ("SendCommand", "ListCommands", "ListCommandInvocations", "CreateTags", "DeleteTags", "StopInstances",
               "DescribeInstances", "GetObject", "PutObject", "ListObjectsV2")  # fmt: skip
 
@@ -77,12 +79,19 @@ def end_what_waits(world: World) -> None:
     if world.paused_at:
         pause_or_resume(world)
     world.stage.cloud.alarm_states["too-many-errors"] = "OK"
+    world.stage.cloud.target_groups_here["shop"] = WELL
 
 
 def ring_or_silence(world: World) -> None:
     states = world.stage.cloud.alarm_states
     states["too-many-errors"] = "OK" if states["too-many-errors"] == "ALARM" else "ALARM"
     world.tell(f"the CloudWatch alarm says {states['too-many-errors']}")
+
+
+def sicken_or_heal(world: World) -> None:
+    groups = world.stage.cloud.target_groups_here
+    groups["shop"] = ILL if groups["shop"] == WELL else WELL
+    world.tell(f"{groups['shop'].healthy} of {groups['shop'].total} targets of the load balancer are healthy")
 
 
 def begin_outage(world: World) -> None:
@@ -148,7 +157,7 @@ def revoke_an_exception(world: World) -> None:
 
 
 ACTS = (stop_a_host, terminate_a_host, take_a_host_offline, stop_beat, pause_or_resume, retry, skip, extend,
-        except_a_host, except_a_host, revoke_an_exception, ring_or_silence, keep_running,
+        except_a_host, except_a_host, revoke_an_exception, ring_or_silence, sicken_or_heal, keep_running,
         edit_the_window)  # fmt: skip
 
 

@@ -71,6 +71,9 @@ class Aws:
     def alarms(self, account_id: str, region: str) -> fakes.FakeAlarms:
         return fakes.FakeAlarms(self._door(account_id))
 
+    def target_groups(self, account_id: str, region: str) -> fakes.FakeTargetGroups:
+        return fakes.FakeTargetGroups(self._door(account_id))
+
     def objects(self) -> fakes.FakeObjects:
         return fakes.FakeObjects(self._door(""))
 
@@ -136,6 +139,7 @@ def statement(world: World) -> Callable[..., Any]:
             raise Killed
         writes = sql.startswith(("INSERT", "UPDATE", "DELETE"))
         alone = writes and not connection.in_atomic_block
+        world.moved |= writes and 'UPDATE "patching_run"' not in sql  # the lease alone moves nothing
         world.written |= writes and any(table in sql[:50] for table in JUDGED)
         if alone and world.strikes("kill_before_commit"):
             world.die("before a commit")

@@ -35,7 +35,7 @@ class Leases:
 
     def __init__(self) -> None:
         self.until: dict[int, datetime] = {}  # depth of the worker → the end of what it took
-        self.after_loss = 0  # calls of the outer worker since another took the run
+        self.lost = False  # another worker took the run that the outer one still works on
 
     def watching(self, world: World, take: Callable[..., Any]) -> Callable[..., Any]:
         def taken(run_id: int, now: datetime) -> Any:
@@ -44,17 +44,15 @@ class Leases:
                 world.broken.append("lease: a second worker takes the run while the first one's lease lasts")
             if token:
                 self.until[world.depth] = now + lease.LEASE
-                self.after_loss = 1 if world.depth else 0
+                self.lost = world.depth > 0
             return token
 
         return taken
 
     def at_call(self, world: World, operation: str) -> Iterator[str]:
-        """The call that a stalled worker was about to make may still leave; the next one must not."""
-        if world.depth == 0 and self.after_loss and operation in ACTING:
-            self.after_loss += 1
-            if self.after_loss > 2:
-                yield f"lease: a worker that lost the run goes on to {operation}"
+        """The call before which a worker stalled was judged already and may still leave; the next one must not."""
+        if world.depth == 0 and self.lost and operation in ACTING:
+            yield f"lease: a worker that lost the run goes on to {operation}"
 
 
 @contextmanager

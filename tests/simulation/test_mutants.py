@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 from unittest import mock
 
 import pytest
-from django.core.management import call_command
 
+from patching import tasks
 from patching.engine import marks, send
+from patching.engine.lease import LEASE
+from patching.models import Run
 from patching.operations import admission, dispatches
-from tests.simulation.world import World
+from patching.states import RUN_OVER
+from tests.simulation.play import play
 
 SEEDS = 40
 Patch = tuple[object, str, object]
@@ -34,7 +39,22 @@ def cleans_nothing() -> list[Patch]:
     return [(marks, "unmark", lambda run, now: None)]
 
 
-MUTANTS = (resends_at_once, asks_nothing_before_the_send, forgets_exceptions, cleans_nothing)
+def takes_what_another_holds() -> list[Patch]:
+    def take(run_id: int, now: datetime) -> uuid.UUID:
+        token = uuid.uuid4()
+        Run.objects.filter(pk=run_id).update(lease_until=now + LEASE, lease_token=token)
+        return token
+
+    def due(now: datetime) -> list[int]:
+        return list(Run.objects.exclude(state__in=RUN_OVER).values_list("pk", flat=True))
+
+    return [(tasks, "take", take), (tasks, "due", due)]
+
+
+MUTANTS = (resends_at_once, asks_nothing_before_the_send, forgets_exceptions, cleans_nothing,
+           takes_what_another_holds)  # fmt: skip
+# These would hide a bug: AWS that shows nothing makes a second send right, and so does a worker that hangs in its call.
+WITHOUT = frozenset({"stalled_worker", "commands_not_shown_yet"})
 
 
 @pytest.mark.django_db(transaction=True)
@@ -43,9 +63,4 @@ def test_a_deliberate_bug_is_found(mutant: Callable[[], list[Patch]]) -> None:
     with ExitStack() as stack:
         for owner, name, instead in mutant():
             stack.enter_context(mock.patch.object(owner, name, instead))
-        assert any(found(seed) for seed in range(SEEDS)), "no seed noticed it"
-
-
-def found(seed: int) -> list[str]:
-    call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
-    return World(seed, frozenset({"stalled_worker", "commands_not_shown_yet"})).play()
+        assert any(play(seed, WITHOUT).broken for seed in range(SEEDS)), "no seed noticed it"

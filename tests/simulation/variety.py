@@ -31,6 +31,8 @@ def policy(random: Random) -> dict[str, Any]:
         chosen |= {"waves": [rule.to_json() for rule in rules], "promote": random.random() < 0.3}
     if random.random() < 0.15:
         chosen["alarms"] = ["too-many-errors"]
+    if random.random() < 0.15:
+        chosen["target_groups"] = ["shop"]
     return chosen
 
 

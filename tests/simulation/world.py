@@ -25,7 +25,8 @@ from tests.simulation import acts, faults, guards, variety
 from tests.simulation.faults import DatabaseGone, Killed, Outage
 
 STEPS = 200
-PAUSES = [1, 5, 15, 60]  # seconds between two ticks
+PAUSES = [1, 5, 15, 60]  # seconds between two ticks; each further tick in which nothing moved doubles them
+LONGEST_PAUSES = 8
 AT_EACH_STEP = (audit.once_per_attempt, audit.sent_inside_the_window, audit.one_of_a_cluster)
 
 
@@ -39,6 +40,7 @@ class World:
         self.injected: Counter[str] = Counter()
         self.steps, self.depth = 0, 0
         self.dead, self.written = False, False
+        self.moved, self.idle = False, 0
         self.broken: list[str] = []
         self.stage = Stage()
         self.rate = self.random.choice([0.0, 0.01, 0.03, 0.1])
@@ -152,7 +154,7 @@ class World:
         """The fleet and its run; returns the step at which an admin halts it."""
         cloud = self.stage.cloud
         variety.add_hosts(self.random, cloud)
-        cloud.alarm_states["too-many-errors"] = "OK"
+        cloud.alarm_states["too-many-errors"], cloud.target_groups_here["shop"] = "OK", acts.WELL
         self.asleep = {item for item, host in cloud.hosts.items() if host.instance.state == "stopped"}
         self.stage.set(policy=variety.policy(self.random), **variety.window(self.random))
         self.broken_account()
@@ -175,13 +177,18 @@ class World:
         self.steps += 1
         late = self.steps > STEPS // 2  # faults end, so that "at the latest" of I5 can be asked
         self.rate = 0.0 if late else self.rate
-        self.stage.clock.forward(60 if late else self.random.choice(PAUSES))
+        self.stage.clock.forward(60 if late else self.pause())
         does, breaks = self.strikes("act"), self.strikes("outage")
         with self.calm():
             self.people(does, breaks, late=late, halts=self.steps == halt_at)
         self.tick()
         with self.calm():
             self.stage.run.refresh_from_db(fields=["state"])
+
+    def pause(self) -> int:
+        """Seconds until the next tick: hours of waiting for time-outs need no hundred looks."""
+        self.idle, self.moved = (0 if self.moved else self.idle + 1), False
+        return self.random.choice(PAUSES) * min(2**self.idle, LONGEST_PAUSES)
 
     def people(self, does: bool, breaks: bool, *, late: bool, halts: bool) -> None:
         if does:

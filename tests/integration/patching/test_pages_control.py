@@ -60,11 +60,16 @@ class TestWaves:
         form = {"name": window.name, "frequency": "weekly", "weekday": window.weekday, "start_time": "22:00",
                 "time_zone": window.time_zone, "duration_minutes": 240, "cutoff_minutes": 60, "mode": "all",
                 "reboot": "if-needed", "fixes": "all", "concurrency": 200, "stop_at_error_percent": 20,
-                "min_free_mb": 900, "waves": "5 %\nEnvironment = test", "alarms": "shop-5xx\n"}  # fmt: skip
+                "min_free_mb": 900, "waves": "5 %\nEnvironment = test", "alarms": "shop-5xx\n",
+                "target_groups": "shop\n\nshop-api", "healthy_percent": 75}  # fmt: skip
         assert browser(cast.ada()).post(address, form).status_code == 302
         policy = Window.objects.get(pk=window.pk).run_policy
         assert [rule.words for rule in policy.wave_rules] == ["5 %", "Environment = test"]
         assert list(policy.alarms) == ["shop-5xx"]
+        assert (list(policy.target_groups), policy.healthy_percent) == (["shop", "shop-api"], 75)
+        answer = browser(cast.ada()).post(address, form | {"target_groups": "arn:aws:elasticloadbalancing:x"})
+        assert answer.status_code == 422
+        assert "is no name of a target group" in text(answer)
         answer = browser(cast.ada()).post(address, form | {"waves": "a few"})
         assert answer.status_code == 422
         assert "is no wave" in text(answer)

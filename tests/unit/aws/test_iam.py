@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 METHODS = dict(iam.adapter_methods())
 # IAM names the right to list a bucket by the bucket, the API by its objects.
 NAMED_OTHERWISE = {"s3:ListBucket": "s3:ListObjectsV2"}
+SERVICES = {"elasticloadbalancing": "elbv2"}  # IAM's name of a service → the SDK's
 
 
 def test_there_are_adapter_methods_to_walk() -> None:
@@ -31,7 +32,7 @@ def test_each_adapter_method_declares_its_actions(name: str) -> None:
 @pytest.mark.parametrize("action", iam.actions())
 def test_action_is_an_operation_of_its_service(action: str) -> None:
     service, operation = NAMED_OTHERWISE.get(action, action).split(":")
-    model = botocore.session.get_session().get_service_model(service)
+    model = botocore.session.get_session().get_service_model(SERVICES.get(service, service))
     assert operation in model.operation_names
 
 
@@ -41,6 +42,7 @@ def test_action_is_an_operation_of_its_service(action: str) -> None:
         (ports.Ec2, "Ec2Adapter"),
         (ports.Ssm, "SsmAdapter"),
         (ports.ObjectStore, "S3Adapter"),
+        (ports.TargetGroups, "TargetGroupsAdapter"),
         (ports.Identity, "StsAdapter"),
     ],
 )
