@@ -14,6 +14,7 @@ from lab.ec2.volumes import Volumes
 from lab.fleet import Fleet, Host
 from lab.scenario import Scenario
 from lab.ssm.commands import Commands
+from lab.web.boundaries import Boundaries
 from lab.web.calls import CallLog
 from lab.web.credentials import Credentials
 from lab.web.drops import Drops
@@ -40,6 +41,7 @@ class World:
         self.credentials = Credentials(scenario)
         self.throttles = Throttles(self.clock)
         self.drops = Drops()
+        self.boundaries = Boundaries()
         self.visibility_s = delays.visibility_s
         # Who wants to know when a host's power goes and when its agent is back.
         self.when_down: list[Callable[[World, Host], None]] = []
@@ -47,6 +49,7 @@ class World:
 
     def close(self) -> None:
         """Stop the clock and every script, write what must be kept."""
+        self.boundaries.clear()
         self.timers.close()
         with self.lock:
             self.commands.stop_all()

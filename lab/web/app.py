@@ -17,6 +17,9 @@ from lab.web.errors import Answer, Refusal, RefusedCall, answer_of, code_in, is_
 from lab.world import World
 
 StartResponse = Callable[..., Any]
+NEVER_CAME = Refusal(
+    503, "request dropped", "The connection broke before the call came."
+)  # only the log shows it
 _COMMAND_ID = re.compile(rb'"CommandId"\s*:\s*"([0-9a-f-]{36})"')
 
 
@@ -41,12 +44,24 @@ class App:
     def _aws(self, call: Call, environ: dict[str, Any]) -> tuple[Answer, bool]:
         world = self._world
         call.account = world.credentials.account_of(call.access_key)
-        refusal = world.credentials.refusal(call) or world.throttles.refusal(call)
-        answer = answer_of(call, refusal) if refusal else self._ask_moto(call, environ)
-        lost = refusal is None and world.drops.take(call.operation)
+        if refusal := world.credentials.refusal(call) or world.throttles.refusal(call):
+            answer = answer_of(call, refusal)
+            world.log.add(call, answer.number, code_in(answer), command_id(call, answer))
+            return answer, False
+        return self._carry_out(call, environ)
+
+    def _carry_out(self, call: Call, environ: dict[str, Any]) -> tuple[Answer, bool]:
+        """The answer, and whether it is lost; a call that stands at a boundary may never be carried out."""
+        world = self._world
+        boundary = world.boundaries.reached(call)
+        if world.boundaries.pass_over(boundary, "before"):
+            world.log.add(call, NEVER_CAME.status, NEVER_CAME.code, "")
+            return answer_of(call, NEVER_CAME), True
+        answer = self._ask_moto(call, environ)
+        lost = world.drops.take(call.operation) or bool(boundary and boundary.action == "drop")
         error = "answer dropped" if lost else code_in(answer)
         world.log.add(call, answer.number, error, command_id(call, answer))
-        return answer, lost
+        return answer, world.boundaries.pass_over(boundary, "after") or lost
 
     def _ask_moto(self, call: Call, environ: dict[str, Any]) -> Answer:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = call.account

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_CLIENT = re.compile(r"\bapp/([^\s]+)")  # AWS_SDK_UA_APP_ID of whoever calls
 _INSTANCE_ID = re.compile(r"\bi-[0-9a-f]{8,17}\b")
 _QUERY_SERVICES = frozenset(
     {"ec2", "sts", "sns", "iam", "autoscaling", "cloudformation", "monitoring", "rds"}
@@ -37,6 +38,7 @@ class Call:
     body: bytes
     protocol: str  # json | query | ec2 | s3 | rest
     account: str = ""
+    client: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -60,6 +62,7 @@ def call_of(environ: dict[str, Any]) -> Call:
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     protocol = protocol_of(service, target)
     fields = fields_of(protocol, body, environ)
+    client = _CLIENT.search(environ.get("HTTP_USER_AGENT", ""))
     return Call(
         service=service or target.partition(".")[0],
         operation=operation_of(protocol, target, fields, environ),
@@ -68,6 +71,7 @@ def call_of(environ: dict[str, Any]) -> Call:
         session_token=environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""),
         body=body,
         protocol=protocol,
+        client=client[1] if client else "",
         fields=fields,
     )
 
@@ -122,6 +126,7 @@ class Entry:
 
     seq: int
     at: str
+    client: str
     account: str
     region: str
     service: str
@@ -147,6 +152,7 @@ class CallLog:
                 Entry(
                     seq=len(self._entries) + 1,
                     at=datetime.now(UTC).isoformat(),
+                    client=call.client,
                     account=call.account,
                     region=call.region,
                     service=call.service,

@@ -96,6 +96,22 @@ def drop(world: World, body: Json) -> Json:
     return {}
 
 
+def boundary(world: World, body: Json) -> Json:
+    nth, account = int(body.get("nth", 1)), str(body.get("account", ""))
+    made = world.boundaries.set(
+        str(body["operation"]), nth, str(body["moment"]), str(body["action"]), account
+    )
+    return made.view()
+
+
+def boundaries(world: World, _: Json) -> list[Json]:
+    return world.boundaries.views()
+
+
+def release(world: World, body: Json) -> Json:
+    return world.boundaries.release(int(body["id"]), drop=bool(body.get("drop"))).view()
+
+
 def visibility(world: World, body: Json) -> Json:
     world.visibility_s = float(body["seconds"])
     return {}
@@ -118,9 +134,10 @@ def credentials(world: World, body: Json) -> Json:
 
 
 def reset(world: World, _: Json) -> Json:
-    """Faults, throttles, drops, delays of visibility and credentials as at the start; hosts stay as they are."""
+    """Faults, throttles, drops, boundaries, delays of visibility and credentials as at the start; hosts stay as they are."""
     world.throttles.clear()
     world.drops.clear()
+    world.boundaries.clear()
     world.visibility_s = world.delays.visibility_s
     with world.lock:
         for account in world.scenario.accounts:
@@ -136,6 +153,9 @@ ACTIONS: dict[tuple[str, str], Callable[[World, Json], Any]] = {
     ("POST", "/lab/fault"): fault,
     ("POST", "/lab/throttle"): throttle,
     ("POST", "/lab/drop"): drop,
+    ("POST", "/lab/boundary"): boundary,
+    ("GET", "/lab/boundaries"): boundaries,
+    ("POST", "/lab/release"): release,
     ("POST", "/lab/visibility"): visibility,
     ("POST", "/lab/time-scale"): time_scale,
     ("POST", "/lab/credentials"): credentials,
