@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
 from celery.schedules import crontab
 from kombu import Queue
 
@@ -211,6 +212,16 @@ for (
 ) in CELERY_BEAT_SCHEDULE.values():  # ticks that nobody took before the next one came are not worth a look
     if isinstance(entry["schedule"], float):
         entry["options"] = {"expires": max(10.0, 2 * entry["schedule"])}
+
+# Tracebacks without the values of variables: those may be secrets, and drawing them took a worker many seconds.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # AWS: the simulated one stands outside, behind AWS_ENDPOINT_URL, which boto3 reads by itself.
 AWS_PORTAL_REGION = env.text("AWS_REGION", default="eu-central-1")

@@ -134,7 +134,7 @@ def credentials(world: World, body: Json) -> Json:
 
 
 def reset(world: World, _: Json) -> Json:
-    """Faults, throttles, drops, boundaries, delays of visibility and credentials as at the start; hosts stay as they are."""
+    """Faults, throttles, drops, boundaries, delays and credentials as at the start; hosts stay as they are."""
     world.throttles.clear()
     world.drops.clear()
     world.boundaries.clear()

@@ -1,0 +1,112 @@
+"""`script/crash`: kills the live stack at the boundaries of its AWS calls. Ends with 1 if a promise broke."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedded import EmbeddedError, stop_on_signals
+from tests.crash import points, scenario
+from tests.crash.points import KillPoint
+from tests.crash.stack import LiveStack
+
+if TYPE_CHECKING:
+    from tests.crash.rounds import Round
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="script/crash", description=__doc__)
+    parser.add_argument("--some", type=int, metavar="N", help="only a sample of N kill points")
+    parser.add_argument("--seed", type=int, default=0, help="which sample")
+    parser.add_argument(
+        "--only", metavar="TEXT", help="only kill points whose line contains this, e.g. SendCommand"
+    )
+    parser.add_argument(
+        "--lanes", type=int, default=6, help="runs side by side, each with its own kill point"
+    )
+    parser.add_argument(
+        "--mutant", default="", help="put a deliberate bug into the workers (tests/crash/app.py)"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep logs and database, and say where")
+    return parser.parse_args()
+
+
+def main() -> int:
+    stop_on_signals()
+    options = arguments()
+    memory = Path("/dev/shm")
+    place = str(memory) if os.access(memory, os.W_OK) else None
+    state = Path(tempfile.mkdtemp(prefix="patch-portal-crash-", dir=place))
+    try:
+        with LiveStack(state, scenario.scenario(options.lanes)) as stack:
+            return crash(stack, options)
+    except EmbeddedError as error:
+        print(f"script/crash: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 1
+    finally:
+        if options.keep:
+            print(f"kept: {state}")
+        else:
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def crash(stack: LiveStack, options: argparse.Namespace) -> int:
+    os.environ.update(stack.children(DJANGO_SETTINGS_MODULE="portal.settings"))
+    import django
+
+    django.setup()
+    from patching.engine.lease import database_now
+    from tests.crash import fleet
+    from tests.crash.rounds import Round
+
+    play = Round(stack, fleet.found(options.lanes, database_now()))
+    stack.start_workers(options.mutant)
+    broken = told(play.play([None] * options.lanes), "no kill")
+    chosen = choose(play, options)
+    began = time.monotonic()
+    for lane_points in side_by_side(chosen, options.lanes):
+        broken += told(play.play(lane_points), "; ".join(map(str, lane_points)))
+    print(
+        f"{len(play.reached)} kill points reached, {len(play.missed)} not reached, {len(broken)} violations,"
+        f" {time.monotonic() - began:.0f} s"
+    )
+    for point in play.missed:
+        print(f"not reached: {point}")
+    print(stack.run_manage("audit_runs").strip())
+    return 1 if broken else 0
+
+
+def choose(play: Round, options: argparse.Namespace) -> list[KillPoint]:
+    """From the calls that the first lane made undisturbed."""
+    made = [call for call in play.calls if call["client"]]
+    calls = points.counted(made, scenario.account_of(0), options.lanes)
+    print("calls of a run: " + ", ".join(f"{name} {count}" for name, count in calls.items()), flush=True)
+    chosen = points.some(calls, options.some, options.seed) if options.some else list(points.every(calls))
+    return [point for point in chosen if not options.only or options.only in str(point)]
+
+
+def side_by_side(chosen: list[KillPoint], lanes: int) -> Iterator[list[KillPoint]]:
+    """A round at a time; neighbours in the list are alike, so they are dealt out over the rounds."""
+    rounds = -(-len(chosen) // lanes)
+    for number in range(rounds):
+        yield chosen[number::rounds]
+
+
+def told(broken: list[str], what: str) -> list[str]:
+    print(f"{'FAILED' if broken else 'ok'}: {what}", flush=True)
+    for sentence in broken:
+        print(f"    {sentence}", flush=True)
+    return broken
+
+
+if __name__ == "__main__":
+    sys.exit(main())
