@@ -12,6 +12,7 @@ from patching.states import TargetState, Verdict
 from portal.inventory.cloud import cloud
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
+from portal.tagging.writer import write_due
 from tests import cast
 from tests.crash.scenario import EXEMPT, PORTAL, REGION, account_of
 
@@ -43,6 +44,7 @@ def found(lanes: int, now: datetime) -> Window:
     )  # fmt: skip
     enrol(assets=list(Asset.objects.all()), window=window, by=cast.ada(), now=now)
     _except(list(Asset.objects.filter(name__endswith=f"-{EXEMPT}")), now)
+    write_due(cloud=cloud(), now=now)  # so that a run's calls are its own
     return window
 
 
