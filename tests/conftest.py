@@ -15,7 +15,7 @@ import pytest
 from tests.servers import RunServers, start
 
 TESTS = Path(__file__).resolve().parent
-WITHOUT_DJANGO = {"aws", "lab", "embedded", "documents", "architecture", "script", "hosts"}
+WITHOUT_DJANGO = {"aws", "lab", "embedded", "documents", "architecture", "script", "hosts", "crash"}
 SERVERS = pytest.StashKey[RunServers]()
 PROCESS = pytest.StashKey[subprocess.Popen[bytes]]()
 # No test may reach a real account, whatever the shell that started it has set.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from patching.invariants.audit import ALL, Violation, violations
+from patching.invariants.audit import ALL, CHECKS, audited, late, of_the_portal, violations
+from patching.invariants.violation import Violation
 
-__all__ = ["ALL", "Violation", "violations"]
+__all__ = ["ALL", "CHECKS", "Violation", "audited", "late", "of_the_portal", "violations"]

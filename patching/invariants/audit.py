@@ -1,16 +1,23 @@
-"""All invariants that the rows alone can prove, as functions of some runs. Reads only, a few queries each."""
+"""All invariants that the rows alone can prove; the newer ones in files of their own. Reads only, few queries each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import CharField, Count, Exists, F, Min, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat
 
-from exceptions.models import Covered
-from exceptions.states import IN_FORCE
+from exceptions.invariants import broken
+from patching.invariants.append_only import the_audit_is_guarded
+from patching.invariants.commands import attempts_are_counted, commands_have_one_owner, every_dispatch_is_told
+from patching.invariants.exempt import exempt_is_never_sent, foreign_tags_are_respected
+from patching.invariants.flights import clusters_go_one_by_one, concurrency_is_kept, waves_wait
+from patching.invariants.lateness import ends_in_time, nobody_is_passed_over
+from patching.invariants.pauses import nothing_is_sent_in_a_pause
+from patching.invariants.stamps import last_patched_is_proven
+from patching.invariants.violation import Ids, Violation
 from patching.models import Dispatch, DispatchTarget, PowerHold, Run, Target, Wave
 from patching.states import (
     DISPATCH_IN_FLIGHT,
@@ -27,34 +34,6 @@ from patching.states import (
 from portal.audit.models import AuditEvent
 from portal.tags.models import TagChange
 from portal.tags.states import OPEN, TagState
-
-Ids = Sequence[int]
-
-
-@dataclass(frozen=True)
-class Violation:
-    """One broken promise: which, of what, in a sentence."""
-
-    invariant: str
-    run_id: int
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.invariant} run {self.run_id}: {self.sentence}"
-
-
-def exempt_is_never_sent(runs: Ids) -> Iterator[Violation]:
-    """I1: nobody whose approved exception held at the moment of sending is in a patch command."""
-    rows = DispatchTarget.objects.filter(dispatch__run__in=runs, phase=Phase.PATCH).exclude(
-        target__state=TargetState.SKIPPED
-    )
-    held = Covered.objects.filter(
-        asset=OuterRef("target__asset"), request__state__in=IN_FORCE,
-        request__decided_at__lt=OuterRef("dispatch__claimed_at"),
-        request__starts_at__lte=OuterRef("dispatch__claimed_at"), request__ends_at__gt=OuterRef("dispatch__claimed_at"),
-    )  # fmt: skip
-    for row in rows.filter(Exists(held)).select_related("target__asset", "dispatch"):
-        yield Violation("I1", row.dispatch.run_id, f"{row.target.asset.label} was sent while it was exempt.")
 
 
 def sent_inside_the_window(runs: Ids) -> Iterator[Violation]:
@@ -175,12 +154,38 @@ def every_end_is_told(runs: Ids) -> Iterator[Violation]:
 
 
 PLANNED_OUT = ("enrolled_late",)  # left out by the plan itself, which tells them together
+# What holds of some runs at any moment.
 ALL: tuple[Callable[[Ids], Iterator[Violation]], ...] = (
-    exempt_is_never_sent, sent_inside_the_window, once_per_attempt, nothing_is_lost, all_targets_end,
-    power_is_given_back, tags_are_gone, one_of_a_cluster, every_end_is_told,
+    exempt_is_never_sent, foreign_tags_are_respected, sent_inside_the_window, nothing_is_sent_in_a_pause,
+    once_per_attempt, attempts_are_counted, nothing_is_lost, commands_have_one_owner, all_targets_end,
+    power_is_given_back, tags_are_gone, last_patched_is_proven, one_of_a_cluster, clusters_go_one_by_one,
+    concurrency_is_kept, waves_wait, every_end_is_told, every_dispatch_is_told,
 )  # fmt: skip
+BY_THE_CLOCK = (ends_in_time, nobody_is_passed_over)
 
 
 def violations(runs: Ids) -> list[Violation]:
-    """Every broken promise of these runs."""
+    """Every broken promise of these runs, whatever the time is."""
     return [found for check in ALL for found in check(list(runs))]
+
+
+def late(runs: Ids, *, now: datetime) -> list[Violation]:
+    """Promises of these runs that are broken because it is this late already."""
+    return [found for check in BY_THE_CLOCK for found in check(list(runs), now=now)]
+
+
+def of_the_portal() -> list[Violation]:
+    """Promises that belong to no run: who approved what, and that the audit itself cannot be changed."""
+    exceptions = [Violation(item.invariant, 0, item.sentence, item.request_id) for item in broken()]
+    return [*the_audit_is_guarded(), *exceptions]
+
+
+CHECKS = len(ALL) + len(BY_THE_CLOCK) + 2
+AT_ONCE = 50  # runs; keeps each query small
+
+
+def audited(runs: Ids, *, now: datetime) -> list[Violation]:
+    """Everything that is broken: in these runs and in the portal."""
+    chunks = [list(runs[first : first + AT_ONCE]) for first in range(0, len(runs), AT_ONCE)]
+    found = [item for chunk in chunks for item in (*violations(chunk), *late(chunk, now=now))]
+    return found + of_the_portal()

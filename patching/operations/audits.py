@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.urls import reverse
 
-from patching.invariants import Violation, violations
+from patching.invariants import Violation, audited
 from patching.models import Run, RunAudit
 from portal.access.queries import people_with
 from portal.access.states import Role
@@ -16,7 +17,6 @@ from portal.audit.operations import Entry, record
 from portal.notify.operations import tell
 
 LOOK_BACK = timedelta(days=30)
-AT_ONCE = 50
 MOST_KEPT = 500  # sentences of one audit
 
 
@@ -24,15 +24,13 @@ def audit_runs(*, now: datetime) -> RunAudit:
     """Checks the runs of the last 30 days. Reads outside the transaction that keeps the result."""
     began = time.monotonic()
     ids = list(Run.objects.filter(starts_at__gte=now - LOOK_BACK).order_by("pk").values_list("pk", flat=True))
-    found = [
-        item for first in range(0, len(ids), AT_ONCE) for item in violations(ids[first : first + AT_ONCE])
-    ]
+    found = audited(ids, now=now)
     return _keep(len(ids), found, took_s=time.monotonic() - began, now=now)
 
 
 @transaction.atomic
 def _keep(runs: int, found: list[Violation], *, took_s: float, now: datetime) -> RunAudit:
-    rows = [{"invariant": item.invariant, "run": item.run_id, "sentence": item.sentence} for item in found]
+    rows = [_row(item) for item in found]
     audit = RunAudit.objects.create(checked_at=now, runs=runs, took_s=took_s, violations=rows[:MOST_KEPT])
     said = (
         f"Audit of {runs} runs: {len(found)} broken promises"
@@ -44,3 +42,8 @@ def _keep(runs: int, found: list[Violation], *, took_s: float, now: datetime) ->
         sentence = f"The nightly audit found {len(found)} broken promises in runs: {found[0].sentence}"
         tell(people_with(Role.ADMIN), kind="runs.audit", sentence=sentence, url=reverse("patching:audits"))
     return audit
+
+
+def _row(item: Violation) -> dict[str, Any]:
+    facts = {"invariant": item.invariant, "run": item.run_id, "sentence": item.sentence}
+    return facts | ({"exception": item.request_id} if item.request_id else {})

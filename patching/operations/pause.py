@@ -39,9 +39,10 @@ def resume(*, by: User, now: datetime) -> SendingPause:
     row = _locked()
     if not row.paused:
         raise Conflict("Sending is not paused; somebody resumed it already.")
+    detail = {"paused_at": (row.since or now).isoformat(), "resumed_at": now.isoformat()}  # read by the audit
     row.paused, row.reason, row.by, row.since = False, "", by.display_name, now
     row.save()
-    record(Entry("sending.resumed", "portal", "sending", "Resumed sending"), by=by)
+    record(Entry("sending.resumed", "portal", "sending", "Resumed sending", detail=detail), by=by)
     return row
 
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,18 +24,17 @@ if TYPE_CHECKING:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/crash", description=__doc__)
-    parser.add_argument("--some", type=int, metavar="N", help="only a sample of N kill points")
-    parser.add_argument("--seed", type=int, default=0, help="which sample")
-    parser.add_argument(
-        "--only", metavar="TEXT", help="only kill points whose line contains this, e.g. SendCommand"
-    )
-    parser.add_argument(
-        "--lanes", type=int, default=6, help="runs side by side, each with its own kill point"
-    )
-    parser.add_argument(
-        "--mutant", default="", help="put a deliberate bug into the workers (tests/crash/app.py)"
-    )
-    parser.add_argument("--keep", action="store_true", help="keep logs and database, and say where")
+    add = parser.add_argument
+    add("--some", type=int, metavar="N", help="only a sample of N kill points")
+    add("--seed", type=int, default=0, help="which sample")
+    add("--only", metavar="TEXT", help="only kill points whose line contains this, e.g. SendCommand")
+    add("--point", action="append", default=[], type=KillPoint.parse, help="just this one, as it was printed")
+    add("--undisturbed", action="store_true", help="kill nobody, only look at the runs")
+    add("--workers", type=int, default=2)
+    add("--beats", type=int, default=1)
+    add("--lanes", type=int, default=6, help="runs side by side, each with its own kill point")
+    add("--mutant", default="", help="put a deliberate bug into the workers (tests/crash/app.py)")
+    add("--keep", action="store_true", help="keep logs and database, and say where")
     return parser.parse_args()
 
 
@@ -45,7 +45,8 @@ def main() -> int:
     place = str(memory) if os.access(memory, os.W_OK) else None
     state = Path(tempfile.mkdtemp(prefix="patch-portal-crash-", dir=place))
     try:
-        with LiveStack(state, scenario.scenario(options.lanes)) as stack:
+        fleet = scenario.scenario(options.lanes)
+        with LiveStack(state, fleet, workers=options.workers, beats=options.beats) as stack:
             return crash(stack, options)
     except EmbeddedError as error:
         print(f"script/crash: {error}", file=sys.stderr)
@@ -71,6 +72,7 @@ def crash(stack: LiveStack, options: argparse.Namespace) -> int:
     play = Round(stack, fleet.found(options.lanes, database_now()))
     stack.start_workers(options.mutant)
     broken = told(play.play([None] * options.lanes), "no kill")
+    print(who(stack, play), flush=True)
     chosen = choose(play, options)
     began = time.monotonic()
     for lane_points in side_by_side(chosen, options.lanes):
@@ -85,11 +87,21 @@ def crash(stack: LiveStack, options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def who(stack: LiveStack, play: Round) -> str:
+    """Which worker made how many calls, which beat sent how many ticks."""
+    calls = Counter(call["client"] for call in play.calls if call["client"])
+    beats = [name for name in stack.supervisor.pids() if name.startswith("beat")]
+    ticks = {name: stack.log_of(name).count("Sending due task") for name in beats}
+    return ", ".join(f"{name} {count}" for name, count in sorted((calls | ticks).items()))
+
+
 def choose(play: Round, options: argparse.Namespace) -> list[KillPoint]:
     """From the calls that the first lane made undisturbed."""
     made = [call for call in play.calls if call["client"]]
     calls = points.counted(made, scenario.account_of(0), options.lanes)
     print("calls of a run: " + ", ".join(f"{name} {count}" for name, count in calls.items()), flush=True)
+    if options.undisturbed or options.point:
+        return list(options.point)
     chosen = points.some(calls, options.some, options.seed) if options.some else list(points.every(calls))
     return [point for point in chosen if not options.only or options.only in str(point)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ MOMENTS = (BEFORE, LOST, ANSWERED)
 NOBODY, WORKER, PARENT, ALL = "nobody", "worker", "worker's parent", "all workers and beat"
 BEAT, VALKEY, EMPTIED, POSTGRES = "beat", "valkey", "valkey emptied", "postgres"
 VICTIMS = (WORKER, NOBODY, POSTGRES, VALKEY, EMPTIED, BEAT, ALL, PARENT)
+_LINE = re.compile(r"(?P<operation>\w+) #(?P<nth>[1-9]\d*) (?P<moment>\w+): (?P<victim>.+)")
 DOCUMENTS = {
     "DescribeDocument",
     "GetDocument",
@@ -37,6 +39,14 @@ class KillPoint:
 
     def __str__(self) -> str:
         return f"{self.operation} #{self.nth} {self.moment}: {self.victim}"
+
+    @classmethod
+    def parse(cls, text: str) -> KillPoint:
+        """What `str` wrote. Raises ValueError."""
+        found = _LINE.fullmatch(text.strip())
+        if not found or found["moment"] not in MOMENTS or found["victim"] not in VICTIMS:
+            raise ValueError(f"{text!r} is no kill point; one is `SendCommand #2 lost: worker`")
+        return cls(found["operation"], int(found["nth"]), found["moment"], found["victim"])
 
 
 def counted(calls: Iterable[dict[str, Any]], account: str, lanes: int) -> dict[str, int]:
