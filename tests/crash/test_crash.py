@@ -18,7 +18,7 @@ def crash(*arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_no_kill_breaks_a_promise() -> None:
     code, told = crash("--some", "18")
     assert code == 0, told
@@ -28,7 +28,7 @@ def test_no_kill_breaks_a_promise() -> None:
     assert "every invariant holds" in told
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_command_that_nobody_adopts_is_found() -> None:
     """The proof that the crash test sees something: with this bug a lost answer is a second command."""
     code, told = crash("--lanes", "1", "--point", "SendCommand #1 lost: nobody", "--mutant", "adopts_nothing")
@@ -38,7 +38,7 @@ def test_a_command_that_nobody_adopts_is_found() -> None:
     ), told
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_two_beats_and_two_workers_do_everything_once() -> None:
     """Every dispatch is accepted once (tests/crash/testimony.py), although each tick comes twice."""
     code, told = crash("--undisturbed", "--beats", "2", "--workers", "2", "--lanes", "2")
