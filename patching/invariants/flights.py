@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
 from patching.invariants.violation import Ids, Violation
 from patching.models import Dispatch, DispatchTarget, Run, Wave
@@ -68,5 +68,5 @@ def most_at_once(flights: Iterable[Flight]) -> int:
     return most
 
 
-def _patches(runs: Ids):  # type: ignore[no-untyped-def]
+def _patches(runs: Ids) -> QuerySet[DispatchTarget]:
     return DispatchTarget.objects.filter(dispatch__run__in=runs, phase=Phase.PATCH).order_by("pk")
