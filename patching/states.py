@@ -174,6 +174,7 @@ TARGET_STATES: dict[TargetState, Facts] = {
 # The one way back, to WAITING, and only when a person asks for it: operations/retry.py makes it a new attempt.
 RETRYABLE = frozenset({T.DONE, T.BLOCKED, T.LOST})
 TARGET_OVER = frozenset({T.DONE, T.SKIPPED, T.BLOCKED, T.LOST, T.HALTED})
+TARGET_OPEN = frozenset(T) - TARGET_OVER
 IN_FLIGHT = frozenset({T.IN_DISPATCH, T.REBOOTING, T.VERIFYING})
 
 H = HoldState

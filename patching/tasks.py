@@ -13,13 +13,17 @@ from aws.errors import CloudError
 from patching.engine import hints, restores, snapshots
 from patching.engine.advance import advance
 from patching.engine.lease import HeldClock, LeaseLost, database_now, due, give_back, take
+from patching.engine.rollout import filled
 from patching.models import Run
 from patching.operations import audits, schedulers
 from patching.operations.runs import plan_due
 from patching.queries.waking import wakes_at
-from patching.states import RunState
+from patching.states import RUN_OVER, RunState
 from portal.inventory.cloud import cloud, event_queue
 
+ROUNDS = timedelta(
+    seconds=60
+)  # so long a task goes on with runs that are due again at once; a tick brings the next
 log = structlog.get_logger(__name__)
 
 
@@ -36,8 +40,17 @@ def audit_runs() -> None:
 
 @shared_task(name="patching.tasks.advance_runs")
 def advance_runs() -> None:
-    """Visits every due run; a broken one is logged and tried again, and never keeps the others waiting (I12)."""
-    for run_id in due(database_now()):
+    """Visits every due run, and again those that have more to send at once, each in its turn."""
+    end = database_now() + ROUNDS
+    while ids := due(database_now()):
+        if not visit(ids) or database_now() >= end:
+            return
+
+
+def visit(ids: list[int]) -> bool:
+    """A broken run is logged and tried again, and never keeps the others waiting (I12). True: all could be visited."""
+    whole = True
+    for run_id in ids:
         try:
             advance_one(run_id)
         except LeaseLost as error:  # another worker went on with it
@@ -45,7 +58,9 @@ def advance_runs() -> None:
         except SoftTimeLimitExceeded:  # the task ends in order; the rows say where to go on
             raise
         except Exception:  # the next look starts from the rows again
+            whole = False
             log.exception("run_not_advanced", run=run_id)
+    return whole
 
 
 @shared_task(name="patching.tasks.consume_events")
@@ -86,13 +101,15 @@ def advance_one(run_id: int) -> bool:
         advance(run, cloud=cloud(), clock=HeldClock(run_id, token, now))
     finally:
         run.refresh_from_db()
-        give_back(run_id, token, next_look(run, database_now()))
+        give_back(run_id, token, next_look(run, database_now(), since=now))
     return True
 
 
-def next_look(run: Run, now: datetime) -> datetime:
-    """A planned run sleeps until its lead time; an active one is looked at every sweep."""
+def next_look(run: Run, now: datetime, *, since: datetime) -> datetime:
+    """A planned run sleeps until its lead time; others are looked at every sweep, at once while more is to be sent."""
     policy = run.run_policy
+    if run.state not in RUN_OVER and filled(run, since):
+        return now
     if run.state == RunState.PLANNED:
         return max(now + timedelta(seconds=1), min(wakes_at(run), now + timedelta(seconds=60)))
     return now + timedelta(seconds=min(policy.sweep_s, 5))

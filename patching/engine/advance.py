@@ -17,7 +17,7 @@ from patching.engine.telling import tell_once
 from patching.models import Run
 from patching.operations import results, runs, targets
 from patching.operations.power import OPEN as OPEN_HOLDS
-from patching.queries.outline import Outline, outline
+from patching.queries.outline import Outline, outline, target_states
 from patching.queries.waking import wakes_at
 from patching.states import (
     DISPATCH_IN_FLIGHT,
@@ -140,7 +140,7 @@ def move_on(run: Run, *, cloud: Cloud, clock: Clock) -> None:
 
 
 def next_state(run: Run, now: datetime) -> RunState | None:
-    states = set(run.targets.values_list("state", flat=True).distinct())
+    states = target_states(run.pk)
     over = states <= TARGET_OVER
     cleaned = over and not run.targets.filter(cleaned_at=None).exists()
     # A halt leaves pre-checks in flight: their answers are still read, or written off, before the run is over.

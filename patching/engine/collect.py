@@ -61,7 +61,9 @@ def _commands(
 def _look(dispatch: Dispatch, commands: list[Command], *, cloud: Cloud, clock: Clock) -> None:
     ours = [command for command in commands if command.comment == dispatch.comment]
     completed = sum(command.completed_count for command in ours)
-    if completed != dispatch.completed_seen and _worth_reading(dispatch, completed, clock()):
+    # A command that AWS's list does not show yet may have answers all the same.
+    nobody = bool(ours) and completed == 0
+    if completed != dispatch.completed_seen and not nobody and _worth_reading(dispatch, completed, clock()):
         seen = _collect(
             dispatch, [c.command_id for c in ours] or dispatch.command_ids, cloud=cloud, clock=clock
         )
@@ -73,11 +75,16 @@ def _look(dispatch: Dispatch, commands: list[Command], *, cloud: Cloud, clock: C
 
 
 def _worth_reading(dispatch: Dispatch, completed: int, now: datetime) -> bool:
-    """At once when every host has answered; before that only now and then, since a page costs the same for one host."""
+    """At once when every host has answered; before that each time the command is twice as old as at the last reading.
+
+    A page costs the same for one host as for fifty.
+    """
     if completed >= len(dispatch.instance_ids):
         return True
-    since = dispatch.read_at or dispatch.sent_at or dispatch.claimed_at
-    return now >= since + timedelta(seconds=dispatch.run.run_policy.gather_s)
+    sent_at = dispatch.sent_at or dispatch.claimed_at
+    read_at = dispatch.read_at or sent_at
+    gather = timedelta(seconds=dispatch.run.run_policy.gather_s)
+    return now >= read_at + max(gather, read_at - sent_at)
 
 
 def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock: Clock) -> int:

@@ -1,20 +1,22 @@
-"""Puts our documents into every account and region of a run, once per content."""
+"""Puts our documents into the accounts and regions where they are needed, once per content."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from aws.ports import Cloud
 from patching.documents.assemble import Document, document
 from patching.engine.places import for_each
-from patching.models import Dispatch, PublishedDocument, Run
+from patching.models import Dispatch, PublishedDocument, Target
 from patching.states import Phase
 
 
-def publish(run: Run, *, cloud: Cloud, now: datetime) -> None:
+def publish(rows: QuerySet[Target], *, cloud: Cloud, now: datetime) -> None:
     """Idempotent: a document whose hash stands in the table is not touched. Raises CloudError."""
-    places = list(run.targets.values_list("account_id", "region", "platform").order_by().distinct())
+    places = list(rows.values_list("account_id", "region", "platform").order_by().distinct())
     there = set(PublishedDocument.objects.values_list("account_id", "region", "name", "content_hash"))
     for_each(places, lambda place: _publish_missing(*place, there, cloud=cloud, now=now))
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from aws.errors import Missing, Refused
 from aws.ports import STATES_GONE, Cloud, Ec2, Instance
 from patching.engine.places import for_each
 from patching.engine.power import ASLEEP, Holds, by_place, seen_by_id
-from patching.models import PowerHold, Run, SchedulerHold
+from patching.models import PowerHold, Run, SchedulerHold, Target
 from patching.operations import power, schedulers
 from patching.planner import batches
 from patching.states import TARGET_OVER, HoldState
 from portal.policy.waking import BATCH, Place
 
 Clock = Callable[[], datetime]
+Over = QuerySet[Target, Any]  # asks for the assets whose target is over
 # LaunchTime is set by EC2 when it accepts a start; more than this from our own call is somebody else's start.
 OWN_START = timedelta(seconds=120)
 AGAIN = "It was stopped before the run, so it is stopped again."
@@ -25,7 +28,7 @@ AGAIN = "It was stopped before the run, so it is stopped again."
 
 def release(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """Once its target is over: stopped again, unless somebody took the host over; then its scheduler has it back."""
-    over = set(run.targets.filter(state__in=TARGET_OVER).values_list("asset_id", flat=True))
+    over = run.targets.filter(state__in=TARGET_OVER).order_by().values("asset")
     held = run.power_holds.filter(state__in=[HoldState.STARTING, HoldState.HELD], asset__in=over)
     power.releasing(held.select_related("asset__account", "run"), now=clock())
     rows = run.power_holds.filter(state=HoldState.RELEASING).select_related("asset__account", "run")
@@ -84,7 +87,7 @@ def _stop(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
         power.settle(holds, HoldState.RELEASED, reason=AGAIN, now=clock())
 
 
-def give_back(run: Run, over: set[int], *, cloud: Cloud, clock: Clock) -> None:
+def give_back(run: Run, over: Over, *, cloud: Cloud, clock: Clock) -> None:
     """The tags of other schedulers, as they were; one that somebody changed meanwhile stays as it is."""
 
     def give_back_at(place: Place) -> None:

@@ -23,11 +23,12 @@ def rescan(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     looked = DispatchTarget.objects.filter(
         target=OuterRef("pk"), phase=Phase.VERIFY, attempt=OuterRef("attempt")
     )
-    waiting = list(run.targets.filter(~Exists(looked), state=TargetState.VERIFYING).order_by("pk"))
+    rows = run.targets.filter(~Exists(looked), state=TargetState.VERIFYING)
+    waiting = list(rows.order_by("pk"))
     if not waiting:
         return
     try:
-        publish.publish(run, cloud=cloud, now=clock())
+        publish.publish(rows, cloud=cloud, now=clock())
     finally:  # where the documents stand, commands go out all the same
         chunks = [chunk for _, group in by_place(waiting) for chunk in batches(group, INSTANCES_PER_COMMAND)]
         for_each(chunks, lambda chunk: _send_batch(run, chunk, cloud=cloud, clock=clock))

@@ -50,6 +50,11 @@ def _gathering(run: Run, now: datetime) -> bool:
     return recent and run.targets.filter(state__in=[T.PLANNED, T.WAKING]).exists()
 
 
+def filled(run: Run, since: datetime) -> bool:
+    """Whether as much was sent since then as one look may send, so that more is likely to wait."""
+    return run.dispatches.filter(claimed_at__gte=since).count() * INSTANCES_PER_COMMAND >= MOST_AT_ONCE
+
+
 def undispatched(run: Run, phase: Phase) -> QuerySet[Target]:
     """Targets that wait for a command of this phase and have none yet."""
     state = T.CHECKING if phase == Phase.PRECHECK else T.READY
@@ -61,7 +66,7 @@ def _publish_and_send(
     run: Run, phase: Phase, ids: list[int], *, more: bool, cloud: Cloud, clock: Clock
 ) -> None:
     try:
-        publish.publish(run, cloud=cloud, now=clock())
+        publish.publish(run.targets.filter(pk__in=ids), cloud=cloud, now=clock())
     finally:  # where the documents stand, commands go out all the same
         _send(run, phase, ids, more=more, cloud=cloud, clock=clock)
 
@@ -117,7 +122,7 @@ def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     wave = run.waves.filter(state__in=begun).last()
     if wave is None or not run.starts_at <= clock() < run.cutoff_at:
         return
-    if _to_be_marked(run, wave, clock()):
+    if _to_be_marked(run, wave, clock()) and not _more_than_fit(run):
         marks.mark(run, wave, now=clock())
         write_due(cloud=cloud, now=clock())
     marks.drop_refused(run, now=clock())
@@ -152,11 +157,21 @@ def _to_be_marked(run: Run, wave: Wave, now: datetime) -> bool:
     return now >= since + timedelta(seconds=run.run_policy.gather_s)
 
 
+def _more_than_fit(run: Run) -> bool:
+    """Whether enough servers bear their tag already: then nobody need be looked for who does not."""
+    free = _free(run)
+    return len(marks.marked(run).order_by(*IN_PLACES).values_list("pk")[: free + 1]) > free
+
+
+def _free(run: Run) -> int:
+    in_flight = run.targets.filter(state__in=IN_FLIGHT).count()
+    return min(max(run.run_policy.concurrency - in_flight, 0), MOST_AT_ONCE)
+
+
 def _room(run: Run, ready: QuerySet[Target], now: datetime) -> list[int]:
     """As many as may be in flight; batches are filled, unless the last one went out a while ago."""
     policy = run.run_policy
-    free = max(policy.concurrency - run.targets.filter(state__in=IN_FLIGHT).count(), 0)
-    free = min(free, MOST_AT_ONCE)
+    free = _free(run)
     ids = list(ready.order_by(*IN_PLACES).values_list("pk", flat=True)[: free + 1])
     if len(ids) <= free or policy.concurrency < INSTANCES_PER_COMMAND:
         return ids[:free]

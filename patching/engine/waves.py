@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Q
 
 from aws.ports import Cloud
 from patching.engine import gates
 from patching.engine.telling import tell_once
 from patching.models import Run, Wave
 from patching.operations import runs, waves
-from patching.states import BAD_VERDICTS, TARGET_OVER, RunState, TargetState, Verdict, WaveState
+from patching.states import BAD_VERDICTS, TARGET_OPEN, RunState, TargetState, Verdict, WaveState
 
 Clock = Callable[[], datetime]
 BEGUN = {TargetState.READY, TargetState.IN_DISPATCH, TargetState.REBOOTING, TargetState.VERIFYING}
@@ -37,18 +37,20 @@ def turn(run: Run, *, cloud: Cloud, clock: Clock) -> None:
 def _step(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
     if wave.state == WaveState.WAITING:
         waves.enter(wave, WaveState.CHECKING, now=now)
-    if wave.state in {WaveState.CHECKING, WaveState.RUNNING}:
-        states = _states(run, wave)
-        if wave.state == WaveState.CHECKING and now >= run.starts_at and states & BEGUN:
-            waves.enter(wave, WaveState.RUNNING, now=now)
-        if states <= TARGET_OVER:
-            _end(run, wave, now=now)
+    if wave.state == WaveState.CHECKING and now >= run.starts_at and _begun(run, wave):
+        waves.enter(wave, WaveState.RUNNING, now=now)
+    if wave.state in {WaveState.CHECKING, WaveState.RUNNING} and not _open(run, wave):
+        _end(run, wave, now=now)
     if wave.state == WaveState.BAKING:
         _bake(run, wave, cloud=cloud, now=now)
 
 
-def _states(run: Run, wave: Wave) -> set[str]:
-    return set(run.targets.filter(wave=wave.number).order_by().values_list("state", flat=True).distinct())
+def _open(run: Run, wave: Wave) -> bool:
+    return run.targets.filter(wave=wave.number, state__in=TARGET_OPEN).exists()
+
+
+def _begun(run: Run, wave: Wave) -> bool:
+    return run.targets.filter(wave=wave.number, state__in=BEGUN).exists()
 
 
 def _end(run: Run, wave: Wave, *, now: datetime) -> None:
@@ -77,18 +79,17 @@ def _bake(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
 
 def too_many_errors(run: Run, wave: Wave, *, at_least: int = 1) -> str:
     """Why this wave stops the run; empty when it does not. A wave that proved nothing proves no good either."""
-    counts = run.targets.filter(wave=wave.number).aggregate(
-        good=Count("pk", filter=Q(state=TargetState.DONE, verdict__in=GOOD) | Q(reason_code="checked")),
-        bad=Count("pk", filter=Q(verdict__in=BAD_VERDICTS)),
-        blocked=Count("pk", filter=Q(state=TargetState.BLOCKED)),
-    )
-    good, bad = counts["good"], counts["bad"]
-    if bad >= at_least and bad * 100 > (good + bad) * limit(run, wave):
+    rows = run.targets.filter(wave=wave.number)
+    good = rows.filter(Q(state=TargetState.DONE, verdict__in=GOOD) | Q(reason_code="checked"))
+    bad = rows.filter(
+        verdict__in=BAD_VERDICTS
+    ).count()  # few, and with an index of their own: asked at each look
+    if bad >= max(at_least, 1) and bad * 100 > (judged := good.count() + bad) * limit(run, wave):
         return (
-            f"{bad} of {good + bad} servers of wave {wave.number}, {wave.name}, failed, "
+            f"{bad} of {judged} servers of wave {wave.number}, {wave.name}, failed, "
             f"more than the {limit(run, wave)} % that are allowed."
         )
-    if not good and counts["blocked"] and _states(run, wave) <= TARGET_OVER:
+    if not _open(run, wave) and not good.exists() and rows.filter(state=TargetState.BLOCKED).exists():
         return f"No server of wave {wave.number}, {wave.name}, could be patched, so nothing is proven."
     return ""
 

@@ -35,7 +35,8 @@ class PowerHold(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["asset", "run"], name="one_hold_per_run")]
         indexes = [
-            models.Index(fields=["asset", "-id"], name="hold_learned", condition=Q(online_at__isnull=False))
+            models.Index(fields=["run", "state"], name="hold_run_state"),
+            models.Index(fields=["asset", "-id"], name="hold_learned", condition=Q(online_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

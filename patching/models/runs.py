@@ -11,7 +11,7 @@ from django.db.models import Q
 from django_fsm import ConcurrentTransitionMixin, FSMField, FSMModelMixin
 
 from patching.models.windows import Window
-from patching.states import DispatchState, Phase, RunState, TargetState, WaveState
+from patching.states import BAD_VERDICTS, DispatchState, Phase, RunState, TargetState, WaveState
 from portal.access.queries import scope
 from portal.inventory.models import Asset
 from portal.policy.run_policy import RunPolicy
@@ -146,7 +146,13 @@ class Target(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "asset"], name="asset_once_per_run")]
         indexes = [
-            models.Index(fields=["run", "state"], name="target_run_state"),
+            # By state, and within it in the order in which the engine fills its batches.
+            models.Index(
+                fields=["run", "state", "account_id", "region", "platform", "id"], name="target_run_queue"
+            ),
+            models.Index(
+                fields=["run", "wave"], name="target_bad", condition=Q(verdict__in=sorted(BAD_VERDICTS))
+            ),
             models.Index(fields=["asset", "-id"], name="target_asset"),
         ]
 

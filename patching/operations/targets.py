@@ -11,13 +11,25 @@ from django.db.models import F
 
 from patching.models import Target
 from patching.operations import locked_rows
+from patching.planner import batches
 from patching.states import TARGET_STATES, TargetState
 from portal.access.models import User
 from portal.audit.operations import Entry, record_all
 
+AT_ONCE = 1_000  # rows in memory: a whole fleet may move in one transaction
+
 
 def sources(to: TargetState) -> list[str]:
     return [state for state, facts in TARGET_STATES.items() if to in facts.moves]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where one target goes, and why."""
+
+    to: TargetState
+    code: str = ""
+    reason: str = ""
 
 
 @transaction.atomic
@@ -31,25 +43,20 @@ def move(
     by: User | None = None,
 ) -> list[int]:
     """Moves those that may go there and returns their ids; the others were moved by somebody else and stay."""
-    rows = list(
-        Target.objects.select_for_update(of=("self",))
-        .filter(pk__in=list(ids), state__in=sources(to))
-        .select_related("asset")
-        .order_by("pk")
-    )
-    moved = [row.pk for row in rows]
-    Target.objects.filter(pk__in=moved).update(state=to, reason_code=code, reason=reason, since=now)
-    record_all((_entry(row, to, code, reason) for row in rows), by=by)
+    step, moved = Step(to, code, reason), list[int]()
+    for some in batches(sorted(ids), AT_ONCE):
+        moved += _move(some, step, now=now, by=by)
     return moved
 
 
-@dataclass(frozen=True)
-class Step:
-    """Where one target goes, and why."""
-
-    to: TargetState
-    code: str = ""
-    reason: str = ""
+def _move(ids: list[int], step: Step, *, now: datetime, by: User | None) -> list[int]:
+    may_go = Target.objects.filter(pk__in=ids, state__in=sources(step.to)).select_related("asset")
+    rows = list(may_go.select_for_update(of=("self",)).order_by("pk"))
+    moved = [row.pk for row in rows]
+    facts = {"state": step.to, "reason_code": step.code, "reason": step.reason, "since": now}
+    Target.objects.filter(pk__in=moved).update(**facts)
+    record_all((_entry(row, step.to, step.code, step.reason) for row in rows), by=by)
+    return moved
 
 
 def move_each(steps: Mapping[Target, Step], *, now: datetime) -> list[Target]:

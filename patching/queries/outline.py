@@ -5,20 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
+
 from patching.models import Run
 
+
+def _states_in(table: str) -> str:
+    """From one state to the next through the index: DISTINCT would read every row of a fleet."""
+    rows = f"{table} WHERE run_id = run.id"
+    return f"""ARRAY(WITH RECURSIVE present AS (
+        SELECT min(state) AS state FROM {rows}
+        UNION ALL
+        SELECT (SELECT min(state) FROM {rows} AND state > present.state) FROM present WHERE state IS NOT NULL
+        ) SELECT state FROM present WHERE state IS NOT NULL)"""
+
+
 # Asked several times a look: written out, it costs a tenth of what Django needs to put it together each time.
-SQL = """
-SELECT run.*,
-    ARRAY(SELECT DISTINCT state FROM patching_target WHERE run_id = run.id) AS targets_in,
-    ARRAY(SELECT DISTINCT state FROM patching_dispatch WHERE run_id = run.id) AS dispatches_in,
-    ARRAY(SELECT DISTINCT state FROM patching_wave WHERE run_id = run.id) AS waves_in,
-    ARRAY(SELECT DISTINCT state FROM patching_powerhold WHERE run_id = run.id) AS holds_in,
-    EXISTS(
-        SELECT FROM patching_schedulerhold WHERE run_id = run.id AND released_at IS NULL
-    ) AS scheduler_held
-FROM patching_run run WHERE run.id = %s
-"""
+OUTLINE = f"""
+SELECT run.*, {_states_in("patching_target")} AS targets_in, {_states_in("patching_dispatch")} AS dispatches_in,
+    {_states_in("patching_wave")} AS waves_in, {_states_in("patching_powerhold")} AS holds_in,
+    EXISTS(SELECT FROM patching_schedulerhold WHERE run_id = run.id AND released_at IS NULL) AS scheduler_held
+FROM patching_run run WHERE run.id = %s"""
+TARGET_STATES = f"SELECT {_states_in('patching_target')} FROM patching_run run WHERE run.id = %s"
 
 
 @dataclass(frozen=True)
@@ -36,9 +44,17 @@ class Outline:
 
 def outline(run_id: int, *, now: datetime) -> Outline:
     """Reads it anew. Raises Run.DoesNotExist."""
-    for run in Run.objects.raw(SQL, [run_id]):
+    for run in Run.objects.raw(OUTLINE, [run_id]):
         return Outline(
             run, now, frozenset(run.targets_in), frozenset(run.dispatches_in), frozenset(run.waves_in),
             frozenset(run.holds_in), run.scheduler_held,
         )  # fmt: skip
     raise Run.DoesNotExist(f"There is no run {run_id}.")
+
+
+def target_states(run_id: int) -> set[str]:
+    """The states that occur among a run's targets."""
+    with connection.cursor() as cursor:
+        cursor.execute(TARGET_STATES, [run_id])
+        (found,) = cursor.fetchone()
+    return set(found)

@@ -49,7 +49,7 @@ class TagChange(models.Model):
             models.Index(
                 fields=["due_at"], name="tagchange_due", condition=models.Q(state__in=["wanted", "writing"])
             ),
-            models.Index(fields=["run_id"], name="tagchange_run"),
+            models.Index(fields=["run_id", "state"], name="tagchange_run_state"),
             models.Index(fields=["account_id", "instance_id", "key", "-id"], name="tagchange_instance"),
         ]
 
