@@ -1,4 +1,4 @@
-"""Runs benchmarks by name and writes each one's section of docs/benchmarks.md."""
+"""Runs benchmarks by name, or NAME:SIZE,SIZE for other sizes, and writes each one's section of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("documents", "engine", "calls")
+NAMES = ("documents", "engine", "calls", "baseline", "start_to_last_send")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
@@ -21,17 +21,21 @@ machine that is named with them.
 
 def main() -> int:
     wanted = sys.argv[1:] or list(NAMES)
-    if unknown := [name for name in wanted if name not in NAMES]:
+    if unknown := [name for name in wanted if name.partition(":")[0] not in NAMES]:
         print(
             f"script/benchmark: {unknown[0]!r} is no benchmark; there are {', '.join(NAMES)}.",
             file=sys.stderr,
         )
         return 2
     failed = 0
-    for name in wanted:
+    for asked in wanted:
+        name, _, sizes = asked.partition(":")
         # A process of its own each: one lab and one Django a process, and honest memory figures.
         done = subprocess.run(
-            [sys.executable, "-m", f"tests.benchmarks.{name}"], stdout=subprocess.PIPE, text=True, check=False
+            [sys.executable, "-m", f"tests.benchmarks.{name}", *filter(None, sizes.split(","))],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
         )
         print(done.stdout, flush=True)
         failed += done.returncode != 0

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -19,18 +19,34 @@ from tests.fakes import FakeHost
 REQUESTS_IN_A_PAGE = 50
 
 
+def id_of(number: int) -> str:
+    return f"i-{number:017x}"
+
+
+def number_of(instance_id: str) -> int:
+    return int(instance_id[2:], 16)
+
+
 class FastCloud:
-    """Every account and region in one. Hosts answer at once; `cost_s` is the CPU time spent in here."""
+    """Every account and region in one; `cost_s` is the CPU time spent in here.
+
+    Hosts answer `answers_after` the send, at once unless told otherwise. A host is its number, and a tag that a fleet
+    bears is one byte a host, so that the memory measured is the engine's.
+    """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
-        self.instances: dict[str, Instance] = {}
+        self.hosts = 0
+        self.tags: dict[tuple[str, str], bytearray] = {}  # (key, value) → 1 for each host that bears it
         self.commands: dict[str, tuple[Command, SendRequest]] = {}
         self.calls: Counter[str] = Counter()
         self.cost_s = 0.0
+        self.answers_after = timedelta(0)
+        self.before: Callable[[str], None] = lambda operation: None  # e.g. waits for the operation's token
 
     @contextmanager
     def call(self, operation: str) -> Iterator[None]:
+        self.before(operation)
         began = time.process_time()
         self.calls[operation] += 1
         try:
@@ -38,9 +54,25 @@ class FastCloud:
         finally:
             self.cost_s += time.process_time() - began
 
-    def add(self, instance_id: str, account_id: str, region: str) -> None:
+    def add(self, hosts: int) -> list[str]:
+        """So many more hosts; returns their ids."""
+        first, self.hosts = self.hosts, self.hosts + hosts
+        return [id_of(number) for number in range(first, self.hosts)]
+
+    def instance(self, account_id: str, region: str, instance_id: str) -> Instance:
         tags = {"Name": instance_id, "Application": "payments", "Owner": "payments-team"}
-        self.instances[instance_id] = Instance(account_id, region, instance_id, "running", "linux", tags=tags)
+        number = number_of(instance_id)
+        tags |= {key: value for (key, value), bearers in self.tags.items() if bearers[number]}
+        return Instance(account_id, region, instance_id, "running", "linux", tags=tags)
+
+    def set_tag(self, instance_ids: Sequence[str], key: str, value: str | None) -> None:
+        for other in (bearers for (name, _), bearers in self.tags.items() if name == key):
+            for item in instance_ids:
+                other[number_of(item)] = 0
+        if value is not None:
+            bearers = self.tags.setdefault((key, value), bytearray(self.hosts))
+            for item in instance_ids:
+                bearers[number_of(item)] = 1
 
     def ec2(self, account_id: str, region: str) -> FastPlace:
         return FastPlace(self, account_id, region)
@@ -62,20 +94,17 @@ class FastPlace:
 
     def describe(self, instance_ids: Sequence[str]) -> list[Instance]:
         with self.cloud.call("DescribeInstances"):
-            return [self.cloud.instances[item] for item in instance_ids]
+            return [self.cloud.instance(self.account_id, self.region, item) for item in instance_ids]
 
     def create_tags(self, instance_ids: Sequence[str], tags: Mapping[str, str]) -> None:
         with self.cloud.call("CreateTags"):
-            for item in instance_ids:
-                found = self.cloud.instances[item]
-                self.cloud.instances[item] = replace(found, tags={**found.tags, **tags})
+            for key, value in tags.items():
+                self.cloud.set_tag(instance_ids, key, value)
 
     def delete_tags(self, instance_ids: Sequence[str], keys: Sequence[str]) -> None:
         with self.cloud.call("DeleteTags"):
-            for item in instance_ids:
-                found = self.cloud.instances[item]
-                left = {key: value for key, value in found.tags.items() if key not in keys}
-                self.cloud.instances[item] = replace(found, tags=left)
+            for key in keys:
+                self.cloud.set_tag(instance_ids, key, None)
 
     def start_instances(self, instance_ids: Sequence[str]) -> None:
         raise AssertionError("every host of the benchmark runs")
@@ -103,9 +132,14 @@ class FastPlace:
                 if (command.requested_at or invoked_after) < invoked_after:
                     break
                 if document_name in {"", command.document_name}:
-                    found.append(command)
+                    found.append(self._as_it_is(command))
         self.cloud.calls["ListCommands"] += max(0, -(-len(found) // REQUESTS_IN_A_PAGE) - 1)
         yield from found
+
+    def _as_it_is(self, command: Command) -> Command:
+        asked = command.requested_at or self.cloud.clock()
+        answered = self.cloud.clock() >= asked + self.cloud.answers_after
+        return command if answered else replace(command, status="InProgress", completed_count=0)
 
     def list_invocations(self, command_id: str) -> Iterator[Invocation]:
         with self.cloud.call("ListCommandInvocations"):
@@ -146,7 +180,7 @@ class FastObjects:
     def _report(self, command_id: str, instance_id: str) -> bytes:
         command, request = self.cloud.commands[command_id]
         phase = "patch" if "-Patch-" in command.document_name else "precheck"
-        host = FakeHost(self.cloud.instances[instance_id])
+        host = FakeHost(self.cloud.instance("", "", instance_id))
         return report_text(host, request, command_id, phase).encode()
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
