@@ -21,9 +21,8 @@ from patching.queries.waking import wakes_at
 from patching.states import RUN_OVER, RunState
 from portal.inventory.cloud import cloud, event_queue
 
-ROUNDS = timedelta(
-    seconds=60
-)  # so long a task goes on with runs that are due again at once; a tick brings the next
+# So long a task goes on with runs that are due again at once; a tick brings the next.
+ROUNDS = timedelta(seconds=60)
 log = structlog.get_logger(__name__)
 
 
