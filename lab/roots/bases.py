@@ -10,11 +10,12 @@ COMMON = ("procps", "gnupg")
 # zypper and dnf-plugins-core refuse to live on one machine: each has a layer of its own.
 ADDED = {
     "apt": (),
-    "dnf": ("dnf", "rpm", "dnf-plugins-core"),
-    "zypper": ("zypper", "rpm"),
+    "dnf": ("dnf", "rpm", "dnf-plugins-core", "gawk"),
+    "zypper": ("zypper", "rpm", "gawk"),
 }
-# Debian's rpm keeps its database in the home directory, where zypper and rpm would see different ones.
+# Their sh is bash and their awk GNU's, unlike Debian's. Debian's rpm keeps its database in the home directory, where zypper and rpm would see different ones.
 RPM = r"""
+ln -sf bash /bin/sh
 mkdir -p /etc/rpm
 printf '%%_dbpath /var/lib/rpm\n%%__gpg /usr/bin/gpg\n' >/etc/rpm/macros.lab
 rm -rf /var/lib/rpm && mkdir -p /var/lib/rpm && rpm --initdb

@@ -146,9 +146,18 @@ def _write_packages(root: Path, host: Mapping[str, Any], system: System) -> None
     (lab / "packages").write_text(_table(installed))
     (lab / "pending").write_text(_table(pending))
     (lab / "held").write_text("".join(f"{name}\n" for name in host.get("held", ())))
+    _write_version_locks(root, host.get("held", ()))
     locks = {"apt": "var/lib/dpkg/lock-frontend", "dnf": "var/lib/rpm/.rpm.lock"}
     if system.family in locks:
         (root / locks[system.family]).touch()
+
+
+def _write_version_locks(root: Path, held: Sequence[str]) -> None:
+    """The two files of dnf's versionlock plugin."""
+    place = root / "etc/dnf/plugins"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "versionlock.conf").write_text("[main]\nenabled = 1\nlocklist = /etc/dnf/plugins/versionlock.list\n")
+    (place / "versionlock.list").write_text("".join(f"{name}-0:1.0-1.*\n" for name in held))
 
 
 def _plan(host: Mapping[str, Any], system: System) -> tuple[list[Row], list[Row]]:

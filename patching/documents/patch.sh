@@ -32,8 +32,11 @@ begin() {
     remember stage checking
     examine_all
     [ -z "$FAMILY" ] || [ -z "${RUNNING:-}" ] || snapshot before
-    save_lists
     [ "$BLOCKED" = false ] || finish blocked
+    if ! save_lists; then
+        fail_with disk_full "What is known before the install cannot be kept: $(tail -n 1 "$LOG")"
+        finish blocked
+    fi
     if [ "$known" = false ]; then
         fail_with repository_unreachable "The list of updates cannot be read: $(last_words)"
         finish blocked
@@ -99,12 +102,15 @@ may_reboot() {
     [ "$REBOOTS" -lt "$MAX_REBOOTS" ] || return 1
     [ "$(seconds_left)" -gt 0 ] || return 1
     [ -s "$W/reasons.first" ] || cp "$W/reasons" "$W/reasons.first"
-    save_lists
-    remember error "$ERROR_CODE$TAB$ERROR_DETAIL"
-    remember boot_id "$(boot_id)"
-    remember reboots $((REBOOTS + 1)) && remember stage rebooting || return 1
+    keep_for_resume || { KEPT=false; return 1; }
     echo "Patch Portal: restarting ($((REBOOTS + 1)) of at most $MAX_REBOOTS)."
     exit 194
+}
+
+# What is not kept would be forgotten by the restart, the errors among it.
+keep_for_resume() {
+    save_lists && remember error "$ERROR_CODE$TAB$ERROR_DETAIL" && remember boot_id "$(boot_id)" &&
+        remember reboots $((REBOOTS + 1)) && remember stage rebooting
 }
 
 explain_no_reboot() {
@@ -115,6 +121,8 @@ explain_no_reboot() {
         else
             fail_with reboot_did_not_happen "A restart was asked for $REBOOTS times and did not happen."
         fi
+    elif [ "$KEPT" = false ]; then
+        fail_with reboot_did_not_happen "Not restarted: what this run knows cannot be kept on the disk."
     elif [ "$(seconds_left)" -le 0 ]; then
         fail_with deadline_exceeded "No time was left for the reboot."
     fi
@@ -149,7 +157,7 @@ resume() {
 
 # The agent or the host died in the middle of an install: repair, then go on with the same lists before.
 carry_on() {
-    [ "$FAMILY" != apt ] || quietly dpkg --configure -a
+    [ "$FAMILY" != apt ] || configure_all
     install
 }
 
@@ -158,12 +166,15 @@ after_reboot() {
     IFS=$TAB read -r ERROR_CODE ERROR_DETAIL <"$STATE/error"
     # a restart may outlast the deadline; what was installed before it must still be told
     GRACE=180
+    # timers of the host that start with it hold the lists for a while
+    check_package_lock
     pm_refresh || REPOS_OK=false
     conclude
 }
 
 REBOOTED=false
 INSTALLING=false
+KEPT=true
 known=false
 claim
 read_system
@@ -172,5 +183,6 @@ case $CLAIM in
     new) trap on_signal HUP INT TERM; begin ;;
     resume) trap on_signal HUP INT TERM; resume ;;
     other) show_stored; exit "$(recall code 0)" ;;
+    none) refuse_unguarded ;;
 esac
 exit 0

@@ -89,5 +89,6 @@ check_load() {
         return 0
     fi
     DETAIL="Load over five minutes is $load on $cpus processors."
-    [ "$(awk -v load="$load" -v cpus="$cpus" 'BEGIN { print (load > 8 * cpus) }')" = 0 ] || OK=false
+    # GNU awk keeps the word "load" to itself
+    [ "$(awk -v busy="$load" -v cpus="$cpus" 'BEGIN { print (busy > 8 * cpus) }')" = 0 ] || OK=false
 }

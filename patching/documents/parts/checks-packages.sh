@@ -10,9 +10,23 @@ inode_holder() {
             while ((getline line < locks) > 0) {
                 split(line, f, " ")
                 split(f[6], device, ":")
-                if (f[4] == "WRITE" && device[3] in wanted) { print f[5]; exit }
+                if (f[4] == "WRITE" && device[3] in wanted) print f[5]
             }
-        }'
+        }' | while read -r holder; do
+        ! has_open "$holder" "$@" || { echo "$holder"; break; }
+    done
+}
+
+# The same inode number may be another file of another disk. Whoever cannot be looked at is believed to hold the lock.
+has_open() {
+    open=$(ls -l "${PATCH_PORTAL_ROOT}/proc/$1/fd" 2>/dev/null) && [ -n "$open" ] || return 0
+    shift
+    for file in "$@"; do
+        case "$open
+" in *"/${file##*/}
+"*) return 0 ;; esac
+    done
+    return 1
 }
 
 pid_file_holder() {

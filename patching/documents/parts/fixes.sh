@@ -92,7 +92,7 @@ fix_package_db() {
 }
 
 # --no-remove: a repair that would take packages away is a person's decision.
-finish_dpkg() { quietly dpkg --configure -a && quietly_apt -y --no-remove -f install; }
+finish_dpkg() { configure_all && quietly_apt -y --no-remove -f install; }
 
 # A killed transaction leaves old and new in the database. dnf takes the older ones out and installs the newest
 # again; it may do so only when nothing but these would go.

@@ -4,17 +4,26 @@
 
 STATE="${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches/$DISPATCH"
 
-# claim: sets CLAIM to new, resume or other.
+# claim: sets CLAIM to new, resume or other; to none where nothing can be written. Logs of hooks are nobody else's business.
 claim() {
-    mkdir -p "${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches" || { echo "cannot make the directory of dispatches"; exit 71; }
-    mkdir "$STATE" 2>/dev/null || [ -d "$STATE" ] || { echo "cannot make the dispatch directory"; exit 71; }
-    if ln -s "$COMMAND_ID" "$STATE/owner" 2>/dev/null; then
+    (umask 077 && mkdir -p "${STATE%/*}" && { mkdir "$STATE" || [ -d "$STATE" ]; }) 2>>"$LOG"
+    if ln -s "$COMMAND_ID" "$STATE/owner" 2>>"$LOG"; then
         CLAIM=new
+    elif [ ! -L "$STATE/owner" ]; then
+        CLAIM=none
     elif [ "$(readlink "$STATE/owner")" = "$COMMAND_ID" ]; then
         CLAIM=resume
     else
         CLAIM=other
     fi
+}
+
+# Without its own folder the document could run twice, so it does not run at all.
+refuse_unguarded() {
+    fail_with filesystem_unusable "The folder of this run cannot be made: $(tail -n 1 "$LOG")"
+    : >"$W/reasons"
+    render blocked
+    exit 1
 }
 
 remember() { printf '%s\n' "$2" >"$STATE/$1.new" && mv "$STATE/$1.new" "$STATE/$1"; }
@@ -23,7 +32,7 @@ recall() { if [ -s "$STATE/$1" ]; then cat "$STATE/$1"; else echo "${2:-}"; fi; 
 save_lists() {
     for list in facts checks before.kernels before.installed before.held before.broken before.duplicates \
         before.available reasons.first scripts; do
-        [ ! -e "$W/$list" ] || cp "$W/$list" "$STATE/$list" 2>>"$LOG"
+        [ ! -e "$W/$list" ] || cp "$W/$list" "$STATE/$list" 2>>"$LOG" || return 1
     done
 }
 

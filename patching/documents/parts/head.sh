@@ -20,10 +20,17 @@ SENT_AT='{{ SentAt }}'
 DOCUMENT_HASH='{{ DocumentHash }}'
 
 PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}
+# An agent may have a short PATH and no HOME: dpkg refuses to work without the first, scripts of packages trip over both.
+for dir in usr/local/sbin usr/local/bin usr/sbin usr/bin sbin bin; do
+    # shellcheck disable=SC2123  # this very PATH is meant
+    PATH="${PATH:+$PATH:}${PATCH_PORTAL_ROOT}/$dir"
+done
+export PATH HOME="${HOME:-${PATCH_PORTAL_ROOT}/root}"
 COMMAND_ID=${SSM_COMMAND_ID:-by-hand}
 INSTANCE_ID=${AWS_SSM_INSTANCE_ID:-}
 MAX_REBOOTS=2
 GRACE=0  # seconds past the deadline for looking at what was done
+PATIENCE=300  # seconds for one question to a package tool
 TAB=$(printf '\t')
 
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
@@ -31,7 +38,7 @@ export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 ZYPP_LOCK_TIMEOUT="$LOCK_WAIT"
 
 STARTED=$(date +%s)
 ERROR_CODE='' ERROR_DETAIL=''
-BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER=''
+BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false
 
 # The work directory is in memory where /run is: a full disk must not cost us the report.
 mkdir -p "${PATCH_PORTAL_ROOT}/run"
@@ -56,7 +63,7 @@ quietly() {
 }
 
 # Questions to a package tool end too, deadline or not.
-bounded() { timeout -k 20 300 "$@" 2>>"$LOG" </dev/null; }
+bounded() { timeout -k 20 "$PATIENCE" "$@" 2>>"$LOG" </dev/null; }
 
 last_words() {
     awk '/[Ee]rror: *$|encountered while processing/ { next } /No space left on device/ { full = $0 } /Problem:|^E:|^Err|[Ee]rror|ailed|locked|annot/ { hit = $0 } NF { last = $0 } END { print full != "" ? full : hit == "" ? last : hit }' "$LOG"

@@ -5,7 +5,7 @@ HOOKS="${PATCH_PORTAL_ROOT}/etc/patch-portal/hooks"
 # safe_hook FILE: a plain file that nobody but its owner, who is whoever runs this, may change.
 safe_hook() {
     if [ ! -f "$1" ] || [ -L "$1" ] || [ ! -x "$1" ]; then return 1; fi
-    for file in "$HOOKS" "$1"; do
+    for file in "${HOOKS%/*}" "$HOOKS" "$1"; do
         # shellcheck disable=SC2012  # one file, and its name is ours
         ls -ldn "$file" | awk -v me="$(id -u)" '{ exit !($3 == me && substr($1, 6, 1) != "w" && substr($1, 9, 1) != "w") }' || return 1
     done

@@ -7,7 +7,7 @@ pm_installed() {
     case $FAMILY in
         apt) dpkg_states | awk -F'\t' '$1 ~ /^.[iUFWt]/ { print $2 "\t" $3 "\t" $4 }' ;;
         # a key that the package tool imported looks like a package
-        *) rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' | awk -F'\t' '$1 != "gpg-pubkey"' ;;
+        *) rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' | awk -F'\t' '$1 != "gpg-pubkey" { sub(/\t0:/, "\t"); print }' ;;
     esac 2>>"$LOG"
 }
 
@@ -26,25 +26,53 @@ pm_duplicates() {
 pm_held() {
     case $FAMILY in
         apt) apt-mark showhold ;;
-        # tells name-epoch:version-release.*; yum 3 has the epoch first
-        dnf) "$TOOL" -q versionlock list | sed 's/^!*[0-9]*:*//; s/-[^-]*-[^-]*$//' ;;
+        dnf) held_by_versionlock ;;
         zypper) zypper --non-interactive locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
     esac 2>>"$LOG" </dev/null | awk 'NF == 1 { print $1 }'
 }
 
+# The plugin's own files: each start of dnf costs half a second. Lines are name-epoch:version-release.*; yum 3 has
+# the epoch first; dnf 5 keeps a table.
+held_by_versionlock() {
+    for settings in "${PATCH_PORTAL_ROOT}/etc/dnf/plugins/versionlock.conf" "${PATCH_PORTAL_ROOT}/etc/yum/pluginconf.d/versionlock.conf"; do
+        [ -r "$settings" ] || continue
+        ! grep -Eiq '^enabled *= *(0|no|false|off)' "$settings" || continue
+        list=$(sed -n 's/^locklist *= *//p' "$settings")
+        list=${list:+${PATCH_PORTAL_ROOT}$list}
+        list=${list:-${settings%.conf}.list}
+        [ ! -r "$list" ] || sed '/^#/d; s/^!*[0-9]*:*//; s/-[^-]*-[^-]*$//' "$list"
+    done
+    locks="${PATCH_PORTAL_ROOT}/etc/dnf/versionlock.toml"
+    [ ! -r "$locks" ] || sed -n 's/^ *name *= *"\(.*\)"/\1/p' "$locks"
+}
+
 pm_refresh() {
     case $FAMILY in
-        apt) quietly_apt -o APT::Update::Error-Mode=any update ;;
+        apt) apt_refresh ;;
         dnf) dnf_refresh ;;
         zypper) quietly zypper --non-interactive refresh ;;
     esac
 }
 
-# A cache that has not expired yet would hide a dead repository; yum 3 knows no --refresh.
+# apt before 2.1 does not know Error-Mode: it calls an update a success that reached no repository.
+apt_refresh() {
+    before=$(lines "$LOG")
+    quietly_apt -o APT::Update::Error-Mode=any update || return
+    ! tail -n +$((before + 1)) "$LOG" | grep -Eq '^(E: |Err:[0-9]|W: (Failed to fetch|Some index files failed|GPG error|An error occurred during the signature))'
+}
+
+# Refreshes and lists in one start of dnf. A cache that has not expired yet would hide a dead repository; yum 3 knows
+# no --refresh.
 dnf_refresh() {
-    set -- makecache --setopt='*.skip_if_unavailable=False'
-    if [ "$TOOL" = dnf ]; then set -- "$@" --refresh; else quietly "$TOOL" -q clean expire-cache; fi
-    quietly "$TOOL" "$@"
+    PATIENCE=$(($(seconds_left) + GRACE))
+    [ "$PATIENCE" -gt 0 ] || return 124
+    if [ "$TOOL" = dnf ]; then set -- --refresh; else set --; quietly "$TOOL" -q clean expire-cache; fi
+    LISTED=false
+    ! dnf_check "$@" >"$W/all" || LISTED=true
+    PATIENCE=300
+    # what is no row of the list is a complaint
+    awk 'NF > 3' "$W/raw" >>"$LOG"
+    [ "$LISTED" = true ]
 }
 
 pm_available() {
@@ -70,7 +98,7 @@ apt_available() {
 dnf_check() {
     bounded "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' "$@" >"$W/raw"
     case $? in 0 | 100) ;; *) return 1 ;; esac
-    awk '/^Obsoleting Packages/ { exit }
+    awk '/^Obsoleting [Pp]ackages/ { exit }
         NF == 1 && $1 ~ /\./ { kept = $1; next }
         NF == 2 && kept != "" { $0 = kept " " $0 }
         { kept = "" }
@@ -80,9 +108,12 @@ dnf_check() {
         }' "$W/raw"
 }
 
+# Without any update there is none for security either: that question is spared.
 dnf_available() {
-    dnf_check >"$W/all" || return 1
-    dnf_check --security >"$W/security" || return 1
+    [ "$LISTED" = true ] || dnf_check >"$W/all" || return 1
+    LISTED=false
+    : >"$W/security"
+    [ ! -s "$W/all" ] || dnf_check --security >"$W/security" || return 1
     awk -F'\t' '
         FILENAME ~ /security$/ { secure[$1 "\t" $2] = 1; next }
         FILENAME ~ /installed$/ { old[$1 "\t" $2] = $3; next }
@@ -92,10 +123,11 @@ dnf_available() {
         }' "$W/security" "$1" "$W/all"
 }
 
-# A dead repository makes zypper exit 106 and say "No updates found": only exit 0 is an answer.
+# A dead repository makes zypper exit 106 and say "No updates found": that is no answer.
 zypper_xml() {
     bounded zypper --non-interactive --xmlout "$@" >"$W/raw"
-    case $? in 0 | 100 | 101 | 102) ;; *) return 1 ;; esac
+    # 103: it wants to be run again after updating itself
+    case $? in 0 | 100 | 101 | 102 | 103) ;; *) return 1 ;; esac
     awk 'BEGIN { RS = "<" }
         function attribute(name,    text) {
             if (!match($0, "[ \n\t]" name "=\"[^\"]*\"")) return "-"
@@ -109,8 +141,9 @@ zypper_xml() {
 
 zypper_available() {
     zypper_xml list-updates >"$W/all" || return 1
+    : >"$W/security"
     # without --with-interactive, patches that want a reboot (kernels) are passed over in silence
-    zypper_xml patch --with-interactive --category security --dry-run >"$W/security" || return 1
+    [ ! -s "$W/all" ] || zypper_xml patch --with-interactive --category security --dry-run >"$W/security" || return 1
     awk -F'\t' 'FILENAME ~ /security$/ { secure[$1] = 1; next } { print $0 "\t" ($1 in secure ? 1 : 0) }' \
         "$W/security" "$W/all"
 }
@@ -119,7 +152,7 @@ zypper_available() {
 kernels_available() {
     awk -F'\t' -v family="$FAMILY" '
         family == "apt" && $1 ~ /^linux-image-(unsigned-)?[0-9]/ { sub(/^linux-image-(unsigned-)?/, "", $1); print $1 }
-        family == "dnf" && $1 ~ /^kernel[0-9.]*(-core)?$/ { sub(/^[0-9]+:/, "", $4); print $4 "." $2 }
+        family == "dnf" && $1 ~ /^kernel[0-9.]*(-uek)?(-core)?$/ { sub(/^[0-9]+:/, "", $4); print $4 "." $2 }
         family == "zypper" && $1 ~ /^kernel-(default|azure|rt)$/ {
             sub(/\.[0-9]+$/, "", $4); sub(/^kernel/, "", $1); print $4 $1
         }' "$1"
@@ -148,10 +181,13 @@ quietly_apt() {
         -o Dpkg::Options::=--force-confold "$@"
 }
 
+# Without these two a changed configuration file leaves its package half configured: nobody answers dpkg's question.
+configure_all() { quietly dpkg --force-confdef --force-confold --configure -a; }
+
 # Pins of our own beside the host's, in the work directory: nothing stays behind, however we end.
 apt_pins() {
     cat "${PATCH_PORTAL_ROOT}/etc/apt/preferences" 2>/dev/null
-    printf '%s\n' "$EXCLUDE" | tr ',' '\n' | awk 'NF { printf "\nPackage: %s\nPin: version *\nPin-Priority: -1\n", $1 }'
+    printf '%s\n' "$EXCLUDE" | tr ',' '\n' | awk 'NF { printf "\n\nPackage: %s\nPin: version *\nPin-Priority: -1\n", $1 }'
 }
 
 apt_install() {

@@ -3,7 +3,7 @@
 read_system() {
     OS_ID='' OS_VERSION='' OS_NAME='' OS_LIKE=''
     [ -r "${PATCH_PORTAL_ROOT}/etc/os-release" ] || return 0
-    while IFS='=' read -r key value; do
+    while IFS='=' read -r key value || [ -n "$key" ]; do
         value=${value#[\"\']}
         value=${value%[\"\']}
         case $key in
@@ -45,11 +45,18 @@ kernels_installed() {
     done
 }
 
-# Kernels are compared within one flavour only: cloud with cloud, rt with rt.
+# Kernels are compared within one flavour only: cloud with cloud, rt with rt, Oracle's own with Oracle's own.
+# Debian 12: 6.1.0-40-cloud-amd64; Debian 13: 6.12.48+deb13-cloud-amd64.
 flavour() {
-    case $FAMILY in
-        dnf) echo "${1##*.}" ;;
-        *) rest=${1#*-}; echo "${rest#*-}" ;;
+    case $FAMILY:$1 in
+        dnf:*uek*) echo "uek.${1##*.}" ;;
+        dnf:*.rt[0-9]*) echo "rt.${1##*.}" ;;
+        dnf:*) echo "${1##*.}" ;;
+        *)
+            rest=${1#*-}
+            case $rest in [0-9]*-*) rest=${rest#*-} ;; esac
+            echo "$rest"
+            ;;
     esac
 }
 
@@ -65,9 +72,31 @@ newest() {
 }
 
 version_gt() {
-    case $FAMILY in
-        apt) dpkg --compare-versions "$1" gt "$2" ;;
-        *) [ "$(rpm --eval "%{lua: print(rpm.vercmp('$1', '$2'))}")" = 1 ] ;;
+    case $FAMILY:$1$2 in
+        *:*[!A-Za-z0-9.+_:~^-]*) return 1 ;;
+        apt:*) dpkg --compare-versions "$1" gt "$2" ;;
+        *) rpm_gt "$1" "$2" ;;
+    esac
+}
+
+# Epoch, version and release one after the other: rpm before 4.16 compares the whole text, and calls 1.2-3 newer than 1.2.1-1.
+rpm_gt() {
+    for part in epoch version release; do
+        mine=$(rpm_part $part "$1") others=$(rpm_part $part "$2")
+        [ "$mine" != "$others" ] || continue
+        [ "$(rpm --eval "%{lua: print(rpm.vercmp('$mine', '$others'))}")" = 1 ]
+        return
+    done
+    return 1
+}
+
+rpm_part() {
+    rest=${2#*:}
+    case $1:$2 in
+        epoch:*:*) echo "${2%%:*}" ;;
+        epoch:*) echo 0 ;;
+        version:*) echo "${rest%-*}" ;;
+        *) echo "${rest##*-}" ;;
     esac
 }
 
@@ -77,10 +106,8 @@ reboot_reasons() {
     case $FAMILY in
         apt) [ ! -e "${PATCH_PORTAL_ROOT}/run/reboot-required" ] || echo reboot_required_file ;;
         dnf)
-            if command -v needs-restarting >/dev/null 2>&1; then
-                needs-restarting -r >>"$LOG" 2>&1 </dev/null
-                [ $? -ne 1 ] || echo needs_restarting
-            fi
+            # its exit code 1 may also be a mistake of its own
+            ! command -v needs-restarting >/dev/null 2>&1 || ! bounded needs-restarting -r | grep -q '^Reboot is required' || echo needs_restarting
             ;;
         zypper)
             zypper --non-interactive needs-rebooting >>"$LOG" 2>&1 </dev/null

@@ -14,6 +14,7 @@ import pytest
 from lab.shims import template
 from patching.documents.assemble import PARAMETERS, Phase, script
 from patching.documents.report import ResultLine, parse_report, parse_result_line
+from tests.unit.patching.documents.shells import awk_of, shell_of
 
 DISPATCH = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10"
 VALUES = {
@@ -112,9 +113,13 @@ class ShimHost:
 def make_host(tmp_path: Path) -> Callable[..., ShimHost]:
     """A factory of hosts: make_host("debian12", pending=5, faults=[...])."""
 
-    def make(os: str, name: str = "web-1", shell: str = "/bin/sh", **keys: Any) -> ShimHost:
+    def make(os: str, name: str = "web-1", shell: str = "", **keys: Any) -> ShimHost:
         root = tmp_path / f"{name}-{os}"
         template.populate(root, {"name": name, "instance_id": "i-0123456789abcdef0", "os": os, **keys})
-        return ShimHost(root, shell)
+        if not shell:
+            return ShimHost(root)
+        host = ShimHost(root, shell_of(shell))
+        host.tool("awk", f'exec {awk_of(shell)} "$@"')
+        return host
 
     return make

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from patching.documents.assemble import PARAMETERS, Phase, Platform, document, script, source
+from tests.unit.patching.documents.shells import SHELLS, shell_of
 
 EACH = [(phase, platform) for phase in ("precheck", "patch") for platform in ("linux", "windows")]
 PHASES = ["precheck", "patch"]
@@ -82,16 +82,12 @@ def test_shellcheck_finds_nothing(phase: Phase, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+@pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("phase", PHASES)
 def test_each_shell_can_read_the_script(phase: Phase, shell: str, tmp_path: Path) -> None:
-    program = shutil.which(shell)
-    if program is None:
-        pytest.skip(f"{shell} is not installed on this machine")
     path = tmp_path / f"{phase}.sh"
     path.write_text(script(phase, "linux"))
-    command = [program, *(["sh"] if shell == "busybox" else []), "-n", str(path)]
-    assert subprocess.run(command, check=False).returncode == 0
+    assert subprocess.run([*shell_of(shell).split(), "-n", str(path)], check=False).returncode == 0
 
 
 def test_unfixed_precheck_has_no_installing_words() -> None:

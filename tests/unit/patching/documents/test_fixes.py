@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lab.shims import template
-from tests.unit.patching.documents.test_checks import SHELLS, TOOLS, check, in_turn, shell_of
+from tests.unit.patching.documents.shells import SHELLS
+from tests.unit.patching.documents.test_checks import TOOLS, check, in_turn
 
 Make = Callable[..., Any]
 EARLY = {"disk_full": "disk_space", "inodes_full": "inodes", "agent_inactive": "agent"}
@@ -31,7 +32,7 @@ BY_FAMILY = [
 def test_early_fixes_are_made_before_the_windows_start(
     make_host: Make, fault: str, os: str, shell: str
 ) -> None:
-    host = make_host(os, shell=shell_of(shell), pending=3, faults=[fault])
+    host = make_host(os, shell=shell, pending=3, faults=[fault])
     outcome = host.run("precheck", Fixes="early")
     found = check(outcome.report, EARLY[fault])
     assert (found["ok"], found["fix"]["tried"], found["fix"]["ok"]) == (True, True, True)
@@ -44,7 +45,7 @@ def test_early_fixes_are_made_before_the_windows_start(
 )
 def test_late_fixes_wait_for_the_windows_start(make_host: Make, fault: str, os: str, shell: str) -> None:
     name = LATE.get(fault, "package_db")
-    host = make_host(os, shell=shell_of(shell), pending=3, faults=[fault])
+    host = make_host(os, shell=shell, pending=3, faults=[fault])
     early = host.run("precheck", Fixes="early").report
     assert not check(early, name)["ok"]
     outcome = host.run("precheck", Fixes="all")
@@ -118,7 +119,7 @@ def old_kernels(host: Any) -> list[str]:
 @pytest.mark.parametrize("os", ["debian12", "ubuntu2404", "amzn2023", "rhel9", "sles15"])
 def test_old_kernels_go_but_running_newest_and_one_spare_stay(make_host: Make, os: str, shell: str) -> None:
     host = make_host(
-        os, shell=shell_of(shell), pending=3, kernel_update=True, faults=["old_kernels_fill_boot"]
+        os, shell=shell, pending=3, kernel_update=True, faults=["old_kernels_fill_boot"]
     )
     running = host.state("kernel_running").strip()
     report = host.run("precheck", Fixes="all").report
@@ -291,7 +292,7 @@ def test_dpkgs_repair_never_removes_a_package(make_host: Make) -> None:
     host.tool("apt-get", f'echo "$*" >>"{host.root}/calls"\nexec {template.BIN}/apt-get "$@"')
     host.tool("dpkg", f'echo "dpkg $*" >>"{host.root}/calls"\nexec {template.BIN}/dpkg "$@"')
     host.run("precheck", Fixes="all")
-    assert "dpkg --configure -a\n" in (host.root / "calls").read_text()
+    assert "dpkg --force-confdef --force-confold --configure -a\n" in (host.root / "calls").read_text()
     repairs = [line for line in (host.root / "calls").read_text().splitlines() if "-f install" in line]
     assert repairs
     assert all("--no-remove" in line for line in repairs)

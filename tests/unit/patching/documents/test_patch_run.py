@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -112,12 +111,7 @@ def test_held_packages_are_told_and_left_alone(make_host: Make, os: str) -> None
 @pytest.mark.parametrize("shell", ["dash", "bash --posix", "bash", "busybox sh"])
 @pytest.mark.parametrize("os", TOOLS)
 def test_every_shell_gives_the_same_answer(make_host: Make, os: str, shell: str) -> None:
-    program = shutil.which(shell.split(maxsplit=1)[0])
-    if program is None:
-        pytest.skip(f"{shell} is not installed on this machine")
-    host = make_host(
-        os, shell=shell.replace(shell.split(maxsplit=1)[0], program, 1), pending=5, kernel_update=True
-    )
+    host = make_host(os, shell=shell, pending=5, kernel_update=True)
     assert host.run("precheck").status == "ready"
     outcome = host.command("patch")
     assert (outcome.codes, outcome.stderr, outcome.status) == ([194, 0], "", "patched")
