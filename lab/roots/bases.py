@@ -13,7 +13,8 @@ ADDED = {
     "dnf": ("dnf", "rpm", "dnf-plugins-core", "gawk"),
     "zypper": ("zypper", "rpm", "gawk"),
 }
-# Their sh is bash and their awk GNU's, unlike Debian's. Debian's rpm keeps its database in the home directory, where zypper and rpm would see different ones.
+# Their sh is bash and their awk GNU's, unlike Debian's.
+# Debian's rpm keeps its database in the home directory, where zypper and rpm would see different ones.
 RPM = r"""
 ln -sf bash /bin/sh
 mkdir -p /etc/rpm

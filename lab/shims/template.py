@@ -156,7 +156,9 @@ def _write_version_locks(root: Path, held: Sequence[str]) -> None:
     """The two files of dnf's versionlock plugin."""
     place = root / "etc/dnf/plugins"
     place.mkdir(parents=True, exist_ok=True)
-    (place / "versionlock.conf").write_text("[main]\nenabled = 1\nlocklist = /etc/dnf/plugins/versionlock.list\n")
+    (place / "versionlock.conf").write_text(
+        "[main]\nenabled = 1\nlocklist = /etc/dnf/plugins/versionlock.list\n"
+    )
     (place / "versionlock.list").write_text("".join(f"{name}-0:1.0-1.*\n" for name in held))
 
 

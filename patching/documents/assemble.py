@@ -19,8 +19,10 @@ PARTS = (
     *("checks", "checks-host", "checks-disk", "checks-packages", "fixes"),
     *("snapshot", "report", "guard"),
 )
-# AWS counts the runtime parameters into the limit of 64 KB: leave them room.
-CONTENT_LIMIT_BYTES = 62_000
+# AWS counts the runtime parameters into the limit of 64 KB: the longest exclude list and tested set must fit too.
+PARAMETERS_BYTES = 10_000
+PACKAGE_SET_BYTES = 7_000
+CONTENT_LIMIT_BYTES = 65_536 - PARAMETERS_BYTES
 # The script's own deadline (DeadlineSeconds) must stay well below: the agent's kill leaves no report.
 TIMEOUT_SECONDS = {"precheck": 3_600, "patch": 28_800}
 
@@ -119,7 +121,7 @@ class Document:
 def document(phase: Phase, platform: Platform) -> Document:
     """The document of a phase for a platform. Raises ValueError when it outgrows AWS's limit."""
     name = f"PatchPortal-{phase.title()}-{platform.title()}"
-    text = yaml.dump(_body(phase, platform), Dumper=_Literal, sort_keys=False, width=200)
+    text = yaml.dump(_body(phase, platform), Dumper=_Compact, sort_keys=False, width=CONTENT_LIMIT_BYTES)
     size = len(text.encode())
     if size > CONTENT_LIMIT_BYTES:
         raise ValueError(f"{name} has {size} bytes; only {CONTENT_LIMIT_BYTES} fit beside its parameters")
@@ -161,15 +163,22 @@ def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
                 "precondition": {"StringEquals": ["platformType", platform.title()]},
                 "inputs": {
                     "timeoutSeconds": str(TIMEOUT_SECONDS[phase]),
-                    "runCommand": script(phase, platform).splitlines(),
+                    "runCommand": [script(phase, platform).rstrip("\n")],
                 },
             }
         ],
     }
 
 
-class _Literal(yaml.SafeDumper):
-    """Plain YAML without anchors: SSM does not promise to follow them."""
+class _Compact(yaml.SafeDumper):
+    """Plain YAML without anchors, which SSM does not promise to follow; a script is one quoted text: fewest bytes."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def _text(dumper: _Compact, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None)
+
+
+_Compact.add_representer(str, _text)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from patching.documents.assemble import PACKAGE_SET_BYTES
 from patching.models import PackageChange, Run, Target
 from patching.states import Verdict
 
 GOOD = (Verdict.PATCHED, Verdict.NOTHING_TO_DO, Verdict.PATCHED_REBOOT_PENDING)
 MOST_PACKAGES = 400  # as many as the document's parameter takes
-MOST_BYTES = 7_000  # AWS counts document and parameters together, 64 KB at most
 NOTHING = "nothing-was-changed=0"  # a set that no host has a package of: nothing is installed
 
 
@@ -34,7 +34,7 @@ def package_set(run: Run, before: int, os_label: str) -> str:
 
 def _fitting(pairs: list[str]) -> str:
     text = ",".join(pairs)
-    if len(pairs) > MOST_PACKAGES or len(text) > MOST_BYTES:
+    if len(pairs) > MOST_PACKAGES or len(text) > PACKAGE_SET_BYTES:
         raise ValueError(
             f"The tested set has {len(pairs)} packages, more than fit into one command. "
             "Patch this window without promotion, or more often."

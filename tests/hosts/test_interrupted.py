@@ -75,6 +75,24 @@ def test_dnf_killed_in_the_middle_leaves_duplicates_that_the_next_run_removes(ma
     assert host.ask("dnf -q check; echo $?").strip() == "0"
 
 
+def test_zypper_killed_in_the_middle_is_no_success(make_host: Make) -> None:
+    host = make_host("sles15", kernel_update=False)
+    host.fault("slow", content="3600")
+    first = Running(host)
+    first.until("pgrep -x sleep")
+    host.ask("pkill -9 -x zypper; pkill -9 -x rpm; pkill -9 -x sleep; true")
+    patch = first.outcome()
+    judged = verdict(None, patch)
+    assert judged.verdict in (Verdict.PARTLY, Verdict.FAILED), judged
+    assert patch.error in ("install_failed", "packages_left_broken")
+    host.fault("slow", on=False)
+    again = verdict(None, host.command("patch", "command-2", DispatchId=SECOND))
+    open_now = host.ask("zypper -n lu | grep -c '^v' || true").strip()
+    twice = host.ask("rpm -qa --qf '%{NAME}\\n' | grep -v -e ^kernel -e ^gpg | sort | uniq -d").split()
+    # either all is well on the host itself, or it is not called so
+    assert (again.verdict in (Verdict.PATCHED, Verdict.NOTHING_TO_DO)) is ((open_now, twice) == ("0", []))
+
+
 @pytest.mark.parametrize("os_name", ["debian12", "rhel9", "sles15"])
 def test_a_signal_to_the_script_still_gives_a_report(make_host: Make, os_name: str) -> None:
     host = make_host(os_name, kernel_update=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,12 +11,31 @@ from pathlib import Path
 import pytest
 import yaml
 
-from patching.documents.assemble import PARAMETERS, Phase, Platform, document, script, source
+from patching.documents import assemble
+from patching.documents.assemble import (
+    PACKAGE_SET_BYTES,
+    PARAMETERS,
+    PARAMETERS_BYTES,
+    Phase,
+    Platform,
+    document,
+    script,
+    source,
+)
 from tests.unit.patching.documents.shells import SHELLS, shell_of
 
 EACH = [(phase, platform) for phase in ("precheck", "patch") for platform in ("linux", "windows")]
 PHASES = ["precheck", "patch"]
-LONGEST_PARAMETERS = 400
+# The longest value that each parameter can get; all others are a few characters.
+LONGEST = {
+    "DispatchId": 36,
+    "Exclude": 2_000,
+    "PackageSet": PACKAGE_SET_BYTES,
+    "PreScript": 40,
+    "PostScript": 40,
+    "DocumentHash": 64,
+    "SentAt": 10,
+}
 
 
 @pytest.mark.parametrize(("phase", "platform"), EACH)
@@ -34,7 +54,23 @@ def test_the_document_is_schema_2_2_for_its_platform(phase: Phase, platform: Pla
 
 @pytest.mark.parametrize(("phase", "platform"), EACH)
 def test_the_document_fits_with_its_parameters(phase: Phase, platform: Platform) -> None:
-    assert len(document(phase, platform).content_yaml.encode()) + LONGEST_PARAMETERS <= 64 * 1024
+    longest = json.dumps({name: ["x" * LONGEST.get(name, 9)] for name in PARAMETERS})
+    assert len(longest) <= PARAMETERS_BYTES
+    assert len(document(phase, platform).content_yaml.encode()) + len(longest) <= 64 * 1024
+
+
+def test_a_document_that_leaves_no_room_for_parameters_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    document.cache_clear()
+    monkeypatch.setattr(assemble, "CONTENT_LIMIT_BYTES", 20_000)
+    with pytest.raises(ValueError, match=r"only 20000 fit beside its parameters"):
+        document("patch", "linux")
+
+
+def test_the_patterns_let_no_value_be_longer() -> None:
+    for name, most in LONGEST.items():
+        if name != "PackageSet":  # which the portal itself cuts
+            assert not re.fullmatch(PARAMETERS[name]["allowedPattern"], "a" * (most + 1))
+    assert not re.fullmatch(PARAMETERS["Exclude"]["allowedPattern"], "a" * 2_001)
 
 
 @pytest.mark.parametrize(("phase", "platform"), EACH)

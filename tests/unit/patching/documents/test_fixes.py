@@ -118,9 +118,7 @@ def old_kernels(host: Any) -> list[str]:
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("os", ["debian12", "ubuntu2404", "amzn2023", "rhel9", "sles15"])
 def test_old_kernels_go_but_running_newest_and_one_spare_stay(make_host: Make, os: str, shell: str) -> None:
-    host = make_host(
-        os, shell=shell, pending=3, kernel_update=True, faults=["old_kernels_fill_boot"]
-    )
+    host = make_host(os, shell=shell, pending=3, kernel_update=True, faults=["old_kernels_fill_boot"])
     running = host.state("kernel_running").strip()
     report = host.run("precheck", Fixes="all").report
     oldest, older, spare = old_kernels(host)

@@ -109,3 +109,32 @@ def test_a_restart_that_outlasts_the_deadline_still_counts(make_host: Make, os: 
     outcome = host.run("patch")
     assert (outcome.status, outcome.report["error"]) == ("patched", None)
     assert outcome.report["took_s"] >= 150
+
+
+def test_where_the_run_cannot_be_written_down_nothing_runs(make_host: Make) -> None:
+    """Without its folder it could run twice. It is told in a report, not left unknown."""
+    host = make_host("debian12", pending=3)
+    (host.root / "var/lib/patch-portal").write_text("in the way")
+    outcome = host.run("patch")
+    assert (outcome.codes, outcome.status) == ([1], "blocked")
+    assert outcome.report["error"]["code"] == "filesystem_unusable"
+    assert len(host.state("pending").splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["before.installed", "error.new"])
+def test_what_a_restart_would_forget_stops_the_restart(make_host: Make, name: str) -> None:
+    """Half of the list before would make up changes; a forgotten error would make up a success."""
+    host = make_host("debian12", pending=3, kernel_update=True)
+    kept = f"{host.root}/var/lib/patch-portal/dispatches/{DISPATCH}/{name}"
+    full = f'case " $* " in *" -y "*) ln -sf /nowhere/at/all {kept} ;; esac'
+    host.tool("apt-get", f'{full}\nexec {template.BIN}/apt-get "$@"')
+    outcome = host.run("patch")
+    assert (outcome.codes, outcome.status) == ([0], "reboot_pending")
+    assert outcome.report["error"]["code"] == "reboot_did_not_happen"
+
+
+def test_what_a_run_leaves_behind_is_roots_own(make_host: Make) -> None:
+    host = make_host("debian12", pending=1)
+    host.command("patch")
+    assert (host.root / f"var/lib/patch-portal/dispatches/{DISPATCH}").stat().st_mode & 0o077 == 0
+    assert (host.root / "var/lib/patch-portal/dispatches").stat().st_mode & 0o077 == 0
