@@ -56,11 +56,13 @@ install() {
     # 137 is our own last resort, and also what a package tool leaves that somebody else has killed
     [ "$code" != 137 ] || [ "$(seconds_left)" -le 0 ] || code=killed
     case $code in
-        0) ;;
+        0) conclude ;;
         killed) fail_with install_failed "The package tool was killed: $(last_words)" ;;
         124 | 137) fail_with deadline_exceeded "Stopped after $DEADLINE s: $(last_words)" ;;
         *) fail_with install_failed "The package tool ended with code $code: $(last_words)" ;;
     esac
+    # dpkg stops at the first failure and leaves the others unpacked: they need not stay half installed
+    [ "$FAMILY" != apt ] || configure_all
     conclude
 }
 

@@ -59,7 +59,7 @@ def test_a_repository_that_nobody_signed(make_host: Make, tmp_path: Path, os_nam
     host.machine.close()
     shutil.copytree(tmp_path / "own", place)
     host.ask(SOURCE[os_name])
-    patch = host.command("patch")
+    patch = host.command("patch", Fixes="none")
     assert (patch.error, patch.report["changes"]) == (error, [])
     assert verdict(None, patch).verdict == Verdict.FAILED
     assert host.ask(STILL_OLD[os_name]) == "labapp 1.0-1\n"

@@ -65,8 +65,13 @@ quietly() {
 # Questions to a package tool end too, deadline or not.
 bounded() { timeout -k 20 "$PATIENCE" "$@" 2>>"$LOG" </dev/null; }
 
+# The line of the log that says most: a full disk above all, and no line that only points at others.
 last_words() {
-    awk '/[Ee]rror: *$|encountered while processing/ { next } /No space left on device/ { full = $0 } /Problem:|^E:|^Err|[Ee]rror|ailed|locked|annot/ { hit = $0 } NF { last = $0 } END { print full != "" ? full : hit == "" ? last : hit }' "$LOG"
+    awk '/[Ee]rror: *$|encountered while processing|Error Summary|the above error|returned an error code/ { next }
+        /No space left on device|more space (needed )?on the|enough free space/ { full = $0 }
+        /Problem:|^E:|^Err|[Ee]rror|ailed|locked|annot/ { hit = $0 }
+        NF { last = $0 }
+        END { print full != "" ? full : hit == "" ? last : hit }' "$LOG"
 }
 
 fail_with() {

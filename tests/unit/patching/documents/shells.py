@@ -34,7 +34,7 @@ def shell_of(words: str) -> str:
 
 def awk_of(words: str) -> str:
     """The awk of a host with this shell, as a command."""
-    return shell_of(AWKS[words.split()[0].rpartition("/")[2]])
+    return shell_of(AWKS[words.split(maxsplit=1)[0].rpartition("/")[2]])
 
 
 def _installed(name: str) -> str | None:
