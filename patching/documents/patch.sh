@@ -74,7 +74,7 @@ wanted_left() {
 # Whatever the package tool said: packages left half done, or still wanting an update, are not "patched".
 name_what_is_left() {
     if [ -s "$W/after.broken" ] || [ -s "$W/after.duplicates" ]; then
-        detail="Left half installed: $(cat "$W/after.broken" "$W/after.duplicates" | tr '\n' ' ' | cut -c1-200). $ERROR_DETAIL"
+        detail="Left half installed: $(sort -u "$W/after.broken" "$W/after.duplicates" | tr '\n' ' ' | cut -c1-200 | sed 's/ *$//'). $ERROR_DETAIL"
         [ "$ERROR_CODE" != install_failed ] || ERROR_CODE=''
         fail_with packages_left_broken "$detail"
     elif [ "$AFTER_KNOWN" = false ]; then

@@ -50,7 +50,9 @@ def test_a_disk_that_fills_in_the_middle(make_host: Make, os_name: str) -> None:
     assert (patch.status in ("partial", "failed"), patch.codes) == (True, [1])
     judged = verdict(None, patch)
     assert judged.verdict in (Verdict.PARTLY, Verdict.FAILED)
-    assert any(words in judged.reason for words in ("No space left", "more space", "enough free space")), judged
+    assert any(words in judged.reason for words in ("No space left", "more space", "enough free space")), (
+        judged
+    )
 
 
 @pytest.mark.parametrize("os_name", ONE_OF_EACH_TOOL)

@@ -75,6 +75,21 @@ def test_dnf_killed_in_the_middle_leaves_duplicates_that_the_next_run_removes(ma
     assert host.ask("dnf -q check; echo $?").strip() == "0"
 
 
+def test_the_package_tool_is_killed_in_the_middle(make_host: Make) -> None:
+    """apt dies, dpkg and its script live on and hold the lock: nothing may be called patched before they end."""
+    host = make_host("debian12", kernel_update=False)
+    host.fault("slow", content="8")
+    first = Running(host)
+    first.until("pgrep -x sleep")
+    host.ask("pkill -9 -x apt-get; true")
+    patch = first.outcome()
+    assert patch.error in ("install_failed", "packages_left_broken"), patch.report["error"]
+    assert verdict(None, patch).verdict in (Verdict.PARTLY, Verdict.FAILED)
+    again = host.command("patch", "command-2", DispatchId=SECOND, LockWaitSeconds="60")
+    assert verdict(None, again).verdict in (Verdict.PATCHED, Verdict.NOTHING_TO_DO)
+    assert host.ask("dpkg --audit; apt-get -s dist-upgrade | sed -n '/^Inst/p'") == ""
+
+
 def test_zypper_killed_in_the_middle_is_no_success(make_host: Make) -> None:
     host = make_host("sles15", kernel_update=False)
     host.fault("slow", content="3600")
