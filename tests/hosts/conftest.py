@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,6 +62,7 @@ class RootHost:
 
     def __init__(self, folder: Path, spec: HostSpec) -> None:
         self.spec = spec
+        self._upper = folder / "root" / "upper"
         self.machine = RootMachine(folder / "root", folder / "agent", spec, "i-0123456789abcdef0")
 
     def command(
@@ -85,6 +87,12 @@ class RootHost:
         chosen = {name: spec.get("default", "") for name, spec in PARAMETERS.items()} | VALUES | values
         text = re.sub(r"\{\{ (\w+) \}\}", lambda found: chosen[found[1]], script(phase, "linux"))
         return Job(command_id, "eu-central-1", f"PatchPortal-{phase}", phase, text, chosen, timeout_s, again)
+
+    def give(self, folder: Path, place: str) -> None:
+        """Put a copy of a folder of this machine into the host, which restarts for it."""
+        self.ask("true")
+        self.machine.close()
+        shutil.copytree(folder, self._upper / place.lstrip("/"))
 
     def fault(self, name: str, on: bool = True, content: str = "") -> None:
         self.machine.set_fault(name, on, content)

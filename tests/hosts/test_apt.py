@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from lab.roots.tools import call
 from patching.states import Agreement, Verdict
 from tests.hosts.conftest import RootHost, verdict
 
@@ -84,6 +86,35 @@ def test_security_only_leaves_the_rest(make_host: Callable[..., RootHost]) -> No
     left = int(host.ask("apt-get -s dist-upgrade | grep -c ^Inst"))
     assert patch.report["after"]["packages"]["upgradable"] == left == 4
     assert verdict(None, patch, mode="security").verdict == Verdict.PATCHED
+
+
+CONTROL = """Package: labapp
+Version: 2.0-1
+Architecture: all
+Maintainer: Lab <lab@example.internal>
+Conflicts: labconf
+Description: an update that wants another package gone
+"""
+
+
+def test_no_update_takes_another_package_away(make_host: Callable[..., RootHost], tmp_path: Path) -> None:
+    """dist-upgrade would remove labconf for it. What is not installed is told, and a person decides."""
+    build = tmp_path / "build" / "DEBIAN"
+    build.mkdir(parents=True)
+    (build / "control").write_text(CONTROL)
+    place = tmp_path / "own"
+    place.mkdir()
+    call(["dpkg-deb", "--root-owner-group", "--build", build.parent, place / "labapp.deb"])
+    (place / "Packages").write_text(call(["apt-ftparchive", "packages", "."], cwd=place))
+    host = make_host("debian12", kernel_update=False)
+    host.give(place, "/srv/own")
+    host.ask("echo 'deb [trusted=yes] file:/srv/own ./' >/etc/apt/sources.list.d/own.list")
+    patch = host.command("patch")
+    assert host.ask("dpkg-query -W -f '${Version}' labconf") == "1.0-1"
+    assert {change["kind"] for change in patch.report["changes"]} == {"upgrade"}
+    judged = verdict(None, patch)
+    assert (patch.error, judged.verdict) == ("updates_left", Verdict.PARTLY)
+    assert "Still wanting an update: labapp. These would have to go for it: labconf." in judged.reason
 
 
 def test_an_admins_configuration_file_stays(make_host: Callable[..., RootHost]) -> None:

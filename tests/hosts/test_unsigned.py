@@ -54,10 +54,7 @@ def unsigned_copy(os_name: str, place: Path) -> None:
 def test_a_repository_that_nobody_signed(make_host: Make, tmp_path: Path, os_name: str, error: str) -> None:
     host = make_host(os_name, kernel_update=False, pending=0, security=0)
     unsigned_copy(os_name, tmp_path / "own")
-    place = tmp_path / f"{os_name}-0" / "root" / "upper" / OWN.lstrip("/")
-    host.ask("true")
-    host.machine.close()
-    shutil.copytree(tmp_path / "own", place)
+    host.give(tmp_path / "own", OWN)
     host.ask(SOURCE[os_name])
     patch = host.command("patch", Fixes="none")
     assert (patch.error, patch.report["changes"]) == (error, [])

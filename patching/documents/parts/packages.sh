@@ -192,9 +192,11 @@ apt_pins() {
 
 apt_install() {
     if [ "$MODE" = all ]; then
-        [ -n "$EXCLUDE" ] || { quietly_apt -y dist-upgrade; return; }
+        # not dist-upgrade, which takes packages out where that suits others; new kernels come all the same
+        set -- -y --with-new-pkgs upgrade
+        [ -n "$EXCLUDE" ] || { quietly_apt "$@"; return; }
         apt_pins >"$W/preferences"
-        quietly_apt -o Dir::Etc::Preferences="$W/preferences" -y dist-upgrade
+        quietly_apt -o Dir::Etc::Preferences="$W/preferences" "$@"
         return
     fi
     set --
@@ -202,7 +204,7 @@ apt_install() {
     while IFS=$TAB read -r name _ from to _; do
         [ "$from" = - ] || set -- "$@" "$name=$to"
     done <"$W/chosen"
-    [ $# -eq 0 ] || quietly_apt -y --only-upgrade install "$@"
+    [ $# -eq 0 ] || quietly_apt -y --no-remove --only-upgrade install "$@"
 }
 
 dnf_install() {
@@ -245,7 +247,7 @@ install_set() {
     while IFS=$TAB read -r name version; do set -- "$@" "$name$joint$version"; done <"$W/set"
     [ $# -gt 0 ] || return 0
     case $FAMILY in
-        apt) quietly_apt -y install "$@" ;;
+        apt) quietly_apt -y --no-remove install "$@" ;;
         dnf) quietly "$TOOL" -y --setopt='*.skip_if_unavailable=False' install "$@" ;;
         zypper) quietly zypper --non-interactive install --auto-agree-with-licenses "$@" ;;
     esac

@@ -168,6 +168,15 @@ function Add-Check([string]$Name, [string]$FixLevel, [string]$Code, [scriptblock
 
 function New-Outcome([bool]$Ok, [string]$Detail) { return @{ ok = $Ok; detail = $Detail } }
 
+# SentAt is the portal's time when it sent the command; a late delivery is not told from a clock that runs ahead.
+function Get-ClockOutcome {
+    if (-not $SentAt) { return New-Outcome $true 'Not measured: the portal did not tell its time.' }
+    $skew = [int](([DateTime]::UtcNow - [DateTime]'1970-01-01').TotalSeconds - [double]$SentAt)
+    if ($skew -lt -300) { return New-Outcome $false "The clock is at least $(-$skew) s behind the portal's." }
+    if ($skew -gt 7200) { return New-Outcome $false "The clock is $skew s after the time of sending: late delivery, or a clock that runs ahead." }
+    return New-Outcome $true "The clock is $skew s after the time of sending."
+}
+
 function Invoke-Checks {
     Add-Check 'disk_space' 'early' 'disk_full' {
         $free = [int]((Get-PSDrive -Name $env:SystemDrive.Substring(0, 1)).Free / 1048576)
@@ -194,7 +203,7 @@ function Invoke-Checks {
         $reasons = Get-RebootReasons
         New-Outcome (@($reasons).Count -eq 0) "Reasons for a reboot: $(@($reasons).Count)."
     } { '' }
-    Add-Check 'clock' 'never' '' { New-Outcome ((Get-Date).Year -ge 2025) "The clock says $(Get-Date -Format o)." } { '' }
+    Add-Check 'clock' 'never' '' { Get-ClockOutcome } { '' }
 }
 
 # Cuts a list and notes its true length; returns what is left of it.

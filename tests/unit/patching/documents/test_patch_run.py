@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.patching.documents.shells import SHELLS
+
 Make = Callable[..., Any]
 ALL = ["debian12", "ubuntu2404", "amzn2023", "rhel9", "sles15"]
 TOOLS = ["debian12", "rhel9", "sles15"]
@@ -130,6 +132,42 @@ def test_three_hundred_packages_fit_with_true_counts(make_host: Make, os: str) -
     report = outcome.report
     assert report["truncated"]["changes"] == outcome.line.changed == 300
     assert len(report["changes"]) > 100
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_three_hundred_hostile_names_fit_too(make_host: Make, shell: str) -> None:
+    """Names as long as rpm allows, with marks that JSON and shells would stumble over."""
+    host = make_host("rhel9", shell=shell)
+    name = "libreallylong-" + "x" * 180 + "'\"\\\\$(id)`<\x1b\xe9"
+    rows = "".join(f"{name}{n}.x86_64 9:1.0-{'7' * 60} repo\n" for n in range(300))
+    (host.root / "rows").write_text(rows)
+    host.tool("dnf", f'case " $* " in *check-update*) cat {host.root}/rows; exit 100 ;; esac')
+    outcome = host.run("precheck")
+    block = outcome.stdout[outcome.stdout.index("<<<PATCH") :]
+    assert outcome.stdout.isascii()
+    assert len(block) <= 20_000
+    assert len(outcome.stdout[: outcome.stdout.index("<<<PATCH")]) <= 2_000
+    report = outcome.report
+    assert report["before"]["packages"]["upgradable"] == report["truncated"]["before.available"] == 300
+    assert 20 < len(report["before"]["available"]) < 300
+
+
+def test_everything_at_its_longest_still_fits(make_host: Make) -> None:
+    """The result line and the block keep their limits when each list and each sentence is too long."""
+    host = make_host("debian12", pending=300, security=300, kernel_update=True, held=["h" * 250] * 40)
+    long_kernels = [f"9.{number}.0-{'1' * 150}-cloud-amd64" for number in range(30)]
+    for name in long_kernels:
+        (host.root / f"boot/vmlinuz-{name}").touch()
+    host.fault("update_fails")
+    for services in ("a", "b"):
+        host.tool("needrestart", f"for i in $(seq 200); do echo NEEDRESTART-SVC: {services * 200}$i; done")
+    outcome = host.run("patch", RebootPolicy="never")
+    assert len(outcome.stdout[outcome.stdout.index("<<<PATCH") :]) <= 20_000
+    assert len(outcome.stdout[: outcome.stdout.index("<<<PATCH")]) <= 2_000
+    report = outcome.report
+    assert report["truncated"]["services"] == 200
+    assert report["truncated"]["after.kernel.installed"] >= 31
+    assert outcome.line.kernel_running
 
 
 def test_only_one_short_line_is_printed_before_a_restart(make_host: Make) -> None:
