@@ -15,6 +15,9 @@ pm_installed() {
 pm_broken() {
     case $FAMILY in
         apt) dpkg_states | awk -F'\t' '$1 ~ /^.[UFHWt]/ || $1 ~ /^..R/ { print $2 }' ;;
+        # asked only where something went wrong: it costs a start of dnf
+        dnf) [ -z "$ERROR_CODE" ] || bounded "$TOOL" -q check |
+            awk '/ has missing requires | is obsoleted by | has installed conflict / { sub(/-[^-]*-[^-]*$/, "", $1); print $1 }' | sort -u ;;
     esac 2>>"$LOG"
 }
 

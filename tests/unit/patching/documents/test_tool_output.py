@@ -94,6 +94,25 @@ def test_two_versions_of_one_package_after_a_killed_rpm_are_told(make_host: Make
     assert report["before"]["duplicates"] == ["bash.x86_64"]
 
 
+def test_dnf_check_is_asked_after_a_failed_install_only(make_host: Make) -> None:
+    """A transaction that was cut off may leave more than duplicates: requirements that nothing fills."""
+    lacks, gone = (
+        "libfoo-9-1.2-3.el9.x86_64 has missing requires of x",
+        "old-1-1.noarch is obsoleted by new-2-1",
+    )
+    answer = f"""case " $* " in *" check "*)
+    echo asked >>"$PATCH_PORTAL_ROOT/asked"; printf '{lacks}\\n{gone}\\n'; exit 1 ;; esac
+exec {template.BIN}/dnf "$@\""""
+    well = make_host("rhel9", name="well", pending=2)
+    well.tool("dnf", answer)
+    assert (well.command("patch").status, (well.root / "asked").exists()) == ("patched", False)
+    ill = make_host("rhel9", name="ill", pending=3, faults=["update_fails"])
+    ill.tool("dnf", answer)
+    report = ill.command("patch").report
+    assert {"libfoo-9", "old"} <= set(report["after"]["broken"])
+    assert report["error"]["code"] == "packages_left_broken"
+
+
 def test_zypper_that_skips_a_repository_is_no_answer(make_host: Make) -> None:
     """zypper says 106 and "No updates found" when a repository is dead."""
     host = make_host("sles15")
