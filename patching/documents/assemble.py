@@ -26,7 +26,8 @@ CONTENT_LIMIT_BYTES = 65_536 - PARAMETERS_BYTES
 # The script's own deadline (DeadlineSeconds) must stay well below: the agent's kill leaves no report.
 TIMEOUT_SECONDS = {"precheck": 3_600, "patch": 28_800}
 
-# Values are pasted into the script as text: each pattern admits only characters without meaning to a shell.
+# Values are pasted into the script as text: each pattern admits only characters without meaning to a shell, and no
+# number with a zero ahead, which a shell takes for octal.
 PARAMETERS: dict[str, dict[str, str]] = {
     "DispatchId": {
         "type": "String",
@@ -79,19 +80,19 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "type": "String",
         "description": "Free megabytes needed on the root and /var file systems.",
         "default": "1024",
-        "allowedPattern": "^[0-9]{1,7}$",
+        "allowedPattern": "^(0|[1-9][0-9]{0,6})$",
     },
     "LockWaitSeconds": {
         "type": "String",
         "description": "How long to wait for other package work to end.",
         "default": "120",
-        "allowedPattern": "^[0-9]{1,5}$",
+        "allowedPattern": "^(0|[1-9][0-9]{0,4})$",
     },
     "DeadlineSeconds": {
         "type": "String",
         "description": "The script stops its own work after this time, and still reports.",
         "default": "3000",
-        "allowedPattern": "^[0-9]{1,5}$",
+        "allowedPattern": "^(0|[1-9][0-9]{0,4})$",
     },
     "SentAt": {
         "type": "String",

@@ -21,6 +21,8 @@ precheck_status() {
 }
 
 KNOWN=false
+# always below this document's own time-out, whatever the policy says
+[ "$DEADLINE" -le 3000 ] || DEADLINE=3000
 read_system
 choose_family
 examine_all

@@ -86,12 +86,23 @@ def test_only_declared_parameters_are_pasted_and_only_between_quotes(
 @pytest.mark.parametrize("name", sorted(PARAMETERS))
 def test_no_parameter_admits_shell_characters(name: str) -> None:
     pattern, default = PARAMETERS[name]["allowedPattern"], PARAMETERS[name].get("default")
-    for bad in ("$(id)", "a'b", "1; reboot", "`id`", "all\nid", "a b", "$$", '"', "{{ Mode }}"):
+    for bad in ("$(id)", "a'b", "1; reboot", "`id`", "all\nid", "a b", "$$", '"', "{{ Mode }}", "all\n"):
         assert not re.fullmatch(pattern, bad), bad
     assert default is None or re.fullmatch(pattern, default)
     assert pattern[0] == "^"
     assert pattern[-1] == "$"
     assert re.fullmatch("[a-zA-Z0-9]+", name)
+
+
+@pytest.mark.parametrize("name", ["MinFreeMb", "LockWaitSeconds", "DeadlineSeconds"])
+def test_numbers_have_no_zero_ahead(name: str) -> None:
+    """The shell would take 08 for a wrong octal number."""
+    pattern = PARAMETERS[name]["allowedPattern"]
+    assert [text for text in ("0", "7", "120", "08", "007", "") if re.fullmatch(pattern, text)] == [
+        "0",
+        "7",
+        "120",
+    ]
 
 
 def test_the_hash_is_of_the_text_and_stable() -> None:

@@ -178,6 +178,16 @@ def test_needs_restarting_is_believed_by_its_words(make_host: Make) -> None:
     assert host.run("precheck").report["reboot"]["reasons"] == ["needs_restarting"]
 
 
+@pytest.mark.parametrize("phase", ["precheck", "patch"])
+def test_the_own_deadline_stays_below_the_documents_time_out(make_host: Make, phase: assemble.Phase) -> None:
+    """The agent's kill leaves no report; the look afterwards takes a while too."""
+    host = make_host("debian12", pending=1)
+    host.tool("timeout", f'echo "$3" >>{host.root}/limits\nexec /usr/bin/timeout "$@"')
+    assert host.run(phase, DeadlineSeconds="99999").codes == [0]
+    limits = [int(line) for line in (host.root / "limits").read_text().split()]
+    assert 1_000 < max(limits) <= assemble.TIMEOUT_SECONDS[phase] - 600
+
+
 def test_a_short_path_and_no_home_are_made_whole(make_host: Make) -> None:
     host = make_host("debian12", pending=1)
     host.tool("apt-get", f'echo "$PATH $HOME" >"{host.root}/seen"\nexec {template.BIN}/apt-get "$@"')
