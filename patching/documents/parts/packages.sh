@@ -97,13 +97,12 @@ apt_available() {
     }' "$W/raw"
 }
 
-# check-update: 100 = there are updates, 0 = none, anything else is an error. Long names wrap onto two lines.
+# check-update: 100 = there are updates, 0 = none, anything else is an error. Long names and versions wrap.
 dnf_check() {
     bounded "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' "$@" >"$W/raw"
     case $? in 0 | 100) ;; *) return 1 ;; esac
     awk '/^Obsoleting [Pp]ackages/ { exit }
-        NF == 1 && $1 ~ /\./ { kept = $1; next }
-        NF == 2 && kept != "" { $0 = kept " " $0 }
+        NF && NF < 3 && (kept != "" || $1 ~ /\.[a-z0-9_]+$/) { $0 = kept " " $0; kept = $0; if (NF < 3) next }
         { kept = "" }
         NF == 3 && $1 ~ /^[^ ]+\.[a-z0-9_]+$/ && $2 ~ /[0-9].*-/ {
             dot = match($1, /\.[^.]*$/)
