@@ -51,8 +51,8 @@ def store(row: DispatchTarget, outcome: Outcome, *, now: datetime) -> None:
 def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime) -> None:
     """Outcomes of one dispatch, in a handful of queries. Idempotent: rows that were collected already stay."""
     outcomes = {row.pk: outcome for row, outcome in found}
-    waiting = DispatchTarget.objects.select_for_update().filter(pk__in=list(outcomes), collected_at=None)
-    rows = list(waiting.order_by("pk"))
+    waiting = DispatchTarget.objects.select_for_update(of=("self",)).filter(collected_at=None)
+    rows = list(waiting.filter(pk__in=list(outcomes)).select_related("dispatch").order_by("pk"))
     locked = _locked_targets(rows)
     stored = [Stored(row, locked[row.target_id], outcomes[row.pk]) for row in rows]
     for item in stored:
@@ -109,7 +109,7 @@ def _after_checks(stored: list[Stored], now: datetime) -> None:
         _facts(target, report.get("before") or {}, report)
         if report["status"] in {"ready", "nothing_to_do"}:
             steps[target] = Step(TargetState.READY)
-        elif _checked_again_at_start(target, now):
+        elif _checked_again(item):
             again.append(target)
             _set_again(target, report)
         else:
@@ -123,16 +123,18 @@ def _after_checks(stored: list[Stored], now: datetime) -> None:
 
 def _set_again(target: Target, report: dict[str, Any]) -> None:
     target.reason_code, reason = _why_blocked(report)
-    target.reason = f"{reason} It is checked again at the start, when every fix is allowed."
+    target.reason = f"{reason} It is checked again: from the start on every fix is allowed."
     target.attempt += 1
 
 
-def _checked_again_at_start(target: Target, now: datetime) -> bool:
-    """Before the start only harmless fixes are allowed; what they could not mend gets one more check with all."""
-    run = target.run
-    return (
-        now < run.starts_at and not run.check_only and target.attempt == 1 and run.run_policy.fixes == "all"
-    )
+def _checked_again(item: Stored) -> bool:
+    """Before the start only harmless fixes are allowed; what they could not mend gets one more check with all.
+
+    What was allowed is told by when the command was claimed: its answer may come after the start.
+    """
+    run, claimed_at = item.target.run, item.row.dispatch.claimed_at
+    early = claimed_at < run.starts_at and not run.check_only
+    return early and item.target.attempt == 1 and run.run_policy.fixes == "all"
 
 
 def _why_blocked(report: dict[str, Any]) -> tuple[str, str]:

@@ -130,6 +130,17 @@ def test_a_failed_check_is_repeated_with_all_fixes_then_blocks(stage: Stage) -> 
     assert not patch_sends(stage)
 
 
+def test_an_early_check_that_is_answered_after_the_start_is_repeated_as_well(stage: Stage) -> None:
+    stage.cloud.add(1, precheck="blocked")
+    run = stage.set()
+    stage.until(lambda: run.dispatches.exists())
+    stage.look(seconds=(run.starts_at - stage.clock()).total_seconds() + 5)
+    assert run.targets.get().attempt == 2
+    stage.to_the_end()
+    fixes = [request.parameters["Fixes"][0] for _, request in stage.cloud.commands.values()]
+    assert fixes == ["early", "all"]
+
+
 def test_a_check_mended_at_the_start_lets_the_host_in(stage: Stage) -> None:
     host = stage.cloud.add(1, precheck="blocked")
     run = stage.set()
