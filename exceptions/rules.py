@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import cache
-from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from exceptions.models import ExceptionRequest
@@ -163,12 +162,3 @@ def check_revoke(request: ExceptionRequest, by: User) -> None:
     if request.requested_by_id == by.pk or by.grants.filter(role=Role.ADMIN).exists():
         return
     check_decide(request, by)
-
-
-def allows(check: Callable[..., None], *facts: Any) -> str:
-    """The refusal's sentence, or '' when the check passes: for buttons and their reasons."""
-    try:
-        check(*facts)
-    except Denied as refusal:
-        return str(refusal)
-    return ""

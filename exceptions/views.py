@@ -18,10 +18,10 @@ from exceptions import operations, queries
 from exceptions.forms import AskForm, RegisterFilter
 from exceptions.models import ExceptionRequest
 from exceptions.queries import approvers_of, bearing_foreign_tag, current_for, waiting_for
-from exceptions.rules import CATEGORIES, NOT_YOURS, allows, check_decide, check_revoke
+from exceptions.rules import CATEGORIES, NOT_YOURS, check_decide, check_revoke
 from exceptions.states import IN_FORCE, STATES, ExceptionState
 from portal.access.queries import has_role, read_grants_once
-from portal.access.rules import Conflict, Denied, Invalid
+from portal.access.rules import Conflict, Denied, Invalid, allows
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset

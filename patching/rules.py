@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from django.utils.text import slugify
 
 from patching.documents import aws_windows
-from patching.models import Window
+from patching.models import Run, Window
 from patching.queries.board import in_a_run
+from patching.states import RUN_OVER, RunState
 from portal.access.models import Grant, User
 from portal.access.queries import covers
 from portal.access.rules import Conflict, Denied, Invalid
@@ -212,6 +213,25 @@ def check_nobody_in_a_run(window: Window, now: datetime) -> None:
     raise Conflict(
         f"{servers} in the run {busy[0].run.name}, which is under way. Wait until it is over, or halt it."
     )
+
+
+def check_haltable(run: Run) -> None:
+    if run.state in RUN_OVER or run.state == RunState.HALTING:
+        raise Conflict(f"This run is {RunState(run.state).label.lower()} already; there is nothing to halt.")
+
+
+def check_cancellable(run: Run) -> None:
+    if run.state in RUN_OVER:
+        raise Conflict(f"This run is {RunState(run.state).label.lower()} already; there is nothing to cancel.")
+    if run.state != RunState.PLANNED:
+        raise Conflict("The run has begun; halt it instead.")
+
+
+def check_extensible(run: Run, now: datetime) -> None:
+    if run.state in RUN_OVER or run.state == RunState.HALTING:
+        raise Conflict(f"This run is {RunState(run.state).label.lower()}; there is nothing to extend.")
+    if now >= run.cutoff_at:
+        raise Conflict("The cutoff has passed, and what waited was left out. Retry those servers instead.")
 
 
 def check_reason(reason: str) -> str:

@@ -1,10 +1,10 @@
 """The Celery app: only the clock and the hands; every piece of work is a row."""
 
-import os
-
 from celery import Celery
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+from portal.start import read_settings
+
+read_settings()
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["portal.inventory", "exceptions", "patching", "reports"])

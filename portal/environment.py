@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,11 +16,33 @@ from django.core.exceptions import ImproperlyConfigured
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
+@dataclass(frozen=True)
+class MailServer:
+    """Where e-mail is handed over; without a host the portal sends none."""
+
+    host: str = ""
+    port: int = 587
+    user: str = ""
+    password: str = ""
+    wrapped: bool = False  # TLS from the first byte; otherwise the connection is upgraded by STARTTLS
+
+
 class Environment:
     """Typed readers of `os.environ`; each names the variable, why it is wrong, and an example."""
 
     def text(self, name: str, *, default: str) -> str:
         return os.environ.get(name, default).strip()
+
+    def matching(self, name: str, *, default: str, pattern: str, example: str) -> str:
+        value = os.environ.get(name, default).strip()
+        if not re.fullmatch(pattern, value):
+            raise ImproperlyConfigured(f"{name} is {value!r}; write {example}.")
+        return value
+
+    def tag_key(self, name: str, *, default: str) -> str:
+        """A key that EC2 takes: 1 to 128 characters, not beginning with AWS's own prefix."""
+        example = f"a tag key of 1 to 128 characters that does not begin with aws:, e.g. {default}"
+        return self.matching(name, default=default, pattern=r"(?!aws:).{1,128}", example=example)
 
     def secret(self, name: str, *, example: str) -> str:
         value = os.environ.get(name, "")
@@ -67,11 +92,33 @@ class Environment:
             )
         return value
 
+    def mail_server(self, name: str) -> MailServer:
+        """`smtp://user:password@host:587` (STARTTLS) or `smtps://user:password@host:465`; empty: no e-mail."""
+        value = os.environ.get(name, "").strip()
+        if not value:
+            return MailServer()
+        try:
+            parts, wrapped = urlsplit(value), value.startswith("smtps://")
+            host, port = parts.hostname, parts.port or (465 if wrapped else 587)
+        except ValueError:
+            host = None
+        if not host or parts.scheme not in {"smtp", "smtps"}:
+            raise ImproperlyConfigured(
+                f"{name} must name a mail server, e.g. smtp://portal:secret@mail.example.com:587."
+            )
+        return MailServer(host, port, unquote(parts.username or ""), unquote(parts.password or ""), wrapped)
+
+    def address(self, name: str, *, default: str) -> str:
+        value = os.environ.get(name, "").strip() or default
+        if "@" not in parseaddr(value)[1]:
+            raise ImproperlyConfigured(f"{name} is {value!r}; write an e-mail address, e.g. {default}.")
+        return value
+
     def time_zone(self, name: str, *, default: str) -> str:
         value = os.environ.get(name, default)
         try:
             ZoneInfo(value)
-        except (ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError) as error:
             raise ImproperlyConfigured(f"{name} is {value!r}; write an IANA zone, e.g. {default}.") from error
         return value
 

@@ -112,6 +112,12 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
 CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
+MAIL = env.mail_server("EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT = MAIL.host, MAIL.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.user, MAIL.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.wrapped, not MAIL.wrapped
+EMAIL_TIMEOUT = 10  # seconds; a page waits for it
+DEFAULT_FROM_EMAIL = env.address("EMAIL_FROM", default="Patch Portal <patch-portal@example.com>")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_URL.startswith("https://")
 SECURE_REFERRER_POLICY = "same-origin"
@@ -225,23 +231,36 @@ structlog.configure(
 )
 
 # AWS: the simulated one stands outside, behind AWS_ENDPOINT_URL, which boto3 reads by itself.
-AWS_PORTAL_REGION = env.text("AWS_REGION", default="eu-central-1")
-AWS_ROLE_NAME = env.text("AWS_ROLE_NAME", default="PatchPortal")
-AWS_EXTERNAL_ID = env.text("AWS_EXTERNAL_ID", default="")
-RESULTS_BUCKET = env.text("RESULTS_BUCKET", default="patch-portal-results")
-EVENTS_QUEUE_URL = env.text("EVENTS_QUEUE_URL", default="")
+AWS_PORTAL_REGION = env.matching(
+    "AWS_REGION", default="eu-central-1", pattern=r"[a-z]{2}(-[a-z]+)+-\d", example="a region, e.g. eu-central-1"
+)
+AWS_ROLE_NAME = env.matching(
+    "AWS_ROLE_NAME", default="PatchPortal", pattern=r"[\w+=,.@-]{1,64}", example="a role's name, e.g. PatchPortal"
+)
+AWS_EXTERNAL_ID = env.matching(
+    "AWS_EXTERNAL_ID", default="", pattern=r"([\w+=,.@:/-]{2,1224})?",
+    example="2 to 1224 letters, digits and + = , . @ : / -, or nothing",
+)  # fmt: skip
+RESULTS_BUCKET = env.matching(
+    "RESULTS_BUCKET", default="patch-portal-results", pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    example="a bucket's name, e.g. patch-portal-results",
+)  # fmt: skip
+EVENTS_QUEUE_URL = env.matching(
+    "EVENTS_QUEUE_URL", default="", pattern=r"(https?://\S+)?",
+    example="the address of a queue, e.g. https://sqs.eu-central-1.amazonaws.com/111122223333/events, or nothing",
+)  # fmt: skip
 TAG_KEYS = {
-    "owner": env.text("TAG_OWNER", default="Owner"),
-    "application": env.text("TAG_APPLICATION", default="Application"),
-    "environment": env.text("TAG_ENVIRONMENT", default="Environment"),
-    "business_unit": env.text("TAG_BUSINESS_UNIT", default="BusinessUnit"),
-    "cluster": env.text("TAG_CLUSTER", default="PatchCluster"),
-    "window": env.text("TAG_WINDOW", default="PatchWindow"),
-    "exception": env.text("TAG_EXCEPTION", default="PatchException"),
-    "patch_now": env.text("TAG_PATCH_NOW", default="ssm-patch-now"),
-    "last_patched": env.text("TAG_LAST_PATCHED", default="LastPatched"),
-    "wake": env.text("TAG_WAKE", default="PatchPortal:Wake"),
-    "snapshot": env.text("TAG_SNAPSHOT", default="PatchPortal:Snapshot"),
+    "owner": env.tag_key("TAG_OWNER", default="Owner"),
+    "application": env.tag_key("TAG_APPLICATION", default="Application"),
+    "environment": env.tag_key("TAG_ENVIRONMENT", default="Environment"),
+    "business_unit": env.tag_key("TAG_BUSINESS_UNIT", default="BusinessUnit"),
+    "cluster": env.tag_key("TAG_CLUSTER", default="PatchCluster"),
+    "window": env.tag_key("TAG_WINDOW", default="PatchWindow"),
+    "exception": env.tag_key("TAG_EXCEPTION", default="PatchException"),
+    "patch_now": env.tag_key("TAG_PATCH_NOW", default="ssm-patch-now"),
+    "last_patched": env.tag_key("TAG_LAST_PATCHED", default="LastPatched"),
+    "wake": env.tag_key("TAG_WAKE", default="PatchPortal:Wake"),
+    "snapshot": env.tag_key("TAG_SNAPSHOT", default="PatchPortal:Snapshot"),
 }
 # Tags of tools that start and stop hosts, and what each says while a run needs the host: AWS Instance Scheduler leaves
 # a host without its tag alone, Cloud Custodian one whose tag says off. None: the tag is away meanwhile.

@@ -1,11 +1,12 @@
 """The web server's entry."""
 
 import gc
-import os
 
 from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+from portal.start import read_settings
+
+read_settings()
 application = get_wsgi_application()
 # What is loaded now lives as long as the process: keep it out of every later collection.
 gc.collect()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -11,6 +11,7 @@ from django.db.models import F
 from patching.models import Run, Target
 from patching.operations import targets
 from patching.operations.runs import BEFORE_SENDING, lock, needed_reason, plan_ad_hoc
+from patching.rules import check_extensible
 from patching.states import BAD_VERDICTS, RETRYABLE, RUN_OVER, RunState, TargetState, Verdict
 from portal.access.models import User
 from portal.access.rules import Conflict, Invalid, check_role
@@ -21,13 +22,20 @@ ACTIVE = {RunState.WAKING, RunState.CHECKING, RunState.PATCHING}
 LONGEST_EXTENSION_MIN = 240
 LONGEST_RUN = timedelta(hours=24)
 T = TargetState
+RETRIED_VERDICTS = BAD_VERDICTS | {Verdict.PATCHED_REBOOT_PENDING}
 
 
 def worth_a_retry(target: Target) -> bool:
     """Whether something is left to try: it failed, was blocked or lost, or only partly patched."""
     if target.state == T.DONE:
-        return target.verdict in BAD_VERDICTS | {Verdict.PATCHED_REBOOT_PENDING}
+        return target.verdict in RETRIED_VERDICTS
     return target.state in RETRYABLE
+
+
+def worth_retrying(states: Mapping[str, int], verdicts: Mapping[str, int]) -> int:
+    """How many servers of a run are worth a retry, from its counts by state and by verdict."""
+    unfinished = sum(states.get(state, 0) for state in RETRYABLE - {T.DONE})
+    return unfinished + sum(verdicts.get(verdict, 0) for verdict in RETRIED_VERDICTS)
 
 
 def retry(*, run: Run, ids: Iterable[int] | None = None, by: User, reason: str, now: datetime) -> Run:
@@ -120,7 +128,7 @@ def extend(*, run: Run, minutes: int, by: User, reason: str, now: datetime) -> R
         raise Invalid(f"{minutes} minutes: choose 1 to {LONGEST_EXTENSION_MIN}.", field="minutes")
     with transaction.atomic():
         locked = lock(run)
-        _check_extensible(locked, now)
+        check_extensible(locked, now)
         cutoff = locked.cutoff_at + timedelta(minutes=minutes)
         ends = max(locked.ends_at, cutoff)
         if ends - locked.starts_at > LONGEST_RUN:
@@ -131,10 +139,3 @@ def extend(*, run: Run, minutes: int, by: User, reason: str, now: datetime) -> R
         record(Entry("run.extended", "run", str(run.pk), said, run_id=run.pk, detail=detail), by=by)
         locked.refresh_from_db()
     return locked
-
-
-def _check_extensible(run: Run, now: datetime) -> None:
-    if run.state in RUN_OVER or run.state == RunState.HALTING:
-        raise Conflict(f"This run is {RunState(run.state).label.lower()}; there is nothing to extend.")
-    if now >= run.cutoff_at:
-        raise Conflict("The cutoff has passed, and what waited was left out. Retry those servers instead.")

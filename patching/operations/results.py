@@ -266,10 +266,19 @@ def remember(state: AssetPatchState, target: Target) -> None:
 
 @transaction.atomic
 def remember_unpatched(run_id: int) -> None:
-    """At the end of a run: assets that were left out, blocked, lost or halted keep that as their latest fact."""
+    """At the end of a run: assets that were left out, blocked, lost or halted keep that as their latest fact.
+
+    What a pre-check told of them is known, too: nothing was installed since.
+    """
     unpatched = Target.objects.filter(run_id=run_id).exclude(state=TargetState.DONE).select_related("run")
     for chunk in batches(unpatched.order_by("asset_id").iterator(chunk_size=500), 500):
         states = states_of(chunk)
         for target in chunk:
             remember(states[target.asset_id], target)
-        locked_rows.write(states.values(), LAST_FIELDS)
+            _remember_check(states[target.asset_id], target)
+        locked_rows.write(states.values(), [*LAST_FIELDS, "kernel_running", "available_count"])
+
+
+def _remember_check(state: AssetPatchState, target: Target) -> None:
+    if target.kernel_before and target.state != TargetState.LOST:  # a lost one may run anything by now
+        state.kernel_running, state.available_count = target.kernel_before, target.available_count

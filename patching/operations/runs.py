@@ -14,9 +14,10 @@ from patching.models import Run, Target, Window
 from patching.operations import targets, waves
 from patching.planner import Plan, batches
 from patching.queries.candidates import enrolled, late, plan_for
+from patching.rules import check_cancellable, check_haltable
 from patching.states import RUN_OVER, RUN_STATES, RunState, TargetState
 from portal.access.models import User
-from portal.access.rules import Conflict, Denied, Invalid, check_role
+from portal.access.rules import Denied, Invalid, check_role
 from portal.access.states import Role
 from portal.audit.operations import Entry, record
 from portal.inventory.models import Asset
@@ -200,10 +201,7 @@ def halt(*, run: Run, by: User | None, reason: str, now: datetime) -> Run:
     reason = needed_reason(reason)
     with transaction.atomic():
         locked = lock(run)
-        if locked.state in RUN_OVER or locked.state == RunState.HALTING:
-            raise Conflict(
-                f"This run is {RunState(locked.state).label.lower()} already; there is nothing to halt."
-            )
+        check_haltable(locked)
         enter(locked, RunState.HALTING, now=now, reason=reason, by=by, summary=f"Halted: {reason}")
         waves.stop_all(locked, reason=f"The run was halted: {reason}", now=now)
         waiting = locked.targets.filter(state__in=BEFORE_SENDING).values_list("pk", flat=True)
@@ -219,8 +217,7 @@ def cancel(*, run: Run, by: User, reason: str, now: datetime) -> Run:
     reason = needed_reason(reason)
     with transaction.atomic():
         locked = lock(run)
-        if locked.state != RunState.PLANNED:
-            raise Conflict("The run has begun; halt it instead.")
+        check_cancellable(locked)
         enter(locked, RunState.CANCELLED, now=now, reason=reason, by=by, summary=f"Cancelled: {reason}")
         waiting = locked.targets.filter(state=TargetState.PLANNED).values_list("pk", flat=True)
         targets.move(

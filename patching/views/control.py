@@ -13,9 +13,10 @@ from django.views.decorators.http import require_http_methods
 from patching.forms import ExtendForm, ReasonForm
 from patching.models import Run, Target
 from patching.operations import control
+from patching.rules import check_extensible
 from patching.states import RETRYABLE
 from patching.views.refusals import onto
-from portal.access.rules import Denied, Invalid, check_role
+from portal.access.rules import Denied, Invalid, allows, check_role
 from portal.access.states import Role
 from portal.web.requests import SignedIn
 
@@ -89,7 +90,8 @@ def extend(request: SignedIn, pk: int) -> HttpResponse:
         messages.success(request, f"The cutoff is {minutes} minutes later.")
         return redirect("patching:run", pk)
 
-    return _page(request, run, form, act, {"kind": "extend"})
+    why_not = allows(check_extensible, run, timezone.now())
+    return _page(request, run, form, act, {"kind": "extend", "why_not": why_not})
 
 
 def _page(request: SignedIn, run: Run, form: Any, act: Any, context: dict[str, Any]) -> HttpResponse:

@@ -18,7 +18,7 @@ from patching.forms import ReasonForm
 from patching.models import Run, Target
 from patching.navigation import is_admin
 from patching.operations import runs as operations
-from patching.operations.control import worth_a_retry
+from patching.operations.control import worth_a_retry, worth_retrying
 from patching.queries.board import log_of, with_group
 from patching.queries.runs import Progress, progress
 from patching.queries.waves import waves_of
@@ -26,7 +26,8 @@ from patching.states import RUN_OVER, TARGET_STATES, VERDICT_LOOKS, RunState, Ta
 from patching.views.reading import reads
 from patching.views.refusals import onto
 from patching.words import phases, state_look, time_left, unguarded
-from portal.access.rules import Denied, check_role
+from patching.rules import check_cancellable, check_haltable
+from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager
@@ -91,7 +92,7 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "admin": is_admin(request),
         "waves": waves_of(found, targets),
         "unguarded": unguarded(found.run_policy, (row.platform for row in _windows_of(targets))),
-        "retryable": counts.states.get(TargetState.BLOCKED, 0) + counts.bad,
+        "retryable": worth_retrying(counts.states, counts.verdicts),
     }
 
 
@@ -163,4 +164,5 @@ def _stop(request: SignedIn, pk: int, operation: Any, said: str, kind: str) -> H
             messages.warning(request, said)
             return redirect("patching:run", pk)
     context = {"run": found, "form": form, "counts": progress(found, targets), "kind": kind}
+    context["why_not"] = allows(check_haltable if kind == "halt" else check_cancellable, found)
     return render(request, "patching/stop.html", context, status=status)

@@ -37,12 +37,14 @@ def tonight(request: SignedIn) -> HttpResponse:
     runs = _relevant(request, now)
     counts = progress_by_run(runs, targets)
     active = [run for run in runs if run.state not in RUN_OVER and run.state != RunState.PLANNED]
+    coming = _next(request, [run for run in runs if run.state == RunState.PLANNED], counts, now)
     context = {
         "active": [_card(run, counts[run.pk], now) for run in active],
         "sum": _sum(counts[run.pk] for run in active),
         "needy": _needy(targets, active),
         "over": [_row(run, counts[run.pk]) for run in runs if run.state in RUN_OVER],
-        "next": _next(request, [run for run in runs if run.state == RunState.PLANNED], counts, now),
+        "next": coming,
+        "soonest": next((row for row in coming if row["servers"]), None),
         "admin": is_admin(request),
     }
     template = (

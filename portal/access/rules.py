@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from portal.access.states import Role
 
@@ -31,3 +32,12 @@ def check_role(user: User, *roles: Role) -> None:
     if not user.is_authenticated or not user.grants.filter(role__in=roles).exists():
         wanted = " or ".join(Role(role).label.lower() for role in roles)
         raise Denied(f"This needs the role {wanted}. Ask a patch admin to give it to you.")
+
+
+def allows(check: Callable[..., None], *facts: Any) -> str:
+    """The refusal's sentence, or '' when the check passes: for buttons and their reasons."""
+    try:
+        check(*facts)
+    except Denied as refusal:
+        return str(refusal)
+    return ""

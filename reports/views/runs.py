@@ -87,9 +87,9 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
 
 
 TOTALS = [
+    ("Operating system", "os_label"),
     ("Account", "asset__account__name"),
     ("Application", "asset__application"),
-    ("Operating system", "os_label"),
 ]
 
 

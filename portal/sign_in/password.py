@@ -1,0 +1,32 @@
+"""A forgotten password: a link by e-mail, or, where the portal sends none, whom to ask."""
+
+from __future__ import annotations
+
+from smtplib import SMTPException
+
+import structlog
+from allauth.account.views import PasswordResetView
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+log = structlog.get_logger(__name__)
+SENDS_NONE = "This portal sends no e-mail. Ask a patch admin: they give you a new password at once."
+NOT_SENT = "The mail server did not take the link. Try again in a few minutes, or ask a patch admin."
+
+
+@login_not_required
+def password_reset(request: HttpRequest) -> HttpResponse:
+    """allauth's page where there is a mail server that answers; a sentence otherwise."""
+    if not settings.EMAIL_HOST:
+        return _told(request, SENDS_NONE, 200 if request.method == "GET" else 409)
+    try:
+        return PasswordResetView.as_view()(request)  # type: ignore[no-any-return]
+    except (OSError, SMTPException):
+        log.exception("mail_not_sent")
+        return _told(request, NOT_SENT, 503)
+
+
+def _told(request: HttpRequest, sentence: str, status: int) -> HttpResponse:
+    return render(request, "account/password_reset_refused.html", {"sentence": sentence}, status=status)

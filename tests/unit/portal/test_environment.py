@@ -1,0 +1,86 @@
+"""A missing or malformed variable stops the start with one sentence: which, why, an example."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.environment import Environment, MailServer
+
+ROOT = Path(__file__).resolve().parents[3]
+GOOD = {
+    "DATABASE_URL": "postgres://portal:x@127.0.0.1:1/portal",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "SECRET_KEY": "k" * 30,
+}
+WRONG = {
+    "SECRET_KEY": "short",
+    "DATABASE_URL": "mysql://db/portal",
+    "REDIS_URL": "http://cache",
+    "BROKER_URL": "kafka://mq",
+    "PORTAL_URL": "patch.example.com",
+    "DISPLAY_TIME_ZONE": "Berlin",
+    "EMAIL_URL": "mail.example.com",
+    "EMAIL_FROM": "nobody",
+    "AWS_REGION": "Frankfurt",
+    "AWS_ROLE_NAME": "a role",
+    "AWS_EXTERNAL_ID": "with blanks in it",
+    "RESULTS_BUCKET": "",
+    "EVENTS_QUEUE_URL": "events",
+    "TAG_OWNER": "",
+    "TAG_WINDOW": "aws:window",
+    "SCHEDULER_TAGS": "Schedule",
+    "TICK_SECONDS": "often",
+    "SYNC_SECONDS": "0",
+    "DEBUG": "perhaps",
+}
+
+
+def start(program: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, *program], env=kept | environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_malformed_one_stops_the_start_with_a_sentence(name: str) -> None:
+    done = start(["-c", "import portal.celery"], **(GOOD | {name: WRONG[name]}))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"Patch Portal did not start. {name} ")
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("program", [["manage.py", "check"], ["-c", "import portal.wsgi"]])
+def test_a_missing_one_stops_every_program(name: str, program: list[str]) -> None:
+    done = start(program, **{key: value for key, value in GOOD.items() if key != name})
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert f"{name} must " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "server"),
+    [
+        ("", MailServer()),
+        ("smtp://mail.example.com", MailServer("mail.example.com", 587)),
+        ("smtp://me:p%40ss@mail.example.com:25", MailServer("mail.example.com", 25, "me", "p@ss")),
+        ("smtps://mail.example.com", MailServer("mail.example.com", 465, wrapped=True)),
+    ],
+)
+def test_the_mail_server(monkeypatch: pytest.MonkeyPatch, value: str, server: MailServer) -> None:
+    monkeypatch.setenv("EMAIL_URL", value)
+    assert Environment().mail_server("EMAIL_URL") == server
+
+
+@pytest.mark.parametrize("value", ["smtp://", "smtp://host:port", "ftp://mail.example.com"])
+def test_what_is_no_mail_server_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("EMAIL_URL", value)
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL must name a mail server"):
+        Environment().mail_server("EMAIL_URL")
