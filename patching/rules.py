@@ -222,7 +222,9 @@ def check_haltable(run: Run) -> None:
 
 def check_cancellable(run: Run) -> None:
     if run.state in RUN_OVER:
-        raise Conflict(f"This run is {RunState(run.state).label.lower()} already; there is nothing to cancel.")
+        raise Conflict(
+            f"This run is {RunState(run.state).label.lower()} already; there is nothing to cancel."
+        )
     if run.state != RunState.PLANNED:
         raise Conflict("The run has begun; halt it instead.")
 

@@ -62,6 +62,7 @@ class FakeCloud:
         self.volume_snapshots: dict[str, VolumeSnapshot] = {}
         self.root_tasks: dict[str, RootVolumeTask] = {}  # by client token
         self.calls: list[tuple[str, tuple[str, ...]]] = []
+        self.refuses_documents_in: dict[str, CloudError] = {}  # by account
         self.before: Callable[[str], None] = lambda operation: None
         self.after: Callable[[str], None] = lambda operation: None
 
@@ -295,6 +296,8 @@ class FakeSsm:
 
     def publish_document(self, name: str, content: str) -> str:
         self.cloud.call("CreateDocument")
+        if refusal := self.cloud.refuses_documents_in.get(self.account):
+            raise refusal
         self.cloud.documents[name] = content
         return "1"
 

@@ -7,25 +7,49 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from aws.errors import AccessRefused, Refused
 from aws.ports import Cloud
 from patching.documents.assemble import Document, document
 from patching.engine.places import for_each
 from patching.models import Dispatch, PublishedDocument, Target
-from patching.states import Phase
+from patching.operations import targets
+from patching.states import Phase, TargetState
+
+Published = set[tuple[str, str, str, str]]  # account, region, name and hash of what stands there
 
 
 def publish(rows: QuerySet[Target], *, cloud: Cloud, now: datetime) -> None:
-    """Idempotent: a document whose hash stands in the table is not touched. Raises CloudError."""
+    """For targets that wait for a command. Idempotent: a document whose hash stands in the table is not touched.
+
+    A document that AWS will never take is the answer for every host that waits for it. Raises CloudError.
+    """
     places = list(rows.values_list("account_id", "region", "platform").order_by().distinct())
     there = set(PublishedDocument.objects.values_list("account_id", "region", "name", "content_hash"))
-    for_each(places, lambda place: _publish_missing(*place, there, cloud=cloud, now=now))
+
+    def publish_or_block(place: tuple[str, str, str]) -> None:
+        try:
+            _publish_missing(*place, there, cloud=cloud, now=now)
+        except AccessRefused:  # the role may get its right back before the cutoff
+            raise
+        except Refused as error:
+            _block(rows, place, error, now=now)
+            raise
+
+    for_each(places, publish_or_block)
+
+
+def _block(rows: QuerySet[Target], place: tuple[str, str, str], error: Refused, *, now: datetime) -> None:
+    account, region, platform = place
+    here = rows.filter(account_id=account, region=region, platform=platform).values_list("pk", flat=True)
+    reason = f"Systems Manager refused the portal's document: {error}"
+    targets.move(here, TargetState.BLOCKED, now=now, code="document_refused", reason=reason)
 
 
 def _publish_missing(
     account: str,
     region: str,
     platform: str,
-    there: set[tuple[str, str, str, str]],
+    there: Published,
     *,
     cloud: Cloud,
     now: datetime,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from aws.errors import AccessRefused, Ambiguous, Missing, Throttled
+from aws.errors import AccessRefused, Ambiguous, Missing, Refused, Throttled
 from patching.models import PowerHold
 from patching.operations import pause as brake
 from patching.operations.runs import halt
@@ -19,6 +19,7 @@ from tests.fakes import lose_answer
 from tests.integration.patching.stage import Stage
 
 T = TargetState
+OTHER = "444455556666"
 
 
 @pytest.fixture
@@ -260,3 +261,18 @@ def test_a_send_that_the_rate_limit_could_carry_past_its_limit_is_not_tried(stag
     stage.to_the_end()
     assert not patch_sends(stage)
     assert run.targets.get().state == T.SKIPPED
+
+
+def test_a_document_that_aws_refuses_is_told_and_stops_nobody_else(stage: Stage) -> None:
+    stage.cloud.add(1)
+    stage.cloud.add(2, account_id=OTHER)
+    words = "The document is not valid: mainSteps is missing."
+    stage.cloud.refuses_documents_in = {OTHER: Refused(words, code="InvalidDocumentContent")}
+    run = stage.set()
+    stage.to_the_end()
+    assert run.targets.get(asset__name="web-1").verdict == Verdict.PATCHED
+    refused = run.targets.get(asset__name="web-2")
+    assert (refused.state, refused.reason_code) == (T.BLOCKED, "document_refused")
+    assert words in refused.reason
+    assert stage.clock() < run.cutoff_at, "nobody waits for what will never come"
+    assert AuditEvent.objects.filter(run_id=run.pk, summary=f"AWS: {words}").exists()
