@@ -232,10 +232,16 @@ structlog.configure(
 
 # AWS: the simulated one stands outside, behind AWS_ENDPOINT_URL, which boto3 reads by itself.
 AWS_PORTAL_REGION = env.matching(
-    "AWS_REGION", default="eu-central-1", pattern=r"[a-z]{2}(-[a-z]+)+-\d", example="a region, e.g. eu-central-1"
+    "AWS_REGION",
+    default="eu-central-1",
+    pattern=r"[a-z]{2}(-[a-z]+)+-\d",
+    example="a region, e.g. eu-central-1",
 )
 AWS_ROLE_NAME = env.matching(
-    "AWS_ROLE_NAME", default="PatchPortal", pattern=r"[\w+=,.@-]{1,64}", example="a role's name, e.g. PatchPortal"
+    "AWS_ROLE_NAME",
+    default="PatchPortal",
+    pattern=r"[\w+=,.@-]{1,64}",
+    example="a role's name, e.g. PatchPortal",
 )
 AWS_EXTERNAL_ID = env.matching(
     "AWS_EXTERNAL_ID", default="", pattern=r"([\w+=,.@:/-]{2,1224})?",

@@ -22,11 +22,11 @@ from patching.operations.control import worth_a_retry, worth_retrying
 from patching.queries.board import log_of, with_group
 from patching.queries.runs import Progress, progress
 from patching.queries.waves import waves_of
+from patching.rules import check_cancellable, check_haltable
 from patching.states import RUN_OVER, TARGET_STATES, VERDICT_LOOKS, RunState, TargetState
 from patching.views.reading import reads
 from patching.views.refusals import onto
 from patching.words import phases, state_look, time_left, unguarded
-from patching.rules import check_cancellable, check_haltable
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.web.filters import chips_of

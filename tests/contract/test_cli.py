@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.aws_cli import Cli
 from tests.contract.lab.fleet import OTHER, PORTAL, REGION, document, eventually, scenario
 
 ROOT = Path(__file__).parents[2]
-Cli = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -38,23 +37,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def cli(endpoint: str) -> Cli:
-    def call(*words: str, keys: dict[str, str] | None = None) -> Any:
-        command = [sys.executable, "-m", "awscli", "--endpoint-url", endpoint, "--region", REGION]
-        own = {"AWS_ACCESS_KEY_ID": PORTAL, "AWS_SECRET_ACCESS_KEY": "any"}
-        fixed = {"PATH": os.environ["PATH"], "AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": "", "HOME": "/nonexistent"}
-        done = subprocess.run(
-            [*command, "--output", "json", *words],
-            env={**fixed, **(own if keys is None else keys)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr.strip())
-        return json.loads(done.stdout) if done.stdout.strip() else None
-
-    return call
+    return Cli(endpoint, REGION, PORTAL)
 
 
 def test_the_way_of_a_command(cli: Cli, tmp_path: Path) -> None:
@@ -83,12 +66,7 @@ def test_a_role_in_another_account(cli: Cli) -> None:
     role = ("sts", "assume-role", "--role-arn", f"arn:aws:iam::{OTHER}:role/PatchPortal")
     with pytest.raises(RuntimeError, match=r"\(AccessDenied\) when calling the AssumeRole"):
         cli(*role, "--role-session-name", "hand", "--external-id", "wrong")
-    given = cli(*role, "--role-session-name", "hand", "--external-id", "agreed")["Credentials"]
-    keys = {
-        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": given["SessionToken"],
-    }
+    keys = cli.enter(OTHER, "PatchPortal", "agreed")
     assert cli("sts", "get-caller-identity", "--query", "Account", keys=keys) == OTHER
     names = "Reservations[].Instances[].Tags[?Key=='Name'].Value[]"
     assert cli("ec2", "describe-instances", "--query", names, keys=keys) == ["far"]

@@ -133,7 +133,7 @@ def test_a_failed_check_is_repeated_with_all_fixes_then_blocks(stage: Stage) -> 
 def test_an_early_check_that_is_answered_after_the_start_is_repeated_as_well(stage: Stage) -> None:
     stage.cloud.add(1, precheck="blocked")
     run = stage.set()
-    stage.until(lambda: run.dispatches.exists())
+    stage.until(run.dispatches.exists)
     stage.look(seconds=(run.starts_at - stage.clock()).total_seconds() + 5)
     assert run.targets.get().attempt == 2
     stage.to_the_end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,13 +26,16 @@ from portal.audit.models import AuditEvent
 from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all, try_account
+from portal.tagging.writer import write_due
 from tests import cast
+from tests.aws_cli import Cli
 
 PORTAL, OTHER, REGION = "111122223333", "444455556666", "eu-central-1"
 QUICK = {
     "lead_s": 5, "wake_timeout_s": 60, "delivery_timeout_s": 30, "execution_timeout_s": 40, "deadline_s": 30,
     "reboot_grace_s": 10, "settle_s": 3, "gather_s": 1, "sweep_s": 1, "lock_wait_s": 2, "end_bound_s": 60,
 }  # fmt: skip
+BY_RUNS = {"ssm-patch-now", "LastPatched", "PatchPortal:Wake"}
 TAGS = {"Application": "payments", "Owner": "payments-team"}
 SCENARIO: dict[str, Any] = {
     "accounts": [
@@ -88,6 +92,12 @@ def tags_of(account: str) -> dict[str, dict[str, str]]:
             tags = {tag["Key"]: tag["Value"] for tag in item.get("Tags", [])}
             found[tags["Name"]] = tags
     return found
+
+
+def by_hand(lab: LabServer, account: str) -> dict[str, dict[str, str]]:
+    """The same, as somebody with the AWS command line sees them."""
+    cli = Cli(lab.url, REGION, PORTAL)
+    return cli.tags(cli.enter(account, "PatchPortal", "x1"))
 
 
 def a_run(cloud: AwsCloud) -> Run:
@@ -176,6 +186,36 @@ def _assert_evidence(cloud: AwsCloud, rows: dict[str, Target]) -> None:
     assert denied.source == "invocation"
     rows["denied"].asset.refresh_from_db()
     assert "results_denied" in rows["denied"].asset.coverage_reasons
+
+
+def test_the_command_line_sees_the_tags_before_during_and_after(lab: LabServer, cloud: AwsCloud) -> None:
+    run = a_run(cloud)
+    write_due(cloud=cloud, now=database_now())
+    before, during = by_hand(lab, PORTAL), dict[str, dict[str, str]]()
+    sent: set[str] = set()
+
+    def watch() -> None:
+        rows = run.targets.filter(state=TargetState.IN_DISPATCH, account_id=PORTAL)
+        if not during and rows.exists():
+            sent.update(rows.values_list("asset__name", flat=True))
+            during.update(by_hand(lab, PORTAL))
+
+    to_the_end(run, cloud, watch)
+    after, value = by_hand(lab, PORTAL), run.starts_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert all(tags["PatchWindow"] == "saturday-night" for tags in [*before.values(), *after.values()])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00Z/\d{4}-\d\d-\d\dT00:00Z", before["exempt"]["PatchException"])
+    assert not [name for name, tags in before.items() if BY_RUNS & tags.keys()]
+    assert sent
+    assert {name for name, tags in during.items() if tags.get("ssm-patch-now") == str(run.pk)} >= sent
+    assert during["nap"]["PatchPortal:Wake"] == str(run.pk)
+    assert not {"ssm-patch-now", "PatchPortal:Wake"} & {key for tags in after.values() for key in tags}
+    assert {name for name, tags in after.items() if tags.get("LastPatched") == value} == patched(run)
+
+
+def patched(run: Run) -> set[str]:
+    return set(
+        run.targets.filter(verdict=Verdict.PATCHED, account_id=PORTAL).values_list("asset__name", flat=True)
+    )
 
 
 def test_a_lost_answer_of_the_lab_is_adopted(lab: LabServer, cloud: AwsCloud) -> None:
