@@ -22,7 +22,7 @@ def password_reset(request: HttpRequest) -> HttpResponse:
     if not settings.EMAIL_HOST:
         return _told(request, SENDS_NONE, 200 if request.method == "GET" else 409)
     try:
-        return PasswordResetView.as_view()(request)  # type: ignore[no-any-return]
+        return PasswordResetView.as_view()(request)
     except (OSError, SMTPException):
         log.exception("mail_not_sent")
         return _told(request, NOT_SENT, 503)
