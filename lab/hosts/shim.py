@@ -26,11 +26,8 @@ class ShimMachine:
 
     def __init__(self, root: Path, agent: Path, spec: HostSpec, instance_id: str) -> None:
         self._root, self._agent, self._spec, self._instance_id = root, agent, spec, instance_id
-        identity = dict(
-            line.split("=", 1) for line in SYSTEMS[spec.os].os_release.splitlines() if "=" in line
-        )
-        self.platform_name = identity["PRETTY_NAME"].strip('"')
-        self.platform_version = identity["VERSION_ID"].strip('"')
+        system = SYSTEMS[spec.os]
+        self.platform_name, self.platform_version = system.platform_name, system.platform_version
         self._faults = {fault for fault in spec.faults if fault in template.FAULTS}
         self._fault_text: dict[str, str] = {}
 

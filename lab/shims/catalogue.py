@@ -46,6 +46,19 @@ class System:
     kernel_meta: str  # a package that depends on the newest kernel, or ""
     kernels: tuple[Kernel, Kernel]  # the one that runs and its update
 
+    @property
+    def platform_name(self) -> str:
+        """What the agent tells Systems Manager: the system without its version, which stands apart."""
+        return self._says("PRETTY_NAME").split(self._says("VERSION_ID").partition(".")[0])[0].strip()
+
+    @property
+    def platform_version(self) -> str:
+        return self._says("VERSION_ID")
+
+    def _says(self, key: str) -> str:
+        lines = dict(line.split("=", 1) for line in self.os_release.splitlines())
+        return lines[key].strip('"')
+
 
 def _system(
     name: str, family: str, identity: tuple[str, str, str, str], kernel: tuple[str, str], *kernels: Kernel

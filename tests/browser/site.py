@@ -53,13 +53,16 @@ def _take_part(
     Enrolment.objects.create(asset=asset, window=window, by=cast.ana(), since=now)
     target = Target.objects.create(
         run=run, asset=asset, account_id=asset.account.account_id, region=asset.region, since=now, state=state,
-        instance_id=asset.instance_id, platform="linux", verdict=verdict, reason=reason, os_label="Debian 12",
+        instance_id=asset.instance_id, platform="linux", verdict=verdict, reason=reason,
+        os_label="Red Hat Enterprise Linux 9.4 (Plow)",
         wave=2 if state in {TargetState.IN_DISPATCH, TargetState.READY} else 1,
-        kernel_before="6.1.96", kernel_after="6.1.112" if verdict == Verdict.PATCHED else "", updated_count=4,
+        kernel_before="6.1.109-118.189.amzn2023.x86_64", updated_count=4,
+        kernel_after="6.1.112-122.189.amzn2023.x86_64" if verdict == Verdict.PATCHED else "",
     )  # fmt: skip
     AssetPatchState.objects.create(
         asset=asset, last_run=run, last_target=target, last_state=state, last_verdict=verdict, last_reason=reason,
-        kernel_running="6.1.112", kernel_previous="6.1.96", available_count=0, last_run_at=now,
+        kernel_running="6.1.112-122.189.amzn2023.x86_64", kernel_previous="6.1.109-118.189.amzn2023.x86_64",
+        available_count=0, last_run_at=now,
         last_patched_at=now if verdict == Verdict.PATCHED else None,
     )  # fmt: skip
 

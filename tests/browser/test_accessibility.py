@@ -29,14 +29,36 @@ def pages_of(run: Run) -> dict[str, list[str]]:
         time_zone="UTC", category="audit", reason="Auditors are in the building.", by=cast.ana(), now=timezone.now(),
     )  # fmt: skip
     one, window = f"ids={asset}", "/windows/saturday-night/"
-    owner = ["/", f"/servers/{asset}/", f"/pick-window/?{one}", f"/exceptions/ask/?{one}", "/search/?q=pay"]
+    owner = [
+        "/",
+        f"/servers/{asset}/packages/",
+        "/notifications/",
+        "/coverage/",
+        f"/servers/{asset}/",
+        f"/pick-window/?{one}",
+        f"/exceptions/ask/?{one}",
+        "/search/?q=pay",
+    ]
     approver = ["/exceptions/inbox/", f"/exceptions/{request.pk}/", "/exceptions/"]
     runs = ["/tonight/", "/runs/", f"/runs/{run.pk}/", f"/runs/{run.pk}/report/", "/reports/"]
+    people, account = f"/people/{cast.ana().pk}/", f"/aws-accounts/{Asset.objects.get(pk=asset).account_id}/"
+    desk = ["/aws-accounts/", "/aws-accounts/new/", account, "/people/", "/people/new/", people, "/audit/", "/audits/",
+            "/recurring-faults/", "/sending/pause/", "/windows/new/", f"{window}retire/"]  # fmt: skip
     steer = [f"/runs/{run.pk}/{page}/" for page in ("retry", "extend", "halt")]
     return {
+        "": ["/accounts/login/", "/accounts/password/reset/"],
         "ana": owner,
         "bo": approver,
-        "ada": [*runs, *steer, "/windows/", window, f"{window}plan/", f"{window}edit/", "/no-such-page/"],
+        "ada": [
+            *runs,
+            *steer,
+            *desk,
+            "/windows/",
+            window,
+            f"{window}plan/",
+            f"{window}edit/",
+            "/no-such-page/",
+        ],
     }
 
 
@@ -52,7 +74,8 @@ def test_pages(live_server: LiveServer, browser: Browser, scheme: str, size: str
             bypass_csp=True,  # axe itself is injected; the policy is watched by the journeys
         )
         page = context.new_page()
-        sign_in(page, live_server.url, User.objects.get(username=username))
+        if username:
+            sign_in(page, live_server.url, User.objects.get(username=username))
         for path in paths:
             page.goto(live_server.url + path)
             problems += [f"{path}: {problem}" for problem in found_on(page)]

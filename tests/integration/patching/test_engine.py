@@ -128,6 +128,8 @@ def test_a_failed_check_is_repeated_with_all_fixes_then_blocks(stage: Stage) -> 
     fixes = [request.parameters["Fixes"][0] for _, request in stage.cloud.commands.values()]
     assert fixes == ["early", "all"]
     assert not patch_sends(stage)
+    known = AssetPatchState.objects.get(asset=target.asset)
+    assert (known.kernel_running, known.available_count) == ("6.1.96", target.available_count)
 
 
 def test_an_early_check_that_is_answered_after_the_start_is_repeated_as_well(stage: Stage) -> None:

@@ -76,6 +76,15 @@ def admin_pages(window: Window, run: Run) -> list[str]:
     ]  # fmt: skip
 
 
+def test_tonight_names_the_next_start_that_patches_somebody():
+    cast.a_window(name="Nobody's", slug="nobodys", weekday=NOW.weekday())
+    later = cast.a_window(name="Somebody's", slug="somebodys", weekday=(NOW.weekday() + 2) % 7)
+    enrol(later, cast.an_asset())
+    seen = browser(cast.ada()).get(reverse("patching:tonight")).content.decode()
+    assert "Nothing is being patched now. Next: Somebody&#x27;s" in seen
+    assert "Nobody&#x27;s" in seen
+
+
 class TestWhoMayOpenIt:
     def test_everybody_concerned_opens_every_page(self):
         window, run = a_run()

@@ -101,6 +101,23 @@ class TestSteering:
         assert answer.url == reverse("patching:run", args=[again.pk])
         assert again.targets.count() == 2  # the failed one and the blocked one
 
+    def test_the_button_counts_what_its_page_lists(self):
+        _, run = a_run()
+        failed(run)
+        run.targets.filter(state=TargetState.DONE, verdict=Verdict.PATCHED).update(verdict=Verdict.PARTLY)
+        page = text(browser(cast.ada()).get(reverse("patching:run", args=[run.pk])))
+        listed = text(browser(cast.ada()).get(reverse("patching:retry", args=[run.pk])))
+        assert "Try 3 servers again…" in page
+        assert "Try 3 servers again?" in listed
+
+    @pytest.mark.parametrize("act", ["halt", "cancel", "extend"])
+    def test_what_is_over_offers_no_form_and_says_why(self, act):
+        _, run = a_run()
+        Run.objects.filter(pk=run.pk).update(state=RunState.FINISHED, finished_at=NOW)
+        page = text(browser(cast.ada()).get(reverse(f"patching:{act}", args=[run.pk])))
+        assert f"there is nothing to {act}" in page
+        assert 'name="reason"' not in page
+
     def test_nothing_to_try_again_is_said(self):
         _, run = a_run()
         run.targets.update(state=TargetState.DONE, verdict=Verdict.PATCHED)

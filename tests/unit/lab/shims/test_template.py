@@ -138,3 +138,15 @@ def test_shellcheck_finds_nothing_in_the_shims() -> None:
     root = Path(__file__).resolve().parents[4]
     done = subprocess.run([tool, "-x", *shims], cwd=root, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("system", "told"),
+    [
+        ("debian12", ("Debian GNU/Linux", "12")),
+        ("amzn2023", ("Amazon Linux", "2023")),
+        ("rhel9", ("Red Hat Enterprise Linux", "9.4")),
+    ],
+)
+def test_the_agent_tells_name_and_version_apart(system: str, told: tuple[str, str]) -> None:
+    assert (SYSTEMS[system].platform_name, SYSTEMS[system].platform_version) == told
