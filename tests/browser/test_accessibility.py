@@ -21,7 +21,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SIZES = {"desk": (1280, 900), "phone": (360, 780)}
 
 
-def pages_of(run: Run) -> dict[str, list[str]]:
+def pages_of(run: Run) -> dict[str, tuple[str, list[str]]]:
+    """Part of the site → who looks at it, and its addresses."""
     asset = run.targets.order_by("pk").first().asset_id  # type: ignore[union-attr]
     today = timezone.now().date() + timedelta(days=1)
     request = submit(
@@ -45,41 +46,34 @@ def pages_of(run: Run) -> dict[str, list[str]]:
     desk = ["/aws-accounts/", "/aws-accounts/new/", account, "/people/", "/people/new/", people, "/audit/", "/audits/",
             "/recurring-faults/", "/sending/pause/", "/windows/new/", f"{window}retire/"]  # fmt: skip
     steer = [f"/runs/{run.pk}/{page}/" for page in ("retry", "extend", "halt")]
+    shaped = ["/windows/", window, f"{window}plan/", f"{window}edit/", "/no-such-page/"]
     return {
-        "": ["/accounts/login/", "/accounts/password/reset/"],
-        "ana": owner,
-        "bo": approver,
-        "ada": [
-            *runs,
-            *steer,
-            *desk,
-            "/windows/",
-            window,
-            f"{window}plan/",
-            f"{window}edit/",
-            "/no-such-page/",
-        ],
+        "entrance": ("", ["/accounts/login/", "/accounts/password/reset/"]),
+        "owner": ("ana", owner),
+        "approver": ("bo", approver),
+        "runs": ("ada", [*runs, *steer, *shaped]),
+        "desk": ("ada", desk),
     }
 
 
+@pytest.mark.parametrize("part", ["entrance", "owner", "approver", "runs", "desk"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages(live_server: LiveServer, browser: Browser, scheme: str, size: str) -> None:
-    run, problems = fleet(), []
-    for username, paths in pages_of(run).items():
-        width, height = SIZES[size]
-        context = browser.new_context(
-            color_scheme=scheme,  # type: ignore[arg-type]
-            viewport={"width": width, "height": height},
-            bypass_csp=True,  # axe itself is injected; the policy is watched by the journeys
-        )
-        page = context.new_page()
-        if username:
-            sign_in(page, live_server.url, User.objects.get(username=username))
-        for path in paths:
-            page.goto(live_server.url + path)
-            problems += [f"{path}: {problem}" for problem in found_on(page)]
-        context.close()
+def test_pages(live_server: LiveServer, browser: Browser, scheme: str, size: str, part: str) -> None:
+    (username, paths), problems = pages_of(fleet())[part], []
+    width, height = SIZES[size]
+    context = browser.new_context(
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": height},
+        bypass_csp=True,  # axe itself is injected; the policy is watched by the journeys
+    )
+    page = context.new_page()
+    if username:
+        sign_in(page, live_server.url, User.objects.get(username=username))
+    for path in paths:
+        page.goto(live_server.url + path)
+        problems += [f"{path}: {problem}" for problem in found_on(page)]
+    context.close()
     assert not problems, "\n".join(problems)
 
 
