@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -30,12 +30,6 @@ def worth_a_retry(target: Target) -> bool:
     if target.state == T.DONE:
         return target.verdict in RETRIED_VERDICTS
     return target.state in RETRYABLE
-
-
-def worth_retrying(states: Mapping[str, int], verdicts: Mapping[str, int]) -> int:
-    """How many servers of a run are worth a retry, from its counts by state and by verdict."""
-    unfinished = sum(states.get(state, 0) for state in RETRYABLE - {T.DONE})
-    return unfinished + sum(verdicts.get(verdict, 0) for verdict in RETRIED_VERDICTS)
 
 
 def retry(*, run: Run, ids: Iterable[int] | None = None, by: User, reason: str, now: datetime) -> Run:

@@ -18,7 +18,7 @@ from patching.forms import ReasonForm
 from patching.models import Run, Target
 from patching.navigation import is_admin
 from patching.operations import runs as operations
-from patching.operations.control import worth_a_retry, worth_retrying
+from patching.operations.control import worth_a_retry
 from patching.queries.board import log_of, with_group
 from patching.queries.runs import Progress, progress
 from patching.queries.waves import waves_of
@@ -92,7 +92,7 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "admin": is_admin(request),
         "waves": waves_of(found, targets),
         "unguarded": unguarded(found.run_policy, (row.platform for row in _windows_of(targets))),
-        "retryable": worth_retrying(counts.states, counts.verdicts),
+        "retryable": counts.bad + counts.needs - counts.states.get(TargetState.HALTED, 0),  # as worth_a_retry
     }
 
 

@@ -104,7 +104,9 @@ class TestSteering:
     def test_the_button_counts_what_its_page_lists(self):
         _, run = a_run()
         failed(run)
-        run.targets.filter(state=TargetState.DONE, verdict=Verdict.PATCHED).update(verdict=Verdict.PARTLY)
+        run.targets.filter(state=TargetState.DONE, verdict=Verdict.PATCHED).update(
+            state=TargetState.LOST, verdict=Verdict.UNKNOWN
+        )
         page = text(browser(cast.ada()).get(reverse("patching:run", args=[run.pk])))
         listed = text(browser(cast.ada()).get(reverse("patching:retry", args=[run.pk])))
         assert "Try 3 servers again…" in page
