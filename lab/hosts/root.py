@@ -19,6 +19,7 @@ AGENT_PLACE = "/var/lib/amazon/ssm"
 # What the agent's service has, and nothing else.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 FAULT_TIMEOUT_S = 60
+OWN_LOAD = "0.10 0.12 0.10 1/60 100\n"  # not that of the machine, which others load too
 
 
 class RootMachine:
@@ -139,6 +140,7 @@ class RootMachine:
 
     def _start(self, *, newest_kernel: bool) -> None:
         self._agent.mkdir(parents=True, exist_ok=True)
+        (self._root / "loadavg").write_text(OWN_LOAD)
         self._up = namespace.start(self._layout(), newest_kernel=newest_kernel)
         for name in sorted(self._faults & root_faults.VOLATILE):
             self._to_do.setdefault(name, True)
@@ -151,6 +153,7 @@ class RootMachine:
             (self._agent, AGENT_PLACE, 0),
             (self._root / "boot_id", "/proc/sys/kernel/random/boot_id", 0),
             (self._root / "stat", "/proc/stat", 0),
+            (self._root / "loadavg", "/proc/loadavg", 0),
         ]
         small = root_faults.small_disk(sorted(self._faults), self._content)
         hostname = self._spec.name or self._instance_id

@@ -61,7 +61,7 @@ pm_refresh() {
 apt_refresh() {
     before=$(lines "$LOG")
     quietly_apt -o APT::Update::Error-Mode=any update || return
-    ! tail -n +$((before + 1)) "$LOG" | grep -Eq '^(E: |Err:[0-9]|W: (Failed to fetch|Some index files failed|GPG error|An error occurred during the signature))'
+    ! tail -n +$((before + 1)) "$LOG" | grep -Eq '^(E: |Err:[0-9]|W: (Failed to fetch|Some index files failed|An error occurred during the signature))'
 }
 
 # Refreshes and lists in one start of dnf. A cache that has not expired yet would hide a dead repository; yum 3 knows
