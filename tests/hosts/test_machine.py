@@ -51,7 +51,8 @@ def test_a_script_has_the_agents_environment_and_nothing_of_ours(make_host: Make
     text = done.stdout.decode()
     assert "AWS_SSM_INSTANCE_ID=i-0123456789abcdef0\n" in text
     assert "SSM_COMMAND_ID=command-1\n" in text
-    assert "AWS_SSM_PLATFORM_NAME=Red Hat Enterprise Linux 9.4 (Plow)\n" in text
+    told = {"AWS_SSM_PLATFORM_NAME=Red Hat Enterprise Linux", "AWS_SSM_PLATFORM_VERSION=9.4"}
+    assert told <= set(text.splitlines())
     assert "rhel9-0\n" in text
     names = {line.partition("=")[0] for line in text.splitlines() if "=" in line}
     assert names <= {"PATH", "PWD", "_", "SHLVL", "OLDPWD"} | {name for name in names if "SSM" in name}
