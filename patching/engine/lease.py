@@ -34,12 +34,12 @@ def due(now: datetime) -> list[int]:
     return list(rows.order_by("next_look_at").values_list("pk", flat=True))
 
 
-def take(run_id: int, now: datetime, *, length: timedelta = LEASE) -> uuid.UUID | None:
+def take(run_id: int, now: datetime) -> uuid.UUID | None:
     """A token when the run is ours now; None when somebody else holds it. One statement, so two never both win."""
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     token = uuid.uuid4()
     rows = Run.objects.filter(free, pk=run_id).exclude(state__in=RUN_OVER)
-    return token if rows.update(lease_until=now + length, lease_token=token) else None
+    return token if rows.update(lease_until=now + LEASE, lease_token=token) else None
 
 
 def give_back(run_id: int, token: uuid.UUID, next_look_at: datetime) -> None:

@@ -35,7 +35,6 @@ def shorten_leases() -> None:
 
     length = timedelta(seconds=LEASE_S)
     lease.LEASE, lease.RENEW_AFTER, writer.LEASE = length, length / 4, length
-    lease.take.__wrapped__.__kwdefaults__["length"] = length  # type: ignore[attr-defined]
 
 
 def kill_at(operation: str, number: int) -> None:

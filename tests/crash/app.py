@@ -5,7 +5,6 @@ CRASH_MUTANT names a deliberate bug; a crash test that does not find it proves n
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +23,6 @@ def shorten_leases() -> None:
     from portal.tagging import writer
 
     lease.LEASE, lease.RENEW_AFTER, writer.LEASE = LEASE, LEASE / 4, LEASE
-    inspect.unwrap(lease.take).__kwdefaults__["length"] = LEASE
 
 
 def adopts_nothing() -> None:
