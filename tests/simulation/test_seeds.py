@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.play import play_all
 
-SEEDS, CHUNK = 300, 20
+SEEDS, CHUNK = 200, 10
 
 
 @pytest.mark.django_db(transaction=True)
