@@ -70,6 +70,7 @@ def taken_over(hold: PowerHold, seen: Instance) -> str:
 
 def _stop(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
     """A refused batch is stopped host by host, so that one bad host keeps no other running."""
+    clock()  # raises LeaseLost after a stall: what was seen of the hosts before it may no longer hold
     try:
         ec2.stop_instances([hold.asset.instance_id for hold in holds])
     except Missing:
