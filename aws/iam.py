@@ -59,11 +59,14 @@ class Names:
 
 def grants(names: Names) -> tuple[Grant, ...]:
     """Who may do what where. EC2's and SSM's list calls know no narrower resource than `*`."""
+    return (*_in_each_account(names), *_of_the_portal(names))
+
+
+def _in_each_account(names: Names) -> tuple[Grant, ...]:
     documents = f"arn:*:ssm:*:*:document/{names.document_prefix}*"
     windows = f"arn:*:ssm:*::document/{names.windows_document}"
     instances = "arn:*:ec2:*:*:instance/*"
     snapshots = "arn:*:ec2:*::snapshot/*"
-    bucket = f"arn:*:s3:::{names.bucket}"
     return (
         Grant("ReadInstances", "managed", ("ec2:DescribeInstances",), ("*",)),
         Grant("WriteInstanceTags", "managed", ("ec2:CreateTags", "ec2:DeleteTags"), (instances,)),
@@ -88,6 +91,12 @@ def grants(names: Names) -> tuple[Grant, ...]:
         Grant("ReadAlarms", "managed", ("cloudwatch:DescribeAlarms",), ("*",)),
         Grant("ReadTargetGroups", "managed", _READ_TARGET_GROUPS, ("*",)),
         Grant("ReadOwnIdentity", "managed", ("sts:GetCallerIdentity",), ("*",)),
+    )
+
+
+def _of_the_portal(names: Names) -> tuple[Grant, ...]:
+    bucket = f"arn:*:s3:::{names.bucket}"
+    return (
         Grant("EnterAccounts", "portal", ("sts:AssumeRole",), (f"arn:*:iam::*:role/{names.role}",)),
         Grant("ListResults", "portal", ("s3:ListBucket",), (bucket,)),
         Grant("ReadResults", "portal", ("s3:GetObject",), (f"{bucket}/*",)),
