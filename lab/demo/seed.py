@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from exceptions.models import ExceptionRequest
@@ -36,19 +37,18 @@ QUICK = {
 
 
 def people() -> None:
+    hashed = make_password(PASSWORD)  # once: a hash is slow on purpose, and they all share it
     for username, first, last, grants in PEOPLE:
-        user, new = User.objects.get_or_create(
+        user, _ = User.objects.get_or_create(
             username=username,
             defaults={
+                "password": hashed,
                 "first_name": first,
                 "last_name": last,
                 "email": f"{username}@example.com",
                 "time_zone": ZONE,
             },
         )
-        if new:
-            user.set_password(PASSWORD)
-            user.save()
         for role, dimension, value in grants:
             Grant.objects.get_or_create(user=user, role=role, dimension=dimension, value=value)
 
