@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from patching.models import Run, Target, Wave
 from patching.operations import targets
@@ -19,45 +20,54 @@ from portal.tags.operations import want
 from portal.tags.queries import latest
 from portal.tags.states import TagState
 
+OTHERS = "others"  # the wish that stands last is not this run's
 AT_ONCE = 2_000  # wishes of one transaction; a multiple of what one call of AWS tags
 
 
 def mark(run: Run, wave: Wave, *, now: datetime) -> None:
     """Wants `ssm-patch-now=<run id>` on every ready host that does not have the wish yet."""
-    untagged = run.targets.filter(~Exists(_wishes(run)), state=TargetState.READY).order_by("pk")
-    while new := list(untagged[:AT_ONCE]):
+    untagged = _with_wish(run).filter(Q(wish=None) | Q(wish=OTHERS), state=TargetState.READY)
+    for new in _chunks(untagged):
         with transaction.atomic():
             _want(run, new, "patch_now", str(run.pk), f"{run.name} patches it now", now)
             Wave.objects.filter(pk=wave.pk).update(marked_at=now)
 
 
-def _wishes(run: Run, **narrower: str) -> QuerySet[TagChange]:
-    """This run's wishes to tag the host of an outer target row; one that was replaced does not count."""
-    rows = TagChange.objects.exclude(state=TagState.REPLACED).filter(
-        account_id=OuterRef("account_id"),
-        instance_id=OuterRef("instance_id"),
-        key=settings.TAG_KEYS["patch_now"],
-        run_id=run.pk,
-        value=str(run.pk),
+def _chunks(rows: QuerySet[Target]) -> Iterator[list[Target]]:
+    """AT_ONCE at a time by their keys, so that no row is looked at twice."""
+    last = 0
+    while chunk := list(rows.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+        yield chunk
+        last = chunk[-1].pk
+
+
+def _with_wish(run: Run) -> QuerySet[Any]:
+    """Adds `wish`: the state of the last wish for a host's tag where it is this run's, OTHERS, or None without one.
+
+    A scalar subquery, since PostgreSQL may join two sides pair by pair right after thousands of wishes were made.
+    """
+    last = (
+        TagChange.objects.exclude(state=TagState.REPLACED)
+        .filter(
+            account_id=OuterRef("account_id"),
+            instance_id=OuterRef("instance_id"),
+            key=settings.TAG_KEYS["patch_now"],
+        )
+        .order_by("-pk")
     )
-    newer = TagChange.objects.exclude(state=TagState.REPLACED).filter(
-        account_id=OuterRef("account_id"),
-        instance_id=OuterRef("instance_id"),
-        key=settings.TAG_KEYS["patch_now"],
-        pk__gt=OuterRef("pk"),
-    )
-    return rows.filter(~Exists(newer), **narrower)
+    ours = When(run_id=run.pk, value=str(run.pk), then=F("state"))
+    state = Case(ours, default=Value(OTHERS), output_field=CharField())
+    return run.targets.annotate(wish=Subquery(last.values(of_run=state)[:1]))
 
 
 def marked(run: Run) -> QuerySet[Target]:
     """Ready targets whose tag was read back, in a stable order."""
-    stands = _wishes(run, state=TagState.VERIFIED)
-    return run.targets.filter(Exists(stands), state=TargetState.READY).order_by("pk")
+    return _with_wish(run).filter(wish=TagState.VERIFIED, state=TargetState.READY).order_by("pk")
 
 
 def drop_refused(run: Run, *, now: datetime) -> None:
     """Ready targets whose tag AWS refused are blocked with AWS's sentence."""
-    refused = run.targets.filter(Exists(_wishes(run, state=TagState.FAILED)), state=TargetState.READY)
+    refused = list(_with_wish(run).filter(wish=TagState.FAILED, state=TargetState.READY))
     changes = latest(settings.TAG_KEYS["patch_now"], [ref(row) for row in refused])
     for row in refused:
         reason = (
@@ -66,14 +76,10 @@ def drop_refused(run: Run, *, now: datetime) -> None:
         targets.move([row.pk], TargetState.BLOCKED, now=now, code="tag_refused", reason=reason)
 
 
-def _ours(change: object, run: Run) -> bool:
-    return getattr(change, "run_id", None) == run.pk and getattr(change, "value", None) == str(run.pk)
-
-
 def unmark(run: Run, *, now: datetime) -> None:
     """Takes the run's tag away wherever it was wanted, and sets LastPatched where the host is certainly up to date."""
-    tagged = run.targets.filter(Exists(_wishes(run)), cleaned_at=None).order_by("pk")
-    while rows := list(tagged[:AT_ONCE]):
+    tagged = _with_wish(run).exclude(wish=None).exclude(wish=OTHERS).filter(cleaned_at=None)
+    for rows in _chunks(tagged):
         with transaction.atomic():
             _want(run, rows, "patch_now", None, f"{run.name} is over for it", now)
             proven = [row for row in rows if row.verdict in CERTAIN]

@@ -15,8 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from patching.models import Run
-from patching.states import RunState
 from portal.access.queries import has_role, read_grants_once
 from portal.access.rules import Invalid
 from portal.access.states import Role
@@ -26,7 +24,7 @@ from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
 from reports.filters import servers
-from reports.queries.servers import rows_of, summary
+from reports.queries.servers import coming, rows_of, summary
 
 ORDERS = {
     "": ("severity", "name", "pk"),
@@ -53,17 +51,12 @@ def my_servers(request: SignedIn) -> HttpResponse:
         "total": total,
         "capped": capped,
         "summary": summary(request.user, now - timedelta(days=30)),
-        "next_run": _next_run(request, now),
+        "coming": coming(request.user, now),
         "fleet": has_role(request.user, Role.ADMIN, Role.AUDITOR),
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
         "query": request.GET.urlencode(),
     }
     return render(request, "reports/my_servers.html", context)
-
-
-def _next_run(request: SignedIn, now: datetime) -> Run | None:
-    open_runs = Run.objects.visible_to(request.user).filter(state=RunState.PLANNED, starts_at__gt=now)
-    return open_runs.order_by("starts_at").first()
 
 
 @require_POST

@@ -47,6 +47,18 @@ def text(client: Client, url: str, data: dict[str, Any] | None = None) -> str:
     return b"".join(answer).decode()
 
 
+def test_my_servers_tell_what_comes_next() -> None:
+    asset, url = cast.an_asset(), reverse("reports:my-servers")
+    assert "No server is in a window yet." in text(browser(cast.ana), url)
+    window = cast.a_window()
+    Enrolment.objects.create(asset=asset, window=window, by=cast.ana(), since=NOW)
+    page = text(browser(cast.ana), url)
+    assert f'Next: <a href="{reverse("patching:window", args=[window.slug])}">{window.name}</a>' in page
+    assert window.name not in text(browser(cast.cy), url)
+    run = plan_occurrence(window, window.recurrence.next(NOW, 1)[0], now=NOW)
+    assert f'<a href="{reverse("patching:run", args=[run.pk])}">{run.name}</a>' in text(browser(cast.ana), url)
+
+
 def a_finished_run(*assets: Asset, window: Window | None = None) -> Run:
     """Each server patched from one kernel to the next, with a host report and a package."""
     window = window or cast.a_window()
