@@ -40,18 +40,23 @@ def audit_runs() -> None:
 @shared_task(name="patching.tasks.advance_runs")
 def advance_runs() -> None:
     """Visits every due run, and again those that have more to send at once, each in its turn."""
-    end = database_now() + ROUNDS
-    while ids := due(database_now()):
-        if not visit(ids) or database_now() >= end:
-            return
+    now = database_now()
+    end, ids = now + ROUNDS, due(now)
+    while ids and now < end:
+        ids = visit(ids)
+        now = database_now()
 
 
-def visit(ids: list[int]) -> bool:
-    """A broken run is logged and tried again, and never keeps the others waiting (I12). True: all could be visited."""
-    whole = True
+def visit(ids: list[int]) -> list[int]:
+    """Ids of those that have more to do at once; none after an error, so that it is not tried in a circle.
+
+    A broken run is logged and tried again at the next tick, and never keeps the others waiting (I12).
+    """
+    again, whole = [], True
     for run_id in ids:
         try:
-            advance_one(run_id)
+            if advance_one(run_id):
+                again.append(run_id)
         except LeaseLost as error:  # another worker went on with it
             log.warning("run_left_to_another", run=run_id, error=str(error))
         except SoftTimeLimitExceeded:  # the task ends in order; the rows say where to go on
@@ -59,7 +64,7 @@ def visit(ids: list[int]) -> bool:
         except Exception:  # the next look starts from the rows again
             whole = False
             log.exception("run_not_advanced", run=run_id)
-    return whole
+    return again if whole else []
 
 
 @shared_task(name="patching.tasks.consume_events")
@@ -90,7 +95,7 @@ def remind_schedulers() -> None:
 
 
 def advance_one(run_id: int) -> bool:
-    """Takes the lease, looks once, gives the lease back. False when another worker holds it."""
+    """Takes the lease, looks once, gives the lease back. True when it wants another look at once."""
     now = database_now()
     token = take(run_id, now)
     if token is None:
@@ -100,8 +105,10 @@ def advance_one(run_id: int) -> bool:
         advance(run, cloud=cloud(), clock=HeldClock(run_id, token, now))
     finally:
         run.refresh_from_db()
-        give_back(run_id, token, next_look(run, database_now(), since=now))
-    return True
+        ended = database_now()
+        next_at = next_look(run, ended, since=now)
+        give_back(run_id, token, next_at)
+    return next_at <= ended
 
 
 def next_look(run: Run, now: datetime, *, since: datetime) -> datetime:

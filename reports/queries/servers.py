@@ -54,15 +54,20 @@ class Coming:
     address: str
 
 
-def coming(user: User, now: datetime) -> Coming | None:
+def windows_of(user: User) -> dict[int, Window]:
+    """Those that a server which the user may see is enrolled in, by their keys."""
+    enrolled = Enrolment.objects.filter(ended_at=None, asset__in=Asset.objects.visible_to(user).present())
+    return {window.pk: window for window in Window.objects.filter(pk__in=enrolled.values("window"))}
+
+
+def coming(user: User, windows: dict[int, Window], now: datetime) -> Coming | None:
     """The soonest run or window start among the servers that the user may see."""
     planned = Run.objects.visible_to(user).filter(state=RunState.PLANNED, starts_at__gt=now)
     found = [
         Coming(run.name, run.starts_at, run.time_zone, reverse("patching:run", args=[run.pk]))
         for run in planned.order_by("starts_at")[:1]
     ]
-    enrolled = Enrolment.objects.filter(ended_at=None, asset__in=Asset.objects.visible_to(user).present())
-    for window in Window.objects.filter(active=True, pk__in=enrolled.values("window")):
+    for window in (each for each in windows.values() if each.active):
         at, address = window.recurrence.next(now, 1)[0], reverse("patching:window", args=[window.slug])
         found.append(Coming(window.name, at, window.time_zone, address))
     return min(found, key=lambda each: each.at, default=None)
@@ -114,10 +119,9 @@ class Row:
         )
 
 
-def rows_of(assets: Iterable[Asset], now: datetime) -> list[Row]:
-    """Windows and exceptions are read once for the page, next starts worked out once per window."""
+def rows_of(assets: Iterable[Asset], windows: dict[int, Window], now: datetime) -> list[Row]:
+    """Exceptions are read once for all of them, next starts worked out once per window."""
     assets = list(assets)
-    windows = {w.pk: w for w in Window.objects.filter(pk__in={a.window_id for a in assets if a.window_id})}  # type: ignore[attr-defined]
     starts = {pk: window.recurrence.next(now, 1)[0] for pk, window in windows.items() if window.active}
     excepted = current_for(assets, now)
     return [_row(asset, windows, starts, excepted.get(asset.pk), now) for asset in assets]

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from patching.models import Window
 from portal.access.queries import has_role, read_grants_once
 from portal.access.rules import Invalid
 from portal.access.states import Role
@@ -24,7 +25,7 @@ from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
 from reports.filters import servers
-from reports.queries.servers import coming, rows_of, summary
+from reports.queries.servers import coming, rows_of, summary, windows_of
 
 ORDERS = {
     "": ("severity", "name", "pk"),
@@ -43,15 +44,16 @@ def my_servers(request: SignedIn) -> HttpResponse:
     form, rows = servers(request.user, request.GET)
     total, capped = capped_count(rows)
     page = KeysetPager(order=ORDERS.get(request.GET.get("sort", ""), ORDERS[""])).page_of(request, rows)
+    windows = windows_of(request.user)
     context = {
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": rows_of(page.rows, now),
+        "rows": rows_of(page.rows, windows, now),
         "total": total,
         "capped": capped,
         "summary": summary(request.user, now - timedelta(days=30)),
-        "coming": coming(request.user, now),
+        "coming": coming(request.user, windows, now),
         "fleet": has_role(request.user, Role.ADMIN, Role.AUDITOR),
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
         "query": request.GET.urlencode(),
@@ -86,21 +88,24 @@ def servers_csv(request: SignedIn) -> HttpResponseBase:
         "state", "reason", "kernel running", "kernel before", "updates waiting", "window", "next run", "last patched",
     )  # fmt: skip
     _, rows = servers(request.user, request.GET)
-    return csv_response("servers.csv", header, _csv_rows(rows.order_by("name", "pk"), timezone.now()))
+    return csv_response(
+        "servers.csv", header, _csv_rows(rows.order_by("name", "pk"), windows_of(request.user))
+    )
 
 
-def _csv_rows(rows: QuerySet[Asset], now: datetime) -> Iterator[tuple[Any, ...]]:
+def _csv_rows(rows: QuerySet[Asset], windows: dict[int, Window]) -> Iterator[tuple[Any, ...]]:
     chunk: list[Asset] = []
+    now = timezone.now()
     for asset in rows.iterator(chunk_size=5000):
         chunk.append(asset)
         if len(chunk) == 5000:
-            yield from _cells(chunk, now)
+            yield from _cells(chunk, windows, now)
             chunk = []
-    yield from _cells(chunk, now)
+    yield from _cells(chunk, windows, now)
 
 
-def _cells(assets: list[Asset], now: datetime) -> Iterator[tuple[Any, ...]]:
-    for row in rows_of(assets, now):
+def _cells(assets: list[Asset], windows: dict[int, Window], now: datetime) -> Iterator[tuple[Any, ...]]:
+    for row in rows_of(assets, windows, now):
         asset, patch = row.asset, getattr(row.asset, "patch_state", None)
         yield (
             asset.label, asset.instance_id, asset.account.account_id, asset.region, asset.application,
