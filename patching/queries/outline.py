@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import TextChoices
 
 from patching.models import Run
-from patching.states import DispatchState, HoldState, TargetState, WaveState
 
 
-def _states_in(table: str, states: type[TextChoices]) -> str:
-    """One look-up in the index per state: DISTINCT would read every row of a fleet."""
-    names = ", ".join(f"'{state}'" for state in states.values)
-    one = f"SELECT FROM {table} part WHERE part.run_id = run.id AND part.state = known.state LIMIT 1"
-    return f"ARRAY(SELECT state FROM unnest(ARRAY[{names}]) known(state) CROSS JOIN LATERAL ({one}) present)"
+def _states_in(table: str) -> str:
+    """From one state to the next through the index: DISTINCT would read every row of a fleet."""
+    rows = f"{table} WHERE run_id = run.id"
+    return f"""ARRAY(WITH RECURSIVE present AS (
+        SELECT min(state) AS state FROM {rows}
+        UNION ALL
+        SELECT (SELECT min(state) FROM {rows} AND state > present.state) FROM present WHERE state IS NOT NULL
+        ) SELECT state FROM present WHERE state IS NOT NULL)"""
 
 
 # Asked several times a look: written out, it costs a tenth of what Django needs to put it together each time.
 OUTLINE = f"""
-SELECT run.*, {_states_in("patching_target", TargetState)} AS targets_in,
-    {_states_in("patching_dispatch", DispatchState)} AS dispatches_in,
-    {_states_in("patching_wave", WaveState)} AS waves_in, {_states_in("patching_powerhold", HoldState)} AS holds_in,
+SELECT run.*, {_states_in("patching_target")} AS targets_in, {_states_in("patching_dispatch")} AS dispatches_in,
+    ARRAY(SELECT DISTINCT state FROM patching_wave WHERE run_id = run.id) AS waves_in, {_states_in("patching_powerhold")} AS holds_in,
     EXISTS(SELECT FROM patching_schedulerhold WHERE run_id = run.id AND released_at IS NULL) AS scheduler_held
 FROM patching_run run WHERE run.id = %s"""
-TARGET_STATES = f"SELECT {_states_in('patching_target', TargetState)} FROM patching_run run WHERE run.id = %s"
+TARGET_STATES = f"SELECT {_states_in('patching_target')} FROM patching_run run WHERE run.id = %s"
 
 
 @dataclass(frozen=True)
