@@ -67,7 +67,13 @@ def marked(run: Run) -> QuerySet[Target]:
 
 def drop_refused(run: Run, *, now: datetime) -> None:
     """Ready targets whose tag AWS refused are blocked with AWS's sentence."""
-    refused = list(_with_wish(run).filter(wish=TagState.FAILED, state=TargetState.READY))
+    key = settings.TAG_KEYS["patch_now"]
+    failed = TagChange.objects.filter(run_id=run.pk, key=key, state=TagState.FAILED)
+    hosts = set(failed.values_list("instance_id", flat=True))
+    if not hosts:  # few by nature, so the fleet is not gone through for them
+        return
+    ready = run.targets.filter(state=TargetState.READY, instance_id__in=hosts).values("pk")
+    refused = list(_with_wish(run).filter(wish=TagState.FAILED, pk__in=ready))
     changes = latest(settings.TAG_KEYS["patch_now"], [ref(row) for row in refused])
     for row in refused:
         reason = (

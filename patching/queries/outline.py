@@ -23,7 +23,8 @@ def _states_in(table: str) -> str:
 # Asked several times a look: written out, it costs a tenth of what Django needs to put it together each time.
 OUTLINE = f"""
 SELECT run.*, {_states_in("patching_target")} AS targets_in, {_states_in("patching_dispatch")} AS dispatches_in,
-    ARRAY(SELECT DISTINCT state FROM patching_wave WHERE run_id = run.id) AS waves_in, {_states_in("patching_powerhold")} AS holds_in,
+    ARRAY(SELECT DISTINCT state FROM patching_wave WHERE run_id = run.id) AS waves_in,
+    {_states_in("patching_powerhold")} AS holds_in,
     EXISTS(SELECT FROM patching_schedulerhold WHERE run_id = run.id AND released_at IS NULL) AS scheduler_held
 FROM patching_run run WHERE run.id = %s"""
 TARGET_STATES = f"SELECT {_states_in('patching_target')} FROM patching_run run WHERE run.id = %s"
