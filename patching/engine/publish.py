@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from aws.errors import AccessRefused, Refused
 from aws.ports import Cloud
 from patching.documents.assemble import Document, document
 from patching.engine.places import for_each
-from patching.models import Dispatch, PublishedDocument, Target
+from patching.models import Dispatch, PublishedDocument, Target, Wave
 from patching.operations import targets
 from patching.states import Phase, TargetState
 
@@ -29,7 +29,8 @@ def publish(rows: QuerySet[Target], *, cloud: Cloud, now: datetime) -> None:
     def publish_or_block(place: tuple[str, str, str]) -> None:
         try:
             _publish_missing(*place, there, cloud=cloud, now=now)
-        except AccessRefused:  # the role may get its right back before the cutoff
+        except AccessRefused as error:  # the role may get its right back before the cutoff
+            _give_up_early_waves(rows, place, error, now=now)
             raise
         except Refused as error:
             _block(rows, place, error, now=now)
@@ -39,10 +40,29 @@ def publish(rows: QuerySet[Target], *, cloud: Cloud, now: datetime) -> None:
 
 
 def _block(rows: QuerySet[Target], place: tuple[str, str, str], error: Refused, *, now: datetime) -> None:
-    account, region, platform = place
-    here = rows.filter(account_id=account, region=region, platform=platform).values_list("pk", flat=True)
     reason = f"Systems Manager refused the portal's document: {error}"
+    here = _in_place(rows, place).values_list("pk", flat=True)
     targets.move(here, TargetState.BLOCKED, now=now, code="document_refused", reason=reason)
+
+
+def _give_up_early_waves(
+    rows: QuerySet[Target], place: tuple[str, str, str], error: AccessRefused, *, now: datetime
+) -> None:
+    """Whom later waves wait for is not waited for until the cutoff: one account never stops the others (I12)."""
+    later = Wave.objects.filter(run=OuterRef("run"), number__gt=OuterRef("wave"))
+    waiting = _in_place(rows, place).filter(Exists(later)).select_related("run")
+    long = [row.pk for row in waiting if now >= _longest(row)]
+    reason = f"Its account still refused the portal while the next wave waited: {error}"
+    targets.move(long, TargetState.BLOCKED, now=now, code="account_refused", reason=reason)
+
+
+def _longest(row: Target) -> datetime:
+    return max(row.since, row.run.starts_at) + timedelta(seconds=row.run.run_policy.wake_timeout_s)
+
+
+def _in_place(rows: QuerySet[Target], place: tuple[str, str, str]) -> QuerySet[Target]:
+    account, region, platform = place
+    return rows.filter(account_id=account, region=region, platform=platform)
 
 
 def _publish_missing(

@@ -9,14 +9,14 @@ import pytest
 
 from aws.errors import AccessRefused
 from patching.models import Run
-from patching.states import RunState, TargetState, WaveState
+from patching.states import RUN_OVER, RunState, TargetState, WaveState
 from portal.audit.models import AuditEvent
 from tests import cast
 from tests.fakes import FakeAlarms
 from tests.integration.patching.stage import Stage
 
 T, W = TargetState, WaveState
-OTHER = "444455556666"
+REFUSING, OTHER = "111122223333", "444455556666"
 CANARY = {"name": "Canary", "count": 2, "bake_s": 600}
 
 
@@ -49,6 +49,32 @@ def test_the_rest_waits_until_the_canary_has_baked(stage: Stage) -> None:
     assert run.state == RunState.FINISHED
     assert len(patched_ids(stage)) == len(set(patched_ids(stage))) == 6
     assert set(run.waves.values_list("state", flat=True)) == {W.PASSED}
+
+
+def with_a_refusing_account(stage: Stage, **policy: Any) -> Run:
+    """One server of an account that refuses the documents, and three of another."""
+    for number in range(1, 5):
+        stage.cloud.add(number, account_id=REFUSING if number == 1 else OTHER)
+    stage.cloud.refuses_documents_in[REFUSING] = AccessRefused("The role is gone.")
+    return stage.set(policy={"wake_timeout_s": 900, **policy})
+
+
+def test_an_account_that_refuses_keeps_the_next_wave_waiting_only_for_a_while(stage: Stage) -> None:
+    run = with_a_refusing_account(stage, waves=[{"name": "Canary", "count": 2}])
+    stage.until(lambda: run.state in RUN_OVER, seconds=30)
+    stuck = run.targets.get(account_id=REFUSING)
+    assert (stuck.wave, stuck.state, stuck.reason_code) == (1, T.BLOCKED, "account_refused")
+    assert "The role is gone." in stuck.reason
+    assert stuck.since - run.starts_at >= timedelta(seconds=900)
+    assert run.targets.filter(verdict="patched").count() == 3
+
+
+def test_an_account_that_refuses_may_change_its_mind_where_nobody_waits_for_it(stage: Stage) -> None:
+    run = with_a_refusing_account(stage)
+    stage.until(lambda: stage.clock() > run.starts_at + timedelta(seconds=1_200), seconds=30)
+    del stage.cloud.refuses_documents_in[REFUSING]
+    stage.until(lambda: run.state in RUN_OVER, seconds=30)
+    assert run.targets.filter(verdict="patched").count() == 4
 
 
 def test_a_wave_is_checked_only_when_its_turn_comes(stage: Stage) -> None:

@@ -56,7 +56,9 @@ def test_my_servers_tell_what_comes_next() -> None:
     assert f'Next: <a href="{reverse("patching:window", args=[window.slug])}">{window.name}</a>' in page
     assert window.name not in text(browser(cast.cy), url)
     run = plan_occurrence(window, window.recurrence.next(NOW, 1)[0], now=NOW)
-    assert f'<a href="{reverse("patching:run", args=[run.pk])}">{run.name}</a>' in text(browser(cast.ana), url)
+    assert f'<a href="{reverse("patching:run", args=[run.pk])}">{run.name}</a>' in text(
+        browser(cast.ana), url
+    )
 
 
 def a_finished_run(*assets: Asset, window: Window | None = None) -> Run:
