@@ -17,6 +17,7 @@ from patching.models import PowerHold, Run, SchedulerHold, Target
 from patching.operations import power, schedulers
 from patching.planner import batches
 from patching.states import TARGET_OVER, HoldState
+from portal.inventory.operations import note_stopping
 from portal.policy.waking import BATCH, Place
 
 Clock = Callable[[], datetime]
@@ -85,6 +86,7 @@ def _stop(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
             raise
         for_each(holds, lambda hold: _stop(ec2, [hold], clock=clock))
     else:
+        note_stopping(hold.asset_id for hold in holds)
         power.settle(holds, HoldState.RELEASED, reason=AGAIN, now=clock())
 
 

@@ -173,6 +173,11 @@ def refresh(*, instances: Iterable[Instance], now: datetime) -> None:
     Asset.objects.filter(pk__in=[row.pk for row in known]).update(last_seen_at=now)
 
 
+def note_stopping(asset_ids: Iterable[int]) -> None:
+    """EC2 has just taken our StopInstances: the next plan must not wait for a sync to know that they sleep."""
+    Asset.objects.filter(pk__in=list(asset_ids)).update(state="stopping")
+
+
 def _write(changed: list[Asset]) -> None:
     """Django's own bulk update takes longer to put its statement together than AWS leaves between two commands."""
     statement = f"UPDATE {Asset._meta.db_table} SET state = %s, tags = %s, launch_time = %s, gone_at = %s WHERE id = %s"

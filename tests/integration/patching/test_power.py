@@ -73,6 +73,18 @@ def test_they_are_started_ahead_checked_patched_and_stopped_again(stage: Stage) 
         assert said == ["wanted", "starting", "held", "releasing", "released"]
 
 
+def test_another_run_right_afterwards_knows_that_they_sleep_again(stage: Stage) -> None:
+    asleep(stage, 2)
+    stage.set()
+    stage.to_the_end()
+    assert set(Asset.objects.values_list("state", flat=True)) == {"stopping"}
+    stage.clock.forward(60)
+    stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    stage.to_the_end()
+    assert {row.verdict for row in stage.run.targets.all()} <= {Verdict.PATCHED, Verdict.NOTHING_TO_DO}
+    assert len(stage.cloud.called("StartInstances")) == len(stage.cloud.called("StopInstances")) == 2
+
+
 def test_the_time_that_it_takes_is_learned_and_lengthens_the_lead(stage: Stage) -> None:
     host = asleep(stage, 1)[0]
     run = stage.set(policy={"lead_s": 60, "wake_s": 10})
