@@ -182,8 +182,9 @@ class World:
         with self.calm():
             self.people(does, breaks, late=late, halts=self.steps == halt_at)
         self.tick()
-        with self.calm():
-            self.stage.run.refresh_from_db(fields=["state"])
+        if self.moved:
+            with self.calm():
+                self.stage.run.refresh_from_db(fields=["state"])
 
     def pause(self) -> int:
         """Seconds until the next tick: hours of waiting for time-outs need no hundred looks."""
