@@ -74,7 +74,8 @@ def work(lab: Lab, workers: int, *, kill_at: str = "") -> Work:
 
 def _worker(lab: Lab, kill_at: str = "") -> subprocess.Popen[bytes]:
     environment = os.environ | {"AWS_ENDPOINT_URL": lab.url, "KILL_AT": kill_at}
-    return subprocess.Popen([sys.executable, "-m", "tests.benchmarks.worker"], env=environment)
+    command = [sys.executable, "-m", "tests.benchmarks.worker"]
+    return subprocess.Popen(command, env=environment, stdout=sys.stderr)  # its log is no part of the page
 
 
 @dataclass(frozen=True)
