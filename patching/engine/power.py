@@ -30,6 +30,7 @@ ASLEEP = {"stopped", "stopping"}
 # One refused batch is halved until the host is found that EC2 means; the rest of a bad night waits for the next look.
 CALLS_PER_LOOK = 24
 FIRST_WAIT_S, LONGEST_WAIT_S = 5, 60
+SORTED_AT_ONCE = 1_000  # rows in memory
 NOT_OURS = "Somebody else had started it by then, so it is patched and left running."
 # Refusals that another minute may cure; what is not named here is final for the host that it names.
 PASSING = frozenset(
@@ -45,17 +46,25 @@ PASSING = frozenset(
 
 def wake(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     """Holds for stopped hosts and for those that another run has started; the others await their wave."""
-    planned = list(run.targets.filter(state=TargetState.PLANNED).select_related("asset__account"))
-    if not planned:
-        return
+    ids = list(run.targets.filter(state=TargetState.PLANNED).order_by("pk").values_list("pk", flat=True))
+    needy: list[Target] = []
+    for some in batches(ids, SORTED_AT_ONCE):
+        planned = list(run.targets.filter(pk__in=some).select_related("asset__account").order_by("pk"))
+        needy += _sort_out(run, planned, cloud=cloud, clock=clock)
+    if needy:  # together, since each one's turn depends on all of them
+        power.hold(run, needy, now=clock())
+
+
+def _sort_out(run: Run, planned: list[Target], *, cloud: Cloud, clock: Clock) -> list[Target]:
+    """Those that must be started; the others wait for their turn from now on."""
     planned = _with_fresh_schedule(planned, cloud=cloud, now=clock())
     schedulers.hold(run, planned, now=clock())
     held = PowerHold.objects.filter(asset__in=[t.asset_id for t in planned], state__in=power.OPEN)
     elsewhere = set(held.exclude(run=run).values_list("asset_id", flat=True))
     needy = [t for t in planned if t.asset.state in ASLEEP or t.asset_id in elsewhere]
-    power.hold(run, needy, now=clock())
-    held_ids = {t.pk for t in needy}
-    targets.move([t.pk for t in planned if t.pk not in held_ids], TargetState.WAITING, now=clock())
+    needy_ids = {t.pk for t in needy}
+    targets.move([t.pk for t in planned if t.pk not in needy_ids], TargetState.WAITING, now=clock())
+    return needy
 
 
 def _with_fresh_schedule(planned: list[Target], *, cloud: Cloud, now: datetime) -> list[Target]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,12 +87,11 @@ class Planned:
 
 def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) -> Planned:
     """Makes the targets anew while the run is still planned. Called inside a transaction that holds the run."""
-    if assets is None:
-        assets = enrolled(run.window) if run.window else list(_assets_of(run))
     late_ids = late(run.window, run.starts_at) if run.window else set()
-    run.targets.all().delete()
+    pieces = _pieces(run, assets)
+    _clear(run)
     included = left_out = 0
-    for chunk in batches(_streamed(assets), PLANNED_AT_ONCE):
+    for chunk in pieces:
         plan = plan_for(chunk, run.starts_at, run.ends_at, late_ids)
         _insert(run, {asset.pk: asset for asset in chunk}, plan, now)
         included, left_out = included + len(plan.included), left_out + len(plan.left_out)
@@ -100,14 +99,22 @@ def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) ->
     return Planned(included, left_out)
 
 
-def _assets_of(run: Run) -> QuerySet[Asset]:
-    planned = run.targets.order_by().values("asset")
-    return Asset.objects.filter(pk__in=planned).select_related("account").order_by("pk")
-
-
-def _streamed(assets: Iterable[Asset]) -> Iterable[Asset]:
+def _pieces(run: Run, assets: Iterable[Asset] | None) -> Iterator[list[Asset]]:
     """A fleet is planned in pieces, so that the memory it takes does not grow with it."""
-    return assets.iterator(chunk_size=PLANNED_AT_ONCE) if isinstance(assets, QuerySet) else assets
+    if assets is None and run.window:
+        assets = enrolled(run.window)
+    if assets is not None:
+        streamed = assets.iterator(PLANNED_AT_ONCE) if isinstance(assets, QuerySet) else assets
+        return batches(streamed, PLANNED_AT_ONCE)
+    ids = list(run.targets.order_by("asset").values_list("asset", flat=True))  # before they are cleared
+    known = Asset.objects.select_related("account").order_by("pk")
+    return (list(known.filter(pk__in=some)) for some in batches(ids, PLANNED_AT_ONCE))
+
+
+def _clear(run: Run) -> None:
+    """Django reads what it deletes, so it is given little at a time."""
+    for some in batches(list(run.targets.values_list("pk", flat=True)), PLANNED_AT_ONCE):
+        run.targets.filter(pk__in=some).delete()
 
 
 def _insert(run: Run, assets: dict[int, Asset], plan: Plan, now: datetime) -> None:

@@ -9,7 +9,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulation.play import Tally, prepare, work
+from tests.simulation.play import Tally, prepare_beside, work
 
 CHUNK = 50
 
@@ -21,7 +21,9 @@ def main() -> int:
     began, total = time.monotonic(), Tally()
     chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
     fresh = multiprocessing.get_context("spawn")  # each process has a PostgreSQL and a Django of its own
-    with ProcessPoolExecutor(min(wanted.jobs, len(chunks)), mp_context=fresh, initializer=prepare) as pool:
+    with ProcessPoolExecutor(
+        min(wanted.jobs, len(chunks)), mp_context=fresh, initializer=prepare_beside
+    ) as pool:
         for tally in pool.map(work, [(chunk, wanted.verbose, wanted.shrink) for chunk in chunks]):
             total.merge(tally)
             if len(chunks) > 4:

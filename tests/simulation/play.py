@@ -5,6 +5,9 @@ from __future__ import annotations
 import atexit
 import gc
 import logging
+import multiprocessing
+import os
+import threading
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -93,6 +96,18 @@ def prepare() -> None:
     opened.__enter__()
     atexit.register(opened.__exit__, None, None, None)
     quietly()
+
+
+def prepare_beside() -> None:
+    """`prepare` for a process of a pool: it ends when the pool's owner is killed, and PostgreSQL with it."""
+
+    def follow() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    prepare()
 
 
 def work(task: tuple[range, bool, bool]) -> Tally:
