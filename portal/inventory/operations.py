@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from psycopg.types.json import Jsonb
 
 from aws.errors import CloudError
 from aws.ports import STATES_GONE, Cloud, Instance, ManagedNode
@@ -180,11 +180,12 @@ def note_stopping(asset_ids: Iterable[int]) -> None:
 
 def _write(changed: list[Asset]) -> None:
     """Django's own bulk update takes longer to put its statement together than AWS leaves between two commands."""
-    statement = f"UPDATE {Asset._meta.db_table} SET state = %s, tags = %s, launch_time = %s, gone_at = %s WHERE id = %s"
+    facts = "state = %s, tags = %s::jsonb, launch_time = %s, gone_at = %s"
+    statement = f"UPDATE {Asset._meta.db_table} SET {facts} WHERE id = %s"
     with connection.cursor() as cursor:
         cursor.executemany(
             statement,
-            [(row.state, Jsonb(row.tags), row.launch_time, row.gone_at, row.pk) for row in changed],
+            [(row.state, json.dumps(row.tags), row.launch_time, row.gone_at, row.pk) for row in changed],
         )
 
 
