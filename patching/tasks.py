@@ -40,23 +40,21 @@ def audit_runs() -> None:
 @shared_task(name="patching.tasks.advance_runs")
 def advance_runs() -> None:
     """Visits every due run, and again those that have more to send at once, each in its turn."""
-    now = database_now()
-    end, ids = now + ROUNDS, due(now)
-    while ids and now < end:
-        ids = visit(ids)
-        now = database_now()
+    end = database_now() + ROUNDS
+    while visit(due(database_now())):
+        if database_now() >= end:
+            return
 
 
-def visit(ids: list[int]) -> list[int]:
-    """Ids of those that have more to do at once; none after an error, so that it is not tried in a circle.
+def visit(ids: list[int]) -> bool:
+    """True when some have more to do at once; never after an error, so that it is not tried in a circle.
 
     A broken run is logged and tried again at the next tick, and never keeps the others waiting (I12).
     """
-    again, whole = [], True
+    again, whole = False, True
     for run_id in ids:
         try:
-            if advance_one(run_id):
-                again.append(run_id)
+            again |= advance_one(run_id)
         except LeaseLost as error:  # another worker went on with it
             log.warning("run_left_to_another", run=run_id, error=str(error))
         except SoftTimeLimitExceeded:  # the task ends in order; the rows say where to go on
@@ -64,7 +62,7 @@ def visit(ids: list[int]) -> list[int]:
         except Exception:  # the next look starts from the rows again
             whole = False
             log.exception("run_not_advanced", run=run_id)
-    return again if whole else []
+    return again and whole
 
 
 @shared_task(name="patching.tasks.consume_events")
