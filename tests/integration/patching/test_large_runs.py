@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -84,6 +84,24 @@ def test_one_tick_sends_all_that_may_go(stage: Stage, monkeypatch: pytest.Monkey
     stage.clock.forward(120)
     tasks.advance_runs()
     assert run.dispatches.filter(phase=Phase.PATCH).count() == 3, "it waited for the next tick"
+
+
+def test_a_run_that_falls_due_meanwhile_has_its_turn_in_the_same_tick(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from patching import tasks
+
+    due, visited = iter([[1], [1, 2], []]), list[int]()
+
+    def advance_one(run_id: int) -> bool:
+        visited.append(run_id)
+        return run_id == 1  # the large one, which has more to send
+
+    monkeypatch.setattr(tasks, "due", lambda now: next(due))
+    monkeypatch.setattr(tasks, "database_now", lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(tasks, "advance_one", advance_one)
+    tasks.advance_runs()
+    assert visited == [1, 1, 2]
 
 
 def test_a_fleet_moves_in_pieces_and_each_move_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
