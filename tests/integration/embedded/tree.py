@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ def services(folder: Path, sockets: Path) -> list[Process]:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests run in the background have it ignored
     kind, folder, sockets = sys.argv[1], Path(sys.argv[2]), new_socket_folder()
     try:
         with Supervisor(folder / "logs") as supervisor:
