@@ -78,7 +78,10 @@ class App:
 
 
 def backend_app(service: Any) -> Any:
-    """Moto's application of one service. Raises NotImplementedError where moto has none."""
+    """Moto's application of one service. Raises NotImplementedError where moto has none, as moto does for a part.
+
+    The caller answers both as AWS answers what it does not know.
+    """
     if service is None:
         raise NotImplementedError
     return create_backend_app(service)

@@ -74,11 +74,9 @@ def drop_refused(run: Run, *, now: datetime) -> None:
         return
     ready = run.targets.filter(state=TargetState.READY, instance_id__in=hosts).values("pk")
     refused = list(_with_wish(run).filter(wish=TagState.FAILED, pk__in=ready))
-    changes = latest(settings.TAG_KEYS["patch_now"], [ref(row) for row in refused])
+    changes = latest(key, [ref(row) for row in refused])
     for row in refused:
-        reason = (
-            f"Its tag {settings.TAG_KEYS['patch_now']} could not be written: {changes[row.instance_id].error}"
-        )
+        reason = f"Its tag {key} could not be written: {changes[row.instance_id].error}"
         targets.move([row.pk], TargetState.BLOCKED, now=now, code="tag_refused", reason=reason)
 
 

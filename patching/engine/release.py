@@ -17,7 +17,7 @@ from patching.models import PowerHold, Run, SchedulerHold, Target
 from patching.operations import power, schedulers
 from patching.planner import batches
 from patching.states import TARGET_OVER, HoldState
-from portal.inventory.operations import note_stopping
+from portal.inventory.operations import note_stopping, refresh
 from portal.policy.waking import BATCH, Place
 
 Clock = Callable[[], datetime]
@@ -46,6 +46,7 @@ def _stop_at(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
     for hold in holds:
         item = seen.get(hold.asset.instance_id)
         if item is None or item.state in STATES_GONE | ASLEEP:
+            refresh(instances=[item] if item else [], now=clock())  # e.g. the answer of our stop was lost
             power.settle([hold], HoldState.RELEASED, reason="It is not running any more.", now=clock())
         elif why := taken_over(hold, item):
             power.settle([hold], HoldState.KEPT, reason=why, now=clock())

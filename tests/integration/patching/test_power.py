@@ -238,6 +238,14 @@ def test_a_lost_answer_of_a_start_is_ours(stage: Stage) -> None:
     assert host.instance.state == "stopped"
 
 
+def test_a_lost_answer_of_a_stop_leaves_nobody_believing_that_it_runs(stage: Stage) -> None:
+    asleep(stage, 1)
+    stage.set()
+    lose_answer(stage.cloud, "StopInstances")
+    stage.to_the_end()
+    assert Asset.objects.get().state in {"stopping", "stopped"}
+
+
 def test_a_start_that_never_arrived_is_repeated(stage: Stage) -> None:
     host, left = asleep(stage, 1)[0], [2]
 

@@ -21,7 +21,7 @@ def program(name: str) -> str:
     if found:
         return found
     why = f"{name} is not on this machine: run `apt-get install {name}` as root."
-    if os.environ.get("CI") == "true":
+    if os.environ.get("CI"):
         pytest.fail(f"In CI every shell must be tried. {why}")
     pytest.skip(why)
 
