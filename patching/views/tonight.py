@@ -15,6 +15,7 @@ from patching.filters import RunFilter
 from patching.models import Run, Target, Window
 from patching.navigation import is_admin
 from patching.queries.board import enrolled_counts, progress_by_run, with_group
+from patching.queries.coming import Start, coming
 from patching.queries.runs import Progress
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
@@ -26,7 +27,7 @@ from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
 
 NEWEST_FIRST = KeysetPager(order=("-starts_at", "-pk"))
-MOST_ACTIVE, NEXT_SHOWN, NEEDY_SHOWN, JUST_OVER = 20, 12, 10, timedelta(hours=24)
+MOST_SHOWN, NEXT_SHOWN, NEEDY_SHOWN, JUST_OVER = 60, 12, 10, timedelta(hours=24)
 
 
 @reads
@@ -34,17 +35,18 @@ def tonight(request: SignedIn) -> HttpResponse:
     """The board; htmx asks again for its inner part while something runs."""
     now = timezone.now()
     targets = Target.objects.visible_to(request.user)
-    runs = _relevant(request, now)
-    counts = progress_by_run(runs, targets)
-    active = [run for run in runs if run.state not in RUN_OVER and run.state != RunState.PLANNED]
-    coming = _next(request, [run for run in runs if run.state == RunState.PLANNED], counts, now)
+    enrolled = enrolled_counts(Asset.objects.visible_to(request.user).present())
+    runs, starts = _begun(request, now), _next(request, enrolled, now)
+    counts = progress_by_run([*runs, *(start.run for start in starts if start.run)], targets)
+    active = [run for run in runs if run.state not in RUN_OVER]
+    to_come = [_with_servers(start, counts, enrolled) for start in starts]
     context = {
         "active": [_card(run, counts[run.pk], now) for run in active],
         "sum": _sum(counts[run.pk] for run in active),
         "needy": _needy(targets, active),
         "over": [_row(run, counts[run.pk]) for run in runs if run.state in RUN_OVER],
-        "next": coming,
-        "soonest": next((row for row in coming if row["servers"]), None),
+        "next": to_come,
+        "soonest": next((row for row in to_come if row["servers"]), None),
         "admin": is_admin(request),
     }
     template = (
@@ -53,11 +55,13 @@ def tonight(request: SignedIn) -> HttpResponse:
     return render(request, template, context)
 
 
-def _relevant(request: SignedIn, now: datetime) -> list[Run]:
-    """Runs that are not over, and those that ended in the last day."""
+def _begun(request: SignedIn, now: datetime) -> list[Run]:
+    """Runs under way, and those that ended in the last day."""
     mine = Run.objects.visible_to(request.user)
-    found = mine.exclude(state__in=RUN_OVER) | mine.filter(finished_at__gt=now - JUST_OVER)
-    return list(found.order_by("starts_at", "pk")[: MOST_ACTIVE * 3])
+    found = mine.exclude(state__in=[*RUN_OVER, RunState.PLANNED]) | mine.filter(
+        finished_at__gt=now - JUST_OVER
+    )
+    return list(found.order_by("starts_at", "pk")[:MOST_SHOWN])
 
 
 def _card(run: Run, counts: Progress, now: datetime) -> dict[str, Any]:
@@ -95,28 +99,17 @@ def _needy(targets: QuerySet[Target], active: list[Run]) -> list[dict[str, Any]]
     ]
 
 
-def _next(
-    request: SignedIn, planned: list[Run], counts: dict[int, Progress], now: datetime
-) -> list[dict[str, Any]]:
-    """Runs that are planned, and the next starts of windows whose run is not made yet; the soonest first."""
-    rows = [
-        _coming(run.name, run.starts_at, run.time_zone, counts[run.pk].planned, run=run) for run in planned
-    ]
-    made = {(run.window_id, run.starts_at) for run in planned}
-    enrolled = enrolled_counts(Asset.objects.visible_to(request.user).present())
+def _next(request: SignedIn, enrolled: dict[int, int], now: datetime) -> list[Start]:
+    """Of the windows, an admin sees all that are on offer, others those with servers of theirs."""
     offered = Window.objects.filter(active=True)
-    for window in offered if is_admin(request) else offered.filter(pk__in=list(enrolled)):
-        at = window.recurrence.next(now, 1)[0]
-        if (window.pk, at) not in made:
-            servers = enrolled.get(window.pk, 0)
-            rows.append(_coming(window.name, at, window.time_zone, servers, window=window))
-    return sorted(rows, key=lambda row: row["at"])[:NEXT_SHOWN]
+    if not is_admin(request):
+        offered = offered.filter(pk__in=list(enrolled))
+    return coming(Run.objects.visible_to(request.user), offered, now)[:NEXT_SHOWN]
 
 
-def _coming(
-    name: str, at: datetime, zone: str, servers: int, *, run: Run | None = None, window: Window | None = None
-) -> dict[str, Any]:
-    return {"name": name, "at": at, "zone": zone, "servers": servers, "run": run, "window": window}
+def _with_servers(start: Start, counts: dict[int, Progress], enrolled: dict[int, int]) -> dict[str, Any]:
+    servers = counts[start.run.pk].planned if start.run else enrolled.get(start.window_id or 0, 0)
+    return {"start": start, "servers": servers}
 
 
 @reads

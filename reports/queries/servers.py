@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.urls import reverse
 
 from exceptions.models import ExceptionRequest
 from exceptions.queries import current_for
 from patching.models import Enrolment, Run, Window
-from patching.states import RunState, TargetState, Verdict
+from patching.queries.coming import Start, coming
+from patching.states import TargetState, Verdict
 from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import BLOCKING, Coverage
@@ -44,33 +44,16 @@ def listed(user: User) -> QuerySet[Asset]:
     return rows.annotate(severity=_severity())
 
 
-@dataclass(frozen=True)
-class Coming:
-    """What patches next: a planned run, or a window whose run is not planned yet."""
-
-    name: str
-    at: datetime
-    time_zone: str
-    address: str
-
-
 def windows_of(user: User) -> dict[int, Window]:
     """Those that a server which the user may see is enrolled in, by their keys."""
     enrolled = Enrolment.objects.filter(ended_at=None, asset__in=Asset.objects.visible_to(user).present())
     return {window.pk: window for window in Window.objects.filter(pk__in=enrolled.values("window"))}
 
 
-def coming(user: User, windows: dict[int, Window], now: datetime) -> Coming | None:
-    """The soonest run or window start among the servers that the user may see."""
-    planned = Run.objects.visible_to(user).filter(state=RunState.PLANNED, starts_at__gt=now)
-    found = [
-        Coming(run.name, run.starts_at, run.time_zone, reverse("patching:run", args=[run.pk]))
-        for run in planned.order_by("starts_at")[:1]
-    ]
-    for window in (each for each in windows.values() if each.active):
-        at, address = window.recurrence.next(now, 1)[0], reverse("patching:window", args=[window.slug])
-        found.append(Coming(window.name, at, window.time_zone, address))
-    return min(found, key=lambda each: each.at, default=None)
+def next_start(user: User, windows: dict[int, Window], now: datetime) -> Start | None:
+    """The soonest one that patches a server which the user may see."""
+    to_come = Run.objects.visible_to(user).filter(starts_at__gt=now)
+    return next(iter(coming(to_come, windows.values(), now)), None)
 
 
 def _severity() -> Case:

@@ -25,7 +25,7 @@ from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
 from reports.filters import servers
-from reports.queries.servers import coming, rows_of, summary, windows_of
+from reports.queries.servers import next_start, rows_of, summary, windows_of
 
 ORDERS = {
     "": ("severity", "name", "pk"),
@@ -53,7 +53,7 @@ def my_servers(request: SignedIn) -> HttpResponse:
         "total": total,
         "capped": capped,
         "summary": summary(request.user, now - timedelta(days=30)),
-        "coming": coming(request.user, windows, now),
+        "coming": next_start(request.user, windows, now),
         "fleet": has_role(request.user, Role.ADMIN, Role.AUDITOR),
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
         "query": request.GET.urlencode(),

@@ -53,7 +53,7 @@ def test_my_servers_tell_what_comes_next() -> None:
     window = cast.a_window()
     Enrolment.objects.create(asset=asset, window=window, by=cast.ana(), since=NOW)
     page = text(browser(cast.ana), url)
-    assert f'Next: <a href="{reverse("patching:window", args=[window.slug])}">{window.name}</a>' in page
+    assert f'Next: <a href="{reverse("patching:plan", args=[window.slug])}">{window.name}</a>' in page
     assert window.name not in text(browser(cast.cy), url)
     run = plan_occurrence(window, window.recurrence.next(NOW, 1)[0], now=NOW)
     assert f'<a href="{reverse("patching:run", args=[run.pk])}">{run.name}</a>' in text(
