@@ -18,11 +18,6 @@ from tests.integration.patching.stage import Stage
 T = TargetState
 
 
-@pytest.fixture
-def stage(db: None) -> Stage:
-    return Stage()
-
-
 def runs_of(stage: Stage, number: int) -> int:
     """How often the patch document ran on a host."""
     return len(stage.cloud.hosts[f"i-{number:017x}"].executed)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from exceptions.operations import approve, submit
 from patching.models import AssetPatchState, Dispatch, Run
 from patching.operations.runs import plan_due, start_now
@@ -15,11 +13,6 @@ from tests import cast
 from tests.integration.patching.stage import Stage
 
 T = TargetState
-
-
-@pytest.fixture
-def stage(db: None) -> Stage:
-    return Stage()
 
 
 def patch_sends(stage: Stage) -> list[str]:

@@ -22,11 +22,6 @@ T = TargetState
 OTHER = "444455556666"
 
 
-@pytest.fixture
-def stage(db: None) -> Stage:
-    return Stage()
-
-
 def patch_sends(stage: Stage) -> list[str]:
     """Instance ids of every patch command that AWS accepted, in order, repeats included."""
     sent = [request for _, request in stage.cloud.commands.values() if "-Patch-" in request.document_name]

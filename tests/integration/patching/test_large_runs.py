@@ -18,11 +18,6 @@ PAGE = "ListCommandInvocations"
 SLOW_HOSTS = {"gather_s": 20, "delivery_timeout_s": 3_000, "execution_timeout_s": 3_000}
 
 
-@pytest.fixture
-def stage(db: None) -> Stage:
-    return Stage()
-
-
 def sent(stage: Stage, hosts: int) -> None:
     """Hosts whose patch command is out, and which do not answer yet."""
     for number in range(1, hosts + 1):

@@ -6,10 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Missing, Refused, Throttled
+from aws.errors import Refused
 from patching.engine.advance import advance
 from patching.models import PowerHold, Run
-from patching.operations.control import retry
 from patching.operations.power import keep_running
 from patching.operations.runs import start_now
 from patching.queries.waking import learned, wakes_at
@@ -18,41 +17,10 @@ from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from tests import cast
-from tests.fakes import FakeHost, lose_answer
+from tests.integration.patching.sleepers import asleep
 from tests.integration.patching.stage import Stage
 
 H, T = HoldState, TargetState
-
-
-@pytest.fixture
-def stage(db: None) -> Stage:
-    return Stage()
-
-
-def asleep(stage: Stage, count: int, **facts: object) -> list[FakeHost]:
-    return [stage.cloud.add(number, state="stopped", **facts) for number in range(1, count + 1)]
-
-
-def refuse(stage: Stage, bad: set[str], error: CloudError) -> list[tuple[str, ...]]:
-    """StartInstances is refused while one of these is in the call: all or none. Returns the calls tried."""
-    here, tried = stage.cloud.ec2, []
-
-    def ec2(account: str, region: str):  # type: ignore[no-untyped-def]
-        place = here(account, region)
-        start = place.start_instances
-
-        def start_instances(ids: list[str]) -> None:
-            tried.append(tuple(ids))
-            if bad & set(ids):
-                stage.cloud.call("RefusedStart", ids)
-                raise error
-            start(ids)
-
-        place.start_instances = start_instances  # type: ignore[method-assign]
-        return place
-
-    stage.cloud.ec2 = ec2  # type: ignore[method-assign]
-    return tried
 
 
 def test_they_are_started_ahead_checked_patched_and_stopped_again(stage: Stage) -> None:
@@ -107,156 +75,6 @@ def test_the_time_that_it_takes_is_learned_and_lengthens_the_lead(stage: Stage) 
     )
     lead = (later.starts_at - wakes_at(later)).total_seconds()
     assert lead == pytest.approx(60 + learned([hold.asset_id])[hold.asset_id] - 10, abs=1)
-
-
-def test_sixty_are_started_in_batches_that_keep_apart(stage: Stage) -> None:
-    asleep(stage, 60)
-    run = stage.set()
-    stage.until(lambda: run.targets.filter(state=T.READY).count() == 60)
-    sizes = [len(ids) for ids in stage.cloud.called("StartInstances")]
-    assert sizes == [50, 10]
-    began = sorted(set(PowerHold.objects.values_list("started_at", flat=True)))
-    assert began[-1] - began[0] >= timedelta(seconds=2)
-
-
-def test_one_host_without_capacity_does_not_fail_its_batch_and_is_tried_until_the_lead_is_over(
-    stage: Stage,
-) -> None:
-    hosts = asleep(stage, 9)
-    bad = hosts[4].instance.instance_id
-    shortage = CapacityShortage("There is no capacity for t3.medium.", code="InsufficientInstanceCapacity")
-    tried = refuse(stage, {bad}, shortage)
-    run = stage.set(policy={"wake_timeout_s": 100})
-    stage.to_the_end()
-    lost = run.targets.get(instance_id=bad)
-    assert (lost.state, lost.reason_code) == (T.BLOCKED, "not_started")
-    assert "could not be started in time" in lost.reason
-    assert "no capacity for t3.medium" in lost.reason
-    assert run.targets.filter(verdict=Verdict.PATCHED).count() == 8
-    assert tried.count((bad,)) >= 2  # halved until it is alone, then alone again and again
-    assert {host.instance.state for host in hosts} == {"stopped"}
-    assert PowerHold.objects.get(asset__instance_id=bad).state == H.FAILED
-
-
-def test_capacity_that_comes_back_is_used(stage: Stage) -> None:
-    bad = {asleep(stage, 1)[0].instance.instance_id}
-    refuse(stage, bad, CapacityShortage("None now.", code="InsufficientInstanceCapacity"))
-    run = stage.set()
-    stage.until(lambda: PowerHold.objects.filter(reason__contains="None now").exists())
-    bad.clear()
-    stage.to_the_end()
-    assert run.targets.get().verdict == Verdict.PATCHED
-
-
-def test_one_without_capacity_is_started_when_somebody_has_it_tried_again(stage: Stage) -> None:
-    hosts = asleep(stage, 2)
-    hosts[1].silent = True  # keeps the run under way meanwhile
-    bad = {hosts[0].instance.instance_id}
-    refuse(stage, bad, CapacityShortage("None now.", code="InsufficientInstanceCapacity"))
-    run = stage.set(policy={"wake_timeout_s": 60})
-    stage.until(lambda: run.targets.filter(reason_code="not_started").exists())
-    bad.clear()
-    retry(run=run, by=cast.ada(), reason="There is capacity now.", now=stage.clock())
-    stage.to_the_end()
-    assert run.targets.get(instance_id=hosts[0].instance.instance_id).verdict == Verdict.PATCHED
-    assert {host.instance.state for host in hosts} == {"stopped"}
-
-
-def test_one_that_was_slow_is_watched_again_when_somebody_has_it_tried_again(stage: Stage) -> None:
-    hosts = asleep(stage, 2)
-    hosts[1].silent, hosts[0].online = True, False
-    run = stage.set(policy={"wake_timeout_s": 30})
-    stage.until(lambda: run.targets.filter(reason_code="not_started").exists())
-    hosts[0].online = True
-    retry(run=run, by=cast.ada(), reason="It is up now.", now=stage.clock())
-    stage.to_the_end()
-    assert run.targets.get(instance_id=hosts[0].instance.instance_id).verdict == Verdict.PATCHED
-    assert {host.instance.state for host in hosts} == {"stopped"}
-    assert len(stage.cloud.called("StartInstances")) == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "words", "tries"),
-    [
-        (Refused("You have reached your limit.", code="InstanceLimitExceeded"), "reached your limit", 2),
-        (Refused("It is not in a state.", code="IncorrectInstanceState"), "not in a state", 2),
-        (
-            Refused("The volume is gone.", code="IncorrectVolume"),
-            "EC2 did not start it: The volume is gone.",
-            1,
-        ),
-        (AccessRefused("The role may not."), "The role may not", 2),
-    ],
-)
-def test_each_refusal_ends_with_its_own_sentence(
-    stage: Stage, error: CloudError, words: str, tries: int
-) -> None:
-    host = asleep(stage, 1)[0]
-    tried = refuse(stage, {host.instance.instance_id}, error)
-    run = stage.set(policy={"wake_timeout_s": 60})
-    stage.to_the_end()
-    assert words in run.targets.get().reason
-    assert len(tried) >= tries
-    assert tries == 2 or len(tried) == 1
-    assert host.instance.state == "stopped"
-
-
-def test_an_instance_that_vanished_takes_nobody_along(stage: Stage) -> None:
-    hosts = asleep(stage, 3)
-    gone = hosts[0].instance.instance_id
-    refuse(stage, {gone}, Missing("It does not exist.", code="InvalidInstanceID.NotFound", ids=(gone,)))
-    run = stage.set()
-    stage.to_the_end()
-    assert "does not know it any more" in run.targets.get(instance_id=gone).reason
-    assert run.targets.filter(verdict=Verdict.PATCHED).count() == 2
-
-
-def test_throttling_costs_time_only(stage: Stage) -> None:
-    host = asleep(stage, 1)[0]
-    left = [7]
-
-    def before(name: str) -> None:
-        if name == "StartInstances" and left[0]:
-            left[0] -= 1
-            raise Throttled("Request limit exceeded.")
-
-    stage.cloud.before = before
-    run = stage.set()
-    stage.to_the_end()
-    assert run.targets.get().verdict == Verdict.PATCHED
-    assert host.instance.state == "stopped"
-
-
-def test_a_lost_answer_of_a_start_is_ours(stage: Stage) -> None:
-    host = asleep(stage, 1)[0]
-    run = stage.set()
-    lose_answer(stage.cloud, "StartInstances")
-    stage.to_the_end()
-    assert run.targets.get().verdict == Verdict.PATCHED
-    assert host.instance.state == "stopped"
-
-
-def test_a_lost_answer_of_a_stop_leaves_nobody_believing_that_it_runs(stage: Stage) -> None:
-    asleep(stage, 1)
-    stage.set()
-    lose_answer(stage.cloud, "StopInstances")
-    stage.to_the_end()
-    assert Asset.objects.get().state in {"stopping", "stopped"}
-
-
-def test_a_start_that_never_arrived_is_repeated(stage: Stage) -> None:
-    host, left = asleep(stage, 1)[0], [2]
-
-    def before(name: str) -> None:
-        if name == "StartInstances" and left[0]:
-            left[0] -= 1
-            raise Ambiguous("Connection reset.")
-
-    stage.cloud.before = before
-    run = stage.set()
-    stage.to_the_end()
-    assert run.targets.get().verdict == Verdict.PATCHED
-    assert host.instance.state == "stopped"
 
 
 def test_what_somebody_started_meanwhile_is_patched_and_never_stopped(stage: Stage) -> None:

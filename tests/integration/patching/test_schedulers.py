@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from aws.errors import Refused
 from patching.engine.advance import advance
 from patching.models import SchedulerHold
@@ -18,11 +16,6 @@ from tests import cast
 from tests.integration.patching.stage import Stage
 
 T = TargetState
-
-
-@pytest.fixture
-def stage(db: None) -> Stage:
-    return Stage()
 
 
 def test_schedulers_are_held_and_get_their_tags_back(stage: Stage) -> None:

@@ -17,11 +17,6 @@ from tests.integration.patching.stage import Stage
 T, S = TargetState, SnapshotState
 
 
-@pytest.fixture
-def stage(db: None) -> Stage:
-    return Stage()
-
-
 def fleet(stage: Stage, count: int = 1, **policy: object) -> Run:
     for number in range(1, count + 1):
         stage.cloud.add(number)

@@ -16,11 +16,6 @@ from tests.integration.patching.test_waves import patched_ids
 WELL, ILL = TargetGroupHealth(healthy=4, total=4), TargetGroupHealth(healthy=3, total=4)
 
 
-@pytest.fixture
-def stage(db: None) -> Stage:
-    return Stage()
-
-
 def fleet(stage: Stage, count: int, **policy: Any) -> Run:
     for number in range(1, count + 1):
         stage.cloud.add(number, tags={"Name": f"db-{number}", "Owner": "payments-team", "PatchCluster": "db"})

@@ -20,11 +20,6 @@ REFUSING, OTHER = "111122223333", "444455556666"
 CANARY = {"name": "Canary", "count": 2, "bake_s": 600}
 
 
-@pytest.fixture
-def stage(db: None) -> Stage:
-    return Stage()
-
-
 def fleet(stage: Stage, count: int, waves: list[dict[str, Any]], **policy: Any) -> Run:
     for number in range(1, count + 1):
         stage.cloud.add(number)

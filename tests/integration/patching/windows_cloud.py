@@ -8,7 +8,8 @@ from typing import Any
 
 from aws.ports import Command, Invocation, SendRequest
 from patching.documents import aws_windows
-from tests.fakes import FakeCloud, FakeHost, FakeSsm
+from tests.fake_ssm import FakeSsm
+from tests.fakes import FakeCloud, FakeHost
 
 
 @dataclass

@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from aws.errors import AccessRefused, Ambiguous, Missing, Refused, Throttled
 from portal.audit.models import AuditEvent
-from portal.tagging.writer import LEASE, MAX_ATTEMPTS, claim, write_due
+from portal.tagging.writer import MAX_ATTEMPTS
 from portal.tags.models import InstanceRef, TagChange
-from portal.tags.operations import want
 from portal.tags.states import OPEN, TagState
-from tests.fakes import ACCOUNT, REGION, Clock, FakeCloud, lose_answer
+from tests.fakes import ACCOUNT, REGION, FakeCloud, lose_answer
+from tests.integration.portal.tagging.wishes import KEY, ref, state_of, tag, wish, write
 
 pytestmark = pytest.mark.django_db
-KEY = "PatchWindow"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def cloud(clock: Clock) -> FakeCloud:
-    made = FakeCloud(clock)
-    for number in range(4):
-        made.add(number)
-    return made
-
-
-def ref(number: int, account: str = ACCOUNT) -> InstanceRef:
-    return InstanceRef(account, REGION, f"i-{number:017x}")
-
-
-def wish(cloud: FakeCloud, *refs: InstanceRef, value: str | None = "saturday", key: str = KEY) -> None:
-    want(instances=refs, key=key, value=value, reason="A test", by=None, now=cloud.clock())
-
-
-def write(cloud: FakeCloud) -> int:
-    return write_due(cloud=cloud, now=cloud.clock())
-
-
-def tag(cloud: FakeCloud, number: int, key: str = KEY) -> str | None:
-    return cloud.hosts[ref(number).instance_id].instance.tags.get(key)
-
-
-def state_of(number: int) -> tuple[str, str]:
-    row = TagChange.objects.filter(instance_id=ref(number).instance_id).latest("pk")
-    return row.state, row.error
 
 
 def raising(cloud: FakeCloud, operation: str, error: Exception, times: int = 1) -> None:
@@ -224,103 +187,3 @@ def test_one_host_with_too_many_tags_does_not_hinder_the_others(cloud: FakeCloud
     assert write(picky) == 3
     assert state_of(2) == (TagState.FAILED, "More than 50 tags.")
     assert [tag(picky, number) for number in (0, 1, 3)] == ["saturday"] * 3
-
-
-def test_what_aws_does_not_show_yet_is_tried_again(cloud: FakeCloud) -> None:
-    lagging = cloud.hosts[ref(0).instance_id]
-    before = lagging.instance
-
-    def forget(name: str) -> None:
-        if name == "CreateTags":
-            lagging.instance = before
-            cloud.after = lambda name: None
-
-    cloud.after = forget
-    wish(cloud, ref(0), ref(1))
-    assert write(cloud) == 1
-    assert state_of(0)[0] in OPEN
-    cloud.clock.forward(200)
-    assert write(cloud) == 1
-    assert tag(cloud, 0) == "saturday"
-
-
-@pytest.mark.parametrize("operation", ["CreateTags", "DescribeInstances"])
-@pytest.mark.parametrize(
-    "error", [Ambiguous("No answer."), AccessRefused("Revoked."), Missing("No such thing.")]
-)
-def test_one_broken_account_never_stops_the_others(
-    cloud: FakeCloud, operation: str, error: Exception
-) -> None:
-    broken = "444455556666"
-    cloud.add(50, account_id=broken)
-    for number in (50, 51):
-        wish(cloud, ref(number, broken), value=f"v{number}")
-    wish(cloud, ref(0))
-
-    class Broken(FakeCloud):
-        here = ""
-
-        def ec2(self, account_id: str, region: str) -> Any:
-            self.here = account_id
-            return super().ec2(account_id, region)
-
-        def call(self, name: str, ids: Any = ()) -> None:
-            super().call(name, ids)
-            if self.here == broken and name in {operation, "CreateTags"}:
-                raise error if name == operation else Missing("Unknown.", ids=(ref(51).instance_id,))
-
-    hurt = Broken(cloud.clock)
-    hurt.hosts = cloud.hosts
-    write(hurt)
-    assert tag(hurt, 0) == "saturday"
-    assert not TagChange.objects.filter(state=TagState.WRITING, lease_until__gt=cloud.clock()).exists()
-
-
-def test_a_dead_worker_leaves_its_rows_to_the_next_after_the_lease(cloud: FakeCloud) -> None:
-    wish(cloud, ref(0))
-    assert len(claim(now=cloud.clock(), limit=10)) == 1
-    assert write(cloud) == 0, "another worker holds it"
-    cloud.clock.forward((LEASE + timedelta(seconds=1)).total_seconds())
-    assert write(cloud) == 1
-    assert TagChange.objects.get().attempts == 2
-
-
-def test_a_wish_that_was_replaced_before_its_call_is_not_written(cloud: FakeCloud) -> None:
-    """Two groups are claimed together; while the first is written, the second one's wish is taken back."""
-    wish(cloud, ref(0), value="first")
-    wish(cloud, ref(1), value="second")
-
-    def change_of_mind(name: str) -> None:
-        if name == "CreateTags":
-            cloud.after = lambda name: None
-            wish(cloud, ref(1), value=None)
-
-    cloud.after = change_of_mind
-    write(cloud)
-    write(cloud)
-    assert tag(cloud, 1) is None
-    assert not any(ids == (ref(1).instance_id,) for ids in cloud.called("CreateTags"))
-
-
-@pytest.mark.parametrize("moment", ["claimed", "verified"])
-def test_a_slow_writer_that_was_overtaken_never_has_the_last_word(cloud: FakeCloud, moment: str) -> None:
-    """While `run 7` is on its way to AWS it is taken back, and another worker removes it; then `run 7` arrives."""
-    wish(cloud, ref(0), value="run 7")
-    host = cloud.hosts[ref(0).instance_id]
-
-    def overtaken(name: str) -> None:
-        if name != "CreateTags":
-            return
-        cloud.after = lambda name: None
-        wish(cloud, ref(0), value=None)
-        if moment == "verified":
-            assert write(cloud) == 1
-        host.instance = replace(host.instance, tags={**host.instance.tags, KEY: "run 7"})
-
-    cloud.after = overtaken
-    write(cloud)
-    for _ in range(3):
-        cloud.clock.forward(200)
-        write(cloud)
-    assert tag(cloud, 0) is None
-    assert state_of(0) == (TagState.VERIFIED, "")
