@@ -98,13 +98,11 @@ def advance_one(run_id: int) -> bool:
     token = take(run_id, now)
     if token is None:
         return False
-    run = Run.objects.get(pk=run_id)
     try:
-        advance(run, cloud=cloud(), clock=HeldClock(run_id, token, now))
+        advance(run_id, cloud=cloud(), clock=HeldClock(run_id, token, now))
     finally:
-        run.refresh_from_db()
         ended = database_now()
-        next_at = next_look(run, ended, since=now)
+        next_at = next_look(Run.objects.get(pk=run_id), ended, since=now)
         give_back(run_id, token, next_at)
     return next_at <= ended
 

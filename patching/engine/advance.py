@@ -36,9 +36,9 @@ Clock = Callable[[], datetime]
 T = TargetState
 
 
-def advance(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+def advance(run_id: int, *, cloud: Cloud, clock: Clock) -> None:
     """One look at one run. Each step commits by itself and leaves rows that the next look continues from."""
-    seen = outline(run.pk, now=clock())
+    seen = outline(run_id, now=clock())
     if seen.run.state == RunState.PLANNED:
         begin(seen.run, clock())
         return
@@ -47,7 +47,8 @@ def advance(run: Run, *, cloud: Cloud, clock: Clock) -> None:
             return
         if has_work(seen):
             _guarded(step, seen.run, cloud=cloud, clock=clock)
-            seen = outline(run.pk, now=clock())
+            seen = outline(run_id, now=clock())
+    move_on(seen.run, clock)
 
 
 def _guarded(step: Callable[..., None], run: Run, *, cloud: Cloud, clock: Clock) -> None:
@@ -126,17 +127,16 @@ def clean_up(run: Run, *, cloud: Cloud, clock: Clock) -> None:
         run.targets.filter(cleaned_at=None).update(cleaned_at=clock())
 
 
-def move_on(run: Run, *, cloud: Cloud, clock: Clock) -> None:
-    """The run's own state follows from its targets."""
-    while to := next_state(run, clock()):
+def move_on(run: Run, clock: Clock) -> None:
+    """The run's own state follows from its targets: asked again under the lock, as somebody may just have retried."""
+    while next_state(run, now := clock()):
         with transaction.atomic():
-            locked = runs.lock(run)
-            if locked.state != run.state:
+            run = runs.lock(run)
+            if not (to := next_state(run, now)):
                 return
             if to in {RunState.FINISHED, RunState.HALTED}:
                 results.remember_unpatched(run.pk)
-            runs.enter(locked, to, now=clock(), summary=f"{to.label}")
-        run.refresh_from_db()
+            runs.enter(run, to, now=now, summary=f"{to.label}")
 
 
 def next_state(run: Run, now: datetime) -> RunState | None:
@@ -176,5 +176,4 @@ STEPS: tuple[tuple[Callable[..., None], Callable[[Outline], bool]], ...] = (
     (rescan.rescan, lambda seen: T.VERIFYING in seen.targets),
     (expire, lambda seen: seen.now >= seen.run.cutoff_at),
     (clean_up, lambda seen: seen.targets <= TARGET_OVER),
-    (move_on, lambda seen: True),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import CharField, Count, Exists, F, Min, OuterRef, Q, Value
+from django.db.models import CharField, Count, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Cast, Concat
 
 from exceptions.invariants import broken
@@ -41,14 +41,13 @@ def sent_inside_the_window(runs: Ids) -> Iterator[Violation]:
     sent = Dispatch.objects.filter(run__in=runs, phase=Phase.PATCH)
     outside = Q(claimed_at__lt=F("run__starts_at")) | Q(claimed_at__gte=F("run__cutoff_at"))
     late = Q(send_before__gt=F("run__cutoff_at"))
-    for row in sent.filter(outside | late):
-        yield Violation(
-            "I2", row.run_id, f"Command {row.pk} was claimed at {row.claimed_at}, outside its window."
-        )
-    stopped = Wave.objects.filter(run__in=runs, state=WaveState.STOPPED, ended_at__isnull=False).order_by()
-    for halt in stopped.values("run").annotate(at=Min("ended_at")):
-        for row in sent.filter(run=halt["run"], sent_at__isnull=False, claimed_at__gt=halt["at"]):
-            yield Violation("I2", row.run_id, f"Command {row.pk} was claimed after the halt.")
+    stopped = Wave.objects.filter(run=OuterRef("run"), state=WaveState.STOPPED, ended_at__isnull=False)
+    sent = sent.annotate(halted_at=Subquery(stopped.order_by("ended_at").values("ended_at")[:1]))
+    halted = Q(sent_at__isnull=False, claimed_at__gt=F("halted_at"))
+    for row in sent.filter(outside | late | halted):
+        after = row.sent_at and row.halted_at and row.claimed_at > row.halted_at
+        said = "after the halt" if after else f"at {row.claimed_at}, outside its window"
+        yield Violation("I2", row.run_id, f"Command {row.pk} was claimed {said}.")
 
 
 def once_per_attempt(runs: Ids) -> Iterator[Violation]:
@@ -121,15 +120,10 @@ def one_of_a_cluster(runs: Ids) -> Iterator[Violation]:
     for row in flying.values("cluster").annotate(n=Count("pk")).filter(n__gt=1):
         first = flying.filter(cluster=row["cluster"]).values_list("run", flat=True)[0]
         yield Violation("I8", first, f"{row['n']} members of the cluster {row['cluster']} are in flight.")
-    for wave in Wave.objects.filter(run__in=runs, number__gt=1):
-        before = Wave.objects.filter(run=wave.run_id, number=wave.number - 1).exclude(state=WaveState.PASSED)
-        sent = Dispatch.objects.filter(run=wave.run_id, wave=wave.number, phase=Phase.PATCH)
-        if wave.begun_at and sent.filter(claimed_at__lt=wave.begun_at).exists():
-            yield Violation("I8", wave.run_id, f"Wave {wave.number} was sent before its turn.")
-        if sent.exists() and before.exists() and wave.begun_at is None:
-            yield Violation(
-                "I8", wave.run_id, f"Wave {wave.number} was sent before wave {wave.number - 1} had passed."
-            )
+    sent = Dispatch.objects.filter(run=OuterRef("run"), wave=OuterRef("number"), phase=Phase.PATCH)
+    early = Q(begun_at=None) | Exists(sent.filter(claimed_at__lt=OuterRef("begun_at")))
+    for wave in Wave.objects.filter(Exists(sent), early, run__in=runs, number__gt=1):
+        yield Violation("I8", wave.run_id, f"Wave {wave.number} was sent before its turn.")
 
 
 def every_end_is_told(runs: Ids) -> Iterator[Violation]:

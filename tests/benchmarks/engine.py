@@ -102,7 +102,7 @@ def _drive(run, cloud, clock) -> int:  # type: ignore[no-untyped-def]
     looks = 0
     while run.state not in RUN_OVER:
         clock.forward(5)
-        advance(run, cloud=cloud, clock=clock)
+        advance(run.pk, cloud=cloud, clock=clock)
         run.refresh_from_db()
         looks += 1
     return looks

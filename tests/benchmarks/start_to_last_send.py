@@ -59,7 +59,7 @@ def look(run, cloud, clock) -> None:  # type: ignore[no-untyped-def]
     from patching.tasks import next_look
 
     began, spent = clock(), cloud.cost_s
-    advance(run, cloud=cloud, clock=clock)
+    advance(run.pk, cloud=cloud, clock=clock)
     clock.not_ours_s += cloud.cost_s - spent
     run.refresh_from_db()
     if next_look(run, clock(), since=began) > clock():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +24,7 @@ FAULTS = ("kill_before_call", "kill_after_call", "kill_before_commit", "kill_aft
 SELDOM = {"database_gone": 60, "kill_before_commit": 4, "kill_after_commit": 4, "stalled_worker": 4}
 
 
-# What the invariants that are asked after each step read.
-JUDGED = ("patching_dispatch", "patching_target", "patching_wave")
+TABLE = re.compile(r'^(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
 
 
 class Killed(BaseException):
@@ -137,10 +137,11 @@ def statement(world: World) -> Callable[..., Any]:
     def run(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if world.dead:
             raise Killed
-        writes = sql.startswith(("INSERT", "UPDATE", "DELETE"))
+        writes = TABLE.match(sql)
         alone = writes and not connection.in_atomic_block
-        world.moved |= writes and 'UPDATE "patching_run"' not in sql  # the lease alone moves nothing
-        world.written |= writes and any(table in sql[:50] for table in JUDGED)
+        if writes:
+            world.moved |= writes.group() != 'UPDATE "patching_run"'  # the lease alone moves nothing
+            world.written.add(writes.group(1))
         if alone and world.strikes("kill_before_commit"):
             world.die("before a commit")
         if world.strikes("database_gone"):

@@ -38,15 +38,17 @@ class Stage:
             "policy": QUICK | window.pop("policy", {}),
         }
         self.window = cast.a_window(**(facts | window))
-        for asset in Asset.objects.order_by("pk"):
-            Enrolment.objects.create(asset=asset, window=self.window, by=cast.ana(), since=self.clock())
+        enrolled, ana = {"window": self.window, "since": self.clock()}, cast.ana()
+        Enrolment.objects.bulk_create(
+            Enrolment(asset=asset, by=ana, **enrolled) for asset in Asset.objects.order_by("pk")
+        )
         plan_due(now=self.clock())
         self.run = Run.objects.get(window=self.window)
         return self.run
 
     def look(self, seconds: float = 2) -> None:
         self.clock.forward(seconds)
-        advance(self.run, cloud=self.cloud, clock=self.clock)
+        advance(self.run.pk, cloud=self.cloud, clock=self.clock)
         self.run.refresh_from_db()
 
     def until(self, done: Callable[[], bool], limit: int = 400, seconds: float = 2) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from patching.models import Run
+from patching.operations import runs
 from patching.operations.control import extend, retry, skip
 from patching.operations.runs import halt
 from patching.states import RunState, TargetState, Verdict
@@ -90,6 +91,29 @@ def test_a_blocked_server_is_checked_again_and_patched(stage: Stage) -> None:
     retry(run=run, by=cast.ada(), reason="Cleaned by hand.", now=stage.clock())
     stage.to_the_end()
     assert run.targets.get(asset__name="web-1").verdict == Verdict.PATCHED
+
+
+def test_a_retry_just_before_the_run_would_begin_to_end_keeps_it_going(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = stage.cloud.add(1, patch="failed")
+    run, lock = stage.set(policy={"stop_at_error_percent": 100}), runs.lock
+
+    def retried_first(row: Run) -> Run:
+        """The engine has seen every server over, and an admin is a moment faster than its lock."""
+        if row.state == RunState.PATCHING and host.patch == "failed":
+            host.patch = "patched"
+            with monkeypatch.context() as patch:
+                patch.setattr(runs, "lock", lock)
+                retry(run=run, by=cast.ada(), reason="Cleaned by hand.", now=stage.clock())
+        return lock(row)
+
+    monkeypatch.setattr(runs, "lock", retried_first)
+    stage.until(lambda: host.patch == "patched")
+    assert stage.run.state == RunState.PATCHING
+    stage.to_the_end()
+    target = run.targets.get()
+    assert (target.verdict, target.attempt, runs_of(stage, 1)) == (Verdict.PATCHED, 2, 2)
 
 
 def test_one_server_is_left_out_before_it_is_sent(stage: Stage) -> None:

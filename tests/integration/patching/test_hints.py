@@ -84,7 +84,7 @@ def test_results_are_collected_long_before_the_sweep(cloud: AwsCloud, url: str) 
     run, read, end = started(cloud), 0, time.monotonic() + 90
     while run.state not in RUN_OVER:
         assert time.monotonic() < end, list(run.targets.values_list("asset__name", "state", "reason"))
-        advance(run, cloud=cloud, clock=database_now)
+        advance(run.pk, cloud=cloud, clock=database_now)
         read += hints.consume(cloud.queue(), url, clock=database_now, wait_s=0)
         run.refresh_from_db()
         time.sleep(0.2)

@@ -140,7 +140,7 @@ def test_the_last_of_two_runs_stops_it(stage: Stage) -> None:
     second = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
     for _ in range(200):
         stage.look()
-        advance(second, cloud=stage.cloud, clock=stage.clock)
+        advance(second.pk, cloud=stage.cloud, clock=stage.clock)
         second.refresh_from_db()
         if first.state in RUN_OVER and second.state not in RUN_OVER:
             assert host.instance.state == "running"

@@ -49,7 +49,7 @@ def test_the_last_of_two_runs_gives_the_schedule_back(stage: Stage) -> None:
     seen = set()
     for _ in range(200):
         stage.look()
-        advance(second, cloud=stage.cloud, clock=stage.clock)
+        advance(second.pk, cloud=stage.cloud, clock=stage.clock)
         second.refresh_from_db()
         over = {run.state in RUN_OVER for run in (first, second)}
         if over == {True, False}:

@@ -123,7 +123,7 @@ def a_run(cloud: AwsCloud) -> Run:
 def to_the_end(run: Run, cloud: AwsCloud, each: Any = lambda: None) -> Run:
     deadline = time.monotonic() + 120
     while run.state not in RUN_OVER and time.monotonic() < deadline:
-        advance(run, cloud=cloud, clock=database_now)
+        advance(run.pk, cloud=cloud, clock=database_now)
         run.refresh_from_db()
         each()
         time.sleep(0.2)

@@ -75,7 +75,7 @@ def run_of(window: Any, cloud: AwsCloud) -> Run:
     run = start_now(window=window, by=cast.ada(), now=database_now())
 
     def step() -> None:
-        advance(run, cloud=cloud, clock=database_now)
+        advance(run.pk, cloud=cloud, clock=database_now)
         run.refresh_from_db()
 
     states = run.targets.values_list("asset__name", "state", "reason")

@@ -75,7 +75,7 @@ def run_of(names: list[str], method: str, cloud: AwsCloud) -> Run:
     end = time.monotonic() + 100
     while run.state not in RUN_OVER:
         assert time.monotonic() < end, list(run.targets.values_list("asset__name", "state", "reason"))
-        advance(run, cloud=cloud, clock=database_now)
+        advance(run.pk, cloud=cloud, clock=database_now)
         run.refresh_from_db()
         time.sleep(0.2)
     return run
