@@ -156,7 +156,10 @@ class Ec2(Protocol):
 
 
 class Ssm(Protocol):
-    def managed_nodes(self) -> Iterator[ManagedNode]: ...
+    def managed_nodes(self, ids: Sequence[str] | None = None) -> Iterator[ManagedNode]:
+        """Every node with an agent that reported lately, or those of `ids`: one call for 50 of them."""
+        ...
+
     def send_command(self, request: SendRequest) -> Command:
         """One attempt, no SDK retry: Throttled is safe to repeat, Ambiguous must be looked up first."""
         ...

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from aws import documents
 from aws.calls import Calls
 from aws.ec2 import in_utc
-from aws.errors import Refused
+from aws.errors import Missing, Refused
 from aws.iam import iam
 from aws.ports import INSTANCES_PER_COMMAND, Command, Invocation, ManagedNode, SendRequest
 
@@ -24,9 +24,24 @@ class SsmAdapter:
         self._calls = calls
 
     @iam("ssm:DescribeInstanceInformation")
-    def managed_nodes(self) -> Iterator[ManagedNode]:
-        """Every node with an agent that reported lately; stopped instances are not among them."""
-        for page in self._calls.pages("DescribeInstanceInformation", PAGE):
+    def managed_nodes(self, ids: Sequence[str] | None = None) -> Iterator[ManagedNode]:
+        """Every node with an agent that reported lately, or those of `ids`; stopped instances are not among them."""
+        if ids is None:
+            yield from self._nodes()
+            return
+        for start in range(0, len(ids), PAGE):
+            yield from self._nodes_among(ids[start : start + PAGE])
+
+    def _nodes_among(self, ids: Sequence[str]) -> Iterator[ManagedNode]:
+        """AWS's page calls an id that it does not know an error; in practice it is left out. Both give the others."""
+        try:
+            found = list(self._nodes(Filters=[{"Key": "InstanceIds", "Values": list(ids)}]))
+        except Missing:
+            found = [node for node in self._nodes() if node.instance_id in ids]
+        yield from found
+
+    def _nodes(self, **narrowed: Any) -> Iterator[ManagedNode]:
+        for page in self._calls.pages("DescribeInstanceInformation", PAGE, **narrowed):
             yield from map(node_of, page.get("InstanceInformationList", ()))
 
     @iam("ssm:SendCommand")

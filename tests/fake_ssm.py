@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -22,9 +22,10 @@ class FakeSsm:
     account: str
     region: str
 
-    def managed_nodes(self) -> Iterator[ManagedNode]:
-        self.cloud.call("DescribeInstanceInformation")
-        for host in self.cloud.hosts.values():
+    def managed_nodes(self, ids: Sequence[str] | None = None) -> Iterator[ManagedNode]:
+        self.cloud.call("DescribeInstanceInformation", ids or ())
+        asked = self.cloud.hosts if ids is None else ids
+        for host in [host for item, host in self.cloud.hosts.items() if item in asked]:
             item = host.instance
             if (item.account_id, item.region) == (self.account, self.region) and item.state == "running":
                 ping = "Online" if host.online else "ConnectionLost"

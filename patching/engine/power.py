@@ -197,7 +197,7 @@ def watch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     def watch_at(place: Place) -> None:
         holds = starting[place]
         seen = seen_by_id(cloud.ec2(*place), holds)
-        nodes = cloud.ssm(*place).managed_nodes()
+        nodes = cloud.ssm(*place).managed_nodes([hold.asset.instance_id for hold in holds])
         reachable = {node.instance_id for node in nodes if node.ping_status == "Online"}
         now = clock()
         awake = [hold for hold in holds if _awake(hold, seen, reachable)]

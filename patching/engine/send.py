@@ -125,7 +125,8 @@ def _guilty(dispatch: Dispatch, error: CloudError, *, cloud: Cloud) -> dict[str,
     if not isinstance(error, Refused):
         return {}
     try:
-        known = {node.instance_id for node in cloud.ssm(dispatch.account_id, dispatch.region).managed_nodes()}
+        nodes = cloud.ssm(dispatch.account_id, dispatch.region).managed_nodes(dispatch.instance_ids)
+        known = {node.instance_id for node in nodes}
     except CloudError:
         return {}
     absent = [item for item in dispatch.instance_ids if item not in known]

@@ -111,7 +111,7 @@ class FastPlace:
 
     stop_instances = start_instances
 
-    def managed_nodes(self) -> Iterator[ManagedNode]:
+    def managed_nodes(self, ids: Sequence[str] | None = None) -> Iterator[ManagedNode]:
         raise AssertionError("nobody has to be looked for")
 
     def send_command(self, request: SendRequest) -> Command:

@@ -39,6 +39,15 @@ def test_they_are_started_ahead_checked_patched_and_stopped_again(stage: Stage) 
         assert said == ["wanted", "starting", "held", "releasing", "released"]
 
 
+def test_systems_manager_is_asked_only_for_those_that_start(stage: Stage) -> None:
+    sleeper = asleep(stage, 1)[0].instance.instance_id
+    stage.cloud.add(2)
+    stage.set()
+    stage.cloud.calls.clear()
+    stage.to_the_end()
+    assert set(stage.cloud.called("DescribeInstanceInformation")) == {(sleeper,)}
+
+
 def test_another_run_right_afterwards_knows_that_they_sleep_again(stage: Stage) -> None:
     asleep(stage, 2)
     stage.set()
