@@ -75,16 +75,25 @@ def crash(stack: LiveStack, options: argparse.Namespace) -> int:
     print(who(stack, play), flush=True)
     chosen = choose(play, options)
     began = time.monotonic()
-    for lane_points in side_by_side(chosen, options.lanes):
-        broken += told(play.play(lane_points), "; ".join(map(str, lane_points)))
+    broken += struck(play, chosen, options.lanes)
+    broken += struck(play, play.once_more(), options.lanes)
     print(
         f"{len(play.reached)} kill points reached, {len(play.missed)} not reached, {len(broken)} violations,"
         f" {time.monotonic() - began:.0f} s"
     )
-    for point in play.missed:
-        print(f"not reached: {point}")
+    for operation, missed in play.missed_by_operation().items():
+        print(f"not reached, since no run made that call so often again: {operation} {missed}")
     print(stack.run_manage("audit_runs").strip())
     return 1 if broken else 0
+
+
+def struck(play: Round, chosen: list[KillPoint], lanes: int) -> list[str]:
+    """What broke, of all rounds that these points take."""
+    return [
+        sentence
+        for some in side_by_side(chosen, lanes)
+        for sentence in told(play.play(some), "; ".join(map(str, some)))
+    ]
 
 
 def who(stack: LiveStack, play: Round) -> str:

@@ -72,6 +72,19 @@ class Round:
     missed: list[KillPoint] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
 
+    def once_more(self) -> list[KillPoint]:
+        """Missed points of calls that act, to be played again. How often a run only looks differs from run to run."""
+        again = [point for point in self.missed if point.operation not in points.LOOKS]
+        self.missed = [point for point in self.missed if point not in again]
+        return again
+
+    def missed_by_operation(self) -> dict[str, str]:
+        """Operation → how many of its points, and the first of them."""
+        found: dict[str, list[KillPoint]] = {}
+        for point in self.missed:
+            found.setdefault(point.operation, []).append(point)
+        return {name: f"{len(some)}, the first is {some[0]}" for name, some in found.items()}
+
     def play(self, chosen: Sequence[KillPoint | None]) -> list[str]:
         sync_all(
             cloud=cloud(), now=database_now()
