@@ -7,8 +7,10 @@ import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
+from embedded import stop_on_signals
 from tests.simulation.play import Tally, prepare_beside, work
 
 CHUNK = 50
@@ -20,20 +22,32 @@ def main() -> int:
     count = wanted.seeds or (1 if wanted.seed is not None else 300)
     began, total = time.monotonic(), Tally()
     chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
-    fresh = multiprocessing.get_context("spawn")  # each process has a PostgreSQL and a Django of its own
-    with ProcessPoolExecutor(
-        min(wanted.jobs, len(chunks)), mp_context=fresh, initializer=prepare_beside
-    ) as pool:
-        for tally in pool.map(work, [(chunk, wanted.verbose, wanted.shrink) for chunk in chunks]):
+    stop_on_signals()
+    try:
+        for tally in played(chunks, wanted):
             total.merge(tally)
             if len(chunks) > 4:
-                print(
-                    f"… {total.seeds} seeds, {len(total.stories)} with violations",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                print(told(total), file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        print("Stopped. So far, from the first seed on without a gap:")
+        report(total, time.monotonic() - began)
+        sys.stdout.flush()
+        os._exit(130)  # the processes beside end with this one, in the middle of their seeds
     report(total, time.monotonic() - began)
     return 1 if total.stories else 0
+
+
+def played(chunks: list[range], wanted: argparse.Namespace) -> Iterator[Tally]:
+    """In the order of the chunks, as soon as each is done."""
+    fresh = multiprocessing.get_context("spawn")  # each process has a PostgreSQL and a Django of its own
+    jobs = min(wanted.jobs, len(chunks))
+    pool = ProcessPoolExecutor(jobs, mp_context=fresh, initializer=prepare_beside)
+    yield from pool.map(work, [(chunk, wanted.verbose, wanted.shrink) for chunk in chunks])
+    pool.shutdown()
+
+
+def told(total: Tally) -> str:
+    return f"… {total.seeds} seeds, {len(total.stories)} with violations"
 
 
 def arguments() -> argparse.Namespace:

@@ -34,13 +34,13 @@ def test_two_ticks_at_once_advance_each_run_by_one_worker_at_a_time(monkeypatch:
     seen: list[int] = []
     together: list[int] = []
 
-    def advance(run: Run, *, cloud: Any, clock: Callable[[], datetime]) -> None:
-        if run.pk in inside:
-            together.append(run.pk)
-        inside.add(run.pk)
-        seen.append(run.pk)
+    def advance(run_id: int, *, cloud: Any, clock: Callable[[], datetime]) -> None:
+        if run_id in inside:
+            together.append(run_id)
+        inside.add(run_id)
+        seen.append(run_id)
         threading.Event().wait(0.05)
-        inside.discard(run.pk)
+        inside.discard(run_id)
 
     monkeypatch.setattr(tasks, "advance", advance)
     monkeypatch.setattr(tasks, "cloud", lambda: None)
@@ -109,9 +109,9 @@ def test_a_tick_that_lost_its_run_leaves_the_rows_to_the_other(
     run = a_run()
     thief: list[Any] = []
 
-    def stalled(run: Run, *, cloud: Any, clock: Callable[[], datetime]) -> None:
+    def stalled(run_id: int, *, cloud: Any, clock: Callable[[], datetime]) -> None:
         later = database_now() + LEASE + timedelta(seconds=1)
-        thief.append(take(run.pk, later))
+        thief.append(take(run_id, later))
         monkeypatch.setattr(lease, "database_now", lambda: later)
         clock()
 
