@@ -29,7 +29,7 @@ PAUSES = [1, 5, 15, 60]  # seconds between two ticks; each further tick in which
 LONGEST_PAUSES = 8
 # What is asked after each step, when something was written in one of the tables that it reads.
 AT_EACH_STEP: dict[Callable[[audit.Ids], Iterator[audit.Violation]], set[str]] = {
-    audit.once_per_attempt: {"patching_dispatch"},
+    audit.once_per_attempt: {"patching_dispatch", "patching_dispatchtarget"},
     audit.sent_inside_the_window: {"patching_dispatch", "patching_wave"},
     audit.one_of_a_cluster: {"patching_dispatch", "patching_wave", "patching_target"},
 }
