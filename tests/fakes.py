@@ -253,3 +253,15 @@ def lose_answer(cloud: FakeCloud, operation: str, times: int = 1) -> None:
             raise Ambiguous("The connection was closed before the answer.", operation=operation)
 
     cloud.after = after
+
+
+def raising(cloud: FakeCloud, operation: str, error: Exception, times: int = 1) -> None:
+    """The call is refused before it does anything."""
+    left = [times]
+
+    def before(name: str) -> None:
+        if name == operation and left[0] > 0:
+            left[0] -= 1
+            raise error
+
+    cloud.before = before

@@ -12,7 +12,7 @@ from patching.operations.control import retry
 from patching.states import HoldState, TargetState, Verdict
 from portal.inventory.models import Asset
 from tests import cast
-from tests.fakes import lose_answer
+from tests.fakes import lose_answer, raising
 from tests.integration.patching.sleepers import asleep, refuse
 from tests.integration.patching.stage import Stage
 
@@ -123,14 +123,7 @@ def test_an_instance_that_vanished_takes_nobody_along(stage: Stage) -> None:
 
 def test_throttling_costs_time_only(stage: Stage) -> None:
     host = asleep(stage, 1)[0]
-    left = [7]
-
-    def before(name: str) -> None:
-        if name == "StartInstances" and left[0]:
-            left[0] -= 1
-            raise Throttled("Request limit exceeded.")
-
-    stage.cloud.before = before
+    raising(stage.cloud, "StartInstances", Throttled("Request limit exceeded."), times=7)
     run = stage.set()
     stage.to_the_end()
     assert run.targets.get().verdict == Verdict.PATCHED
@@ -155,14 +148,8 @@ def test_a_lost_answer_of_a_stop_leaves_nobody_believing_that_it_runs(stage: Sta
 
 
 def test_a_start_that_never_arrived_is_repeated(stage: Stage) -> None:
-    host, left = asleep(stage, 1)[0], [2]
-
-    def before(name: str) -> None:
-        if name == "StartInstances" and left[0]:
-            left[0] -= 1
-            raise Ambiguous("Connection reset.")
-
-    stage.cloud.before = before
+    host = asleep(stage, 1)[0]
+    raising(stage.cloud, "StartInstances", Ambiguous("Connection reset."), times=2)
     run = stage.set()
     stage.to_the_end()
     assert run.targets.get().verdict == Verdict.PATCHED

@@ -11,22 +11,10 @@ from portal.audit.models import AuditEvent
 from portal.tagging.writer import MAX_ATTEMPTS
 from portal.tags.models import InstanceRef, TagChange
 from portal.tags.states import OPEN, TagState
-from tests.fakes import ACCOUNT, REGION, FakeCloud, lose_answer
+from tests.fakes import ACCOUNT, REGION, FakeCloud, lose_answer, raising
 from tests.integration.portal.tagging.wishes import KEY, ref, state_of, tag, wish, write
 
 pytestmark = pytest.mark.django_db
-
-
-def raising(cloud: FakeCloud, operation: str, error: Exception, times: int = 1) -> None:
-    """The call is refused before it does anything."""
-    left = [times]
-
-    def before(name: str) -> None:
-        if name == operation and left[0] > 0:
-            left[0] -= 1
-            raise error
-
-    cloud.before = before
 
 
 def test_identical_wishes_are_one_call_one_reading_and_one_audit_event(cloud: FakeCloud) -> None:
