@@ -154,9 +154,8 @@ def tick(*, now: datetime) -> int:
     for pk in due(now):
         try:
             moved += _tick_one(pk, now)
-        except (
-            Exception
-        ):  # one broken request never keeps the others waiting (I12); the next tick tries again
+        except Exception:
+            # one broken request never keeps the others waiting (I12); the next tick tries again
             log.exception("exception_not_moved", request=pk)
     return moved
 

@@ -17,9 +17,8 @@ from lab.web.errors import Answer, Refusal, RefusedCall, answer_of, code_in, is_
 from lab.world import World
 
 StartResponse = Callable[..., Any]
-NEVER_CAME = Refusal(
-    503, "request dropped", "The connection broke before the call came."
-)  # only the log shows it
+# Only the log shows it.
+NEVER_CAME = Refusal(503, "request dropped", "The connection broke before the call came.")
 _COMMAND_ID = re.compile(rb'"CommandId"\s*:\s*"([0-9a-f-]{36})"')
 
 

@@ -81,9 +81,8 @@ def _stop(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
             return
         for_each(holds, lambda hold: _stop(ec2, [hold], clock=clock))
     except Refused:
-        if (
-            len(holds) == 1
-        ):  # e.g. still pending: the next look tries again, and the run's log tells AWS's sentence
+        if len(holds) == 1:
+            # e.g. still pending: the next look tries again, and the run's log tells AWS's sentence
             raise
         for_each(holds, lambda hold: _stop(ec2, [hold], clock=clock))
     else:

@@ -22,12 +22,8 @@ from portal.tagging.writer import write_due
 Clock = Callable[[], datetime]
 T = TargetState
 MOST_AT_ONCE = 20 * INSTANCES_PER_COMMAND  # of one look, so that it ends well within its lease
-IN_PLACES = (
-    "account_id",
-    "region",
-    "platform",
-    "pk",
-)  # batches of one look are full but for the last of each place
+# Batches of one look are full but for the last of each place.
+IN_PLACES = ("account_id", "region", "platform", "pk")
 
 
 def check(run: Run, *, cloud: Cloud, clock: Clock) -> None:
@@ -114,11 +110,8 @@ def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
     if run.check_only:
         _end_checked(run, now=clock())
         return
-    begun = [
-        WaveState.RUNNING,
-        WaveState.BAKING,
-        WaveState.PASSED,
-    ]  # the last two: servers that are tried again
+    # the last two: servers that are tried again
+    begun = [WaveState.RUNNING, WaveState.BAKING, WaveState.PASSED]
     wave = run.waves.filter(state__in=begun).last()
     if wave is None or not run.starts_at <= clock() < run.cutoff_at:
         return

@@ -81,9 +81,8 @@ def too_many_errors(run: Run, wave: Wave, *, at_least: int = 1) -> str:
     """Why this wave stops the run; empty when it does not. A wave that proved nothing proves no good either."""
     rows = run.targets.filter(wave=wave.number)
     good = rows.filter(Q(state=TargetState.DONE, verdict__in=GOOD) | Q(reason_code="checked"))
-    bad = rows.filter(
-        verdict__in=BAD_VERDICTS
-    ).count()  # few, and with an index of their own: asked at each look
+    # few, and with an index of their own: asked at each look
+    bad = rows.filter(verdict__in=BAD_VERDICTS).count()
     if bad >= max(at_least, 1) and bad * 100 > (judged := good.count() + bad) * limit(run, wave):
         return (
             f"{bad} of {judged} servers of wave {wave.number}, {wave.name}, failed, "

@@ -17,9 +17,8 @@ class PowerHold(models.Model):
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="power_holds")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="power_holds")
     state = models.CharField(max_length=16, choices=HoldState.choices, default=HoldState.WANTED)
-    launch_time = models.DateTimeField(
-        null=True
-    )  # as seen after our start; another one later is somebody else's
+    # as seen after our start; another one later is somebody else's
+    launch_time = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     wanted_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)  # its turn within EC2's limits; the next try after a refusal
@@ -27,9 +26,10 @@ class PowerHold(models.Model):
     online_at = models.DateTimeField(null=True)  # Systems Manager saw it; minus started_at: what is learned
     released_at = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)
+    # who pressed "Keep running"
     kept_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )  # who pressed "Keep running"
+    )
     keep_reason = models.TextField(blank=True)
 
     class Meta:

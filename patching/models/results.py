@@ -62,9 +62,8 @@ class AssetPatchState(models.Model):
     available_count = models.PositiveIntegerField(null=True)  # None: never told
     security_count = models.PositiveIntegerField(null=True)
     reboot_pending_since = models.DateTimeField(null=True)
-    restored_at = models.DateTimeField(
-        null=True
-    )  # its root volume went back; the next run's result clears it
+    # its root volume went back; the next run's result clears it
+    restored_at = models.DateTimeField(null=True)
     restored_to = models.DateTimeField(null=True)  # the instant whose root volume it has again
 
     def __str__(self) -> str:

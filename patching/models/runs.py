@@ -87,9 +87,8 @@ class Wave(models.Model):
     rule = models.JSONField(default=dict)  # WaveRule as it was when planned; empty: all the rest
     state = models.CharField(max_length=12, choices=WaveState.choices, default=WaveState.WAITING)
     begun_at = models.DateTimeField(null=True)
-    marked_at = models.DateTimeField(
-        null=True
-    )  # when its hosts were last tagged, all that were ready at once
+    # when its hosts were last tagged, all that were ready at once
+    marked_at = models.DateTimeField(null=True)
     bakes_until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)
@@ -137,9 +136,8 @@ class Target(models.Model):
     available_count = models.PositiveIntegerField(null=True)
     rebooted = models.BooleanField(null=True)
     reboot_needed = models.BooleanField(null=True)
-    cleaned_at = models.DateTimeField(
-        null=True
-    )  # tag removed, host re-stopped or kept: nothing of the run is left
+    # tag removed, host re-stopped or kept: nothing of the run is left
+    cleaned_at = models.DateTimeField(null=True)
 
     objects = TargetQuerySet.as_manager()
 
@@ -172,9 +170,8 @@ class Dispatch(models.Model):
     document_name = models.CharField(max_length=128)
     document_version = models.CharField(max_length=16, blank=True)
     document_hash = models.CharField(max_length=64)
-    package_set = models.TextField(
-        blank=True
-    )  # name=version, …: exactly this is installed; empty: by the policy
+    # name=version, …: exactly this is installed; empty: by the policy
+    package_set = models.TextField(blank=True)
     batch = models.PositiveIntegerField()
     attempt = models.PositiveSmallIntegerField(default=1)
     instance_ids = models.JSONField()

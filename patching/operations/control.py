@@ -65,9 +65,8 @@ def _again(run: Run, chosen: list[Target], *, by: User, reason: str, now: dateti
     blank = {"verdict": "", "agreement": "", "cleaned_at": None, "kernel_after": ""}
     rows = Target.objects.filter(pk__in=[row.pk for row in chosen])
     rows.update(attempt=F("attempt") + 1, **facts, **blank)
-    asleep = [
-        row.pk for row in chosen if row.reason_code == "not_started"
-    ]  # to be started before it is checked
+    # to be started before it is checked
+    asleep = [row.pk for row in chosen if row.reason_code == "not_started"]
     Target.objects.filter(pk__in=asleep).update(state=T.PLANNED)
     record_all((_retried(run, row, reason) for row in chosen), by=by)
 

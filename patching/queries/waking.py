@@ -81,9 +81,8 @@ def waking_of(window: PatchWindow, made: Plan) -> Waking | None:
     policy, known = window.run_policy, learned([asset.pk for asset in stopped])
     for asset in stopped:
         asset.wakes_in = known.get(asset.pk)  # type: ignore[attr-defined]
-    everybody = list(
-        enrolled(window).filter(state__in=ASLEEP)
-    )  # the run begins for those of other owners too
+    # the run begins for those of other owners too
+    everybody = list(enrolled(window).filter(state__in=ASLEEP))
     begins_at = made.starts_at - lead_for(everybody, policy)
     busiest = Counter((asset.account_id, asset.region) for asset in everybody).most_common(1)[0][1]
     last_at = begins_at + timedelta(seconds=waking.begins((busiest - 1) // waking.BATCH))

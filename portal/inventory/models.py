@@ -67,9 +67,8 @@ class Asset(models.Model):
     environment = models.CharField(max_length=256, blank=True)
     business_unit = models.CharField(max_length=256, blank=True)
     cluster = models.CharField(max_length=256, blank=True)
-    ssm_status = models.CharField(
-        max_length=32, blank=True
-    )  # Online, ConnectionLost, Inactive; empty: unknown to SSM
+    # Online, ConnectionLost, Inactive; empty: unknown to SSM
+    ssm_status = models.CharField(max_length=32, blank=True)
     agent_version = models.CharField(max_length=64, blank=True)
     last_ping_at = models.DateTimeField(null=True)
     results_denied_at = models.DateTimeField(null=True)  # last run whose full report never reached the bucket

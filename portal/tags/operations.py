@@ -44,9 +44,8 @@ def want(
             with transaction.atomic():
                 replace_open(_same(refs).filter(key=key), now=now)
                 TagChange.objects.bulk_create(TagChange(**wish) for wish in wishes)
-        except (
-            IntegrityError
-        ):  # somebody wished at the same moment and was first: their wish is the older one
+        except IntegrityError:
+            # somebody wished at the same moment and was first: their wish is the older one
             if race == MOST_RACES - 1:
                 raise
         else:

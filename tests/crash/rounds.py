@@ -86,9 +86,8 @@ class Round:
         return {name: f"{len(some)}, the first is {some[0]}" for name, some in found.items()}
 
     def play(self, chosen: Sequence[KillPoint | None]) -> list[str]:
-        sync_all(
-            cloud=cloud(), now=database_now()
-        )  # who was stopped again after the last round is known as stopped
+        # who was stopped again after the last round is known as stopped
+        sync_all(cloud=cloud(), now=database_now())
         since = len(self.stack.control("/lab/log"))
         self.stack.control("/lab/reset", {})
         lanes = [self._begin(number, point) for number, point in enumerate(chosen)]

@@ -42,12 +42,8 @@ def test_the_snapshot_is_taken_before_the_patch_command(stage: Stage) -> None:
     stage.to_the_end()
     assert {row.verdict for row in run.targets.all()} == {Verdict.PATCHED}
     calls = order_of(stage, "CreateSnapshot", "SendCommand")
-    assert calls == [
-        "SendCommand",
-        "CreateSnapshot",
-        "CreateSnapshot",
-        "SendCommand",
-    ]  # checks, snapshots, patch
+    # checks, snapshots, patch
+    assert calls == ["SendCommand", "CreateSnapshot", "CreateSnapshot", "SendCommand"]
     for row in RootSnapshot.objects.all():
         item = stage.cloud.volume_snapshots[row.snapshot_id]
         assert item.tags["PatchPortal:Snapshot"] == str(row.pk)
