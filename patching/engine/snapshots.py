@@ -189,9 +189,8 @@ def _delete(ec2: Ec2, row: RootSnapshot, items: Iterable[VolumeSnapshot], *, clo
             ec2.delete_snapshot(item.snapshot_id)
         except Missing:
             continue
-        except (
-            CloudError
-        ) as error:  # e.g. somebody made an image of it; it is tried again until nobody uses it
+        except CloudError as error:
+            # e.g. somebody made an image of it; it is tried again until nobody uses it
             snapshots.postpone([row], str(error), due_at=clock() + RETRY_AFTER)
             return
     snapshots.deleted([row], now=clock())
