@@ -1,0 +1,27 @@
+"""Asking only after writes must miss nothing: each rule names every table that it reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from patching.invariants.violation import Ids, Violation
+from tests.simulation.world import AT_EACH_STEP
+
+TABLE = re.compile(r'(?:FROM|JOIN) "(\w+)"')
+EACH_LOOK = {"patching_run"}  # its lease is written by every look; its times are only ever extended
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rule", AT_EACH_STEP)
+def test_a_rule_is_asked_after_a_write_to_any_table_that_it_reads(
+    rule: Callable[[Ids], Iterator[Violation]],
+) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        assert not list(rule([1]))
+    read = {table for query in asked for table in TABLE.findall(query["sql"])}
+    assert read - EACH_LOOK == AT_EACH_STEP[rule]
