@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from aws.command_ends import TERMINAL
+
 Platform = Literal["linux", "windows"]
 
 # AWS limits (EC2 and SSM API references); the planner cuts its batches by these.
@@ -107,7 +109,7 @@ class Invocation:
 
     @property
     def terminal(self) -> bool:
-        return self.status in {"Success", "Cancelled", "TimedOut", "Failed"}
+        return self.status in TERMINAL
 
 
 @dataclass(frozen=True)

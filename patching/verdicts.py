@@ -6,29 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from patching.documents.report import ResultLine
+from aws.command_ends import TERMINAL, Proves, end_of, proves
+from patching.documents.output import ResultLine
 from patching.states import Agreement, Verdict
 
 Report = Mapping[str, Any]
 
 _GOOD = frozenset({Verdict.PATCHED, Verdict.PATCHED_REBOOT_PENDING, Verdict.NOTHING_TO_DO})
-_SSM_BAD = frozenset({"Failed", "TimedOut", "Cancelled", "Undeliverable", "Terminated"})
+_SSM_BAD = TERMINAL - {"Success"}
 _BAD_STATUS = frozenset({"failed", "partial", "blocked"})
 # Errors that leave the packages right and only the restart open.
 _REBOOT_ERRORS = frozenset({"kernel_not_running", "reboot_did_not_happen"})
-_NEVER_RAN = {
-    "AccessDenied": "AWS refused the command for lack of rights, so nothing ran.",
-    "InvalidPlatform": "AWS found no step for this platform in the document, so nothing ran.",
-}
-_NO_REPORT = {
-    "Undeliverable": "SSM could not deliver the command; it may have run all the same.",
-    "DeliveryTimedOut": "SSM got no answer in time; the command may have run all the same.",
-    "ExecutionTimedOut": "SSM stopped the script at its time limit, before it could report.",
-    "Cancelled": "The command was cancelled; what had run by then is not known.",
-    "Terminated": "SSM ended the command; what had run by then is not known.",
-    "Success": "SSM says Success, but no report arrived.",
-    "Failed": "SSM says Failed, and no report arrived.",
-}
 
 
 @dataclass(frozen=True)
@@ -221,14 +209,14 @@ def _what_is_wrong(host: _Host) -> str:
 
 
 def _without_report(evidence: Evidence) -> Verdict:
-    return Verdict.FAILED if evidence.ssm_status_details in _NEVER_RAN else Verdict.UNKNOWN
+    never_ran = proves(evidence.ssm_status, evidence.ssm_status_details) is Proves.NEVER_RAN
+    return Verdict.FAILED if never_ran else Verdict.UNKNOWN
 
 
 def _why_no_report(evidence: Evidence) -> str:
     details, status = evidence.ssm_status_details, evidence.ssm_status
-    told = _NEVER_RAN | _NO_REPORT
-    says = f"No report arrived (SSM says {details or status or 'nothing'})."
-    text = told.get(details) or told.get(status) or says
+    end = end_of(status, details)
+    text = end.sentence if end else f"No report arrived (SSM says {details or status or 'nothing'})."
     before = evidence.before["before"] if evidence.before else None
     opened = before["packages"]["upgradable"] if before else None
     return text if opened is None else f"{text} The pre-check had seen {opened} open updates."

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from aws.ports import SendRequest
+from tests.outputs import printed
 
 if TYPE_CHECKING:
     from tests.fakes import FakeHost
@@ -35,6 +35,10 @@ AFTER = {"patched": side("6.1.112", 0), "nothing_to_do": side("6.1.96", 0)}
 def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: str) -> str:
     """What the document prints, valid by the committed schema."""
     status = host.patch if phase == "patch" else host.precheck
+    looked_at = request.parameters.get("AfterDispatch", [""])[0]
+    if looked_at:  # the look back: as the command would have ended, or that it never began
+        status = host.patch if looked_at in host.executed else "failed"
+    ends = bool(looked_at) or phase == "patch"
     blocked = {"code": "disk_full", "detail": "Only 12 MB are free on /, 900 MB are needed."}
     report = {
         "schema": 1,
@@ -50,14 +54,13 @@ def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: st
         "host_time": "2026-12-05T20:00:00Z",
         "checks": [],
         "before": side("6.1.96", host.pending),
-        "after": AFTER.get(status) if phase == "patch" else None,
+        "after": AFTER.get(status, side("6.1.96", host.pending) if looked_at else None) if ends else None,
         "changes": [
             {"name": "openssl", "arch": "amd64", "from": "3.0.11", "to": "3.0.14", "kind": "upgrade", "security": True}
-        ] if phase == "patch" and status == "patched" else [],
+        ] if ends and status == "patched" else [],
         "services": [],
-        "reboot": {"needed": False, "reasons": [], "done": phase == "patch" and status == "patched"},
+        "reboot": {"needed": False, "reasons": [], "done": ends and status == "patched"},
         "took_s": 3,
         "truncated": {},
     }  # fmt: skip
-    dispatch = report["dispatch"]
-    return f"<<<PATCH-PORTAL-REPORT {dispatch}\n{json.dumps(report)}\nPATCH-PORTAL-REPORT>>>\n"
+    return printed(report)

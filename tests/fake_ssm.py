@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aws.errors import CloudError
 from aws.ports import Command, Invocation, ManagedNode, SendRequest
 from tests.fake_reports import report_text
+from tests.outputs import listed
 
 if TYPE_CHECKING:
     from tests.fakes import FakeCloud, FakeHost
@@ -51,14 +52,13 @@ class FakeSsm:
         """The host guards itself by the dispatch id, as the real document does."""
         dispatch = request.parameters["DispatchId"][0]
         patching = "Patch" in request.document_name.split("-")[1]
-        if host.silent and patching:
-            return
         first = dispatch not in host.executed
-        if patching and first:
+        if patching and first and not host.silent:
             host.executed.append(dispatch)
         text = report_text(host, request, command.command_id, "patch" if patching else "precheck")
         key = f"{request.output_prefix}/{command.command_id}/{host.instance.instance_id}/awsrunShellScript/s/stdout"
         self.cloud.stored[key] = text.encode()
+        self.cloud.printed[command.command_id, host.instance.instance_id] = text
 
     def list_commands(self, *, document_name: str, invoked_after: datetime) -> Iterator[Command]:
         self.cloud.call("ListCommands")
@@ -79,14 +79,18 @@ class FakeSsm:
         found = []
         for item in request.instance_ids:
             host = self.cloud.hosts[item]
-            silent = host.silent and "-Patch-" in request.document_name
+            looks_back = bool(request.parameters.get("AfterDispatch", [""])[0])
+            silent = (host.silent and "-Patch-" in request.document_name) or (host.gone_silent and looks_back)
             status = ("InProgress", "InProgress") if silent else ("Success", "Success")
-            found.append(Invocation(command_id, item, *status))
+            found.append(
+                Invocation(command_id, item, *status, listed(self.cloud.printed.get((command_id, item), "")))
+            )
         return found
 
     def get_invocation(self, command_id: str, instance_id: str) -> Invocation:
         self.cloud.call("GetCommandInvocation", (instance_id,))
-        return next(i for i in self._invocations(command_id) if i.instance_id == instance_id)
+        found = next(i for i in self._invocations(command_id) if i.instance_id == instance_id)
+        return replace(found, output=self.cloud.printed.get((command_id, instance_id), "")[:24_000])
 
     def cancel_command(self, command_id: str) -> None:
         self.cloud.call("CancelCommand")

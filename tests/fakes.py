@@ -30,7 +30,8 @@ class FakeHost:
     pending: int = 3
     precheck: str = "ready"
     patch: str = "patched"
-    silent: bool = False  # accepts commands and never answers
+    silent: bool = False  # accepts patch commands and never answers
+    gone_silent: bool = False  # nor does it answer when it is looked at again
     executed: list[str] = field(default_factory=list)  # dispatch ids whose patch document really ran
 
 
@@ -53,6 +54,7 @@ class FakeCloud:
         self.hosts: dict[str, FakeHost] = {}
         self.commands: dict[str, tuple[Command, SendRequest]] = {}
         self.stored: dict[str, bytes] = {}
+        self.printed: dict[tuple[str, str], str] = {}  # (command, instance) → what SSM itself keeps
         self.documents: dict[str, str] = {}
         self.alarm_states: dict[str, str] = {}
         self.target_groups_here: dict[str, TargetGroupHealth] = {}

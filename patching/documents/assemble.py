@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,17 +14,23 @@ import yaml
 
 Phase = Literal["precheck", "patch"]
 Platform = Literal["linux", "windows"]
+PHASES: tuple[Phase, ...] = ("precheck", "patch")
+PLATFORMS: tuple[Platform, ...] = ("linux", "windows")
+KINDS = [(phase, platform) for phase in PHASES for platform in PLATFORMS]
 
 HERE = Path(__file__).parent
-PARTS = (
-    *("head", "system", "packages", "choose", "hooks"),
-    *("checks", "checks-host", "checks-disk", "checks-packages", "fixes"),
-    *("snapshot", "report", "guard"),
+COMMON = (
+    *("head", "system", "packages", "choose", "checks", "checks-host", "checks-disk", "checks-packages"),
+    *("snapshot", "outcome", "kept", "report"),
 )
-# AWS counts the runtime parameters into the limit of 64 KB: the longest exclude list and tested set must fit too.
-PARAMETERS_BYTES = 9_600
+# Each document carries what its phase needs: only the pre-check repairs and looks back, only the patch installs.
+PARTS: dict[Phase, tuple[str, ...]] = {
+    "precheck": (*COMMON, "checks-told", "fixes", "fixes-kernels", "look"),
+    "patch": (*COMMON, "install", "hooks", "guard"),
+}
+LIMIT_BYTES = 65_536  # AWS counts the content and the runtime parameters together
+LEAST_FREE_PERCENT = 8  # room for what is still to come; script/check prints it
 PACKAGE_SET_BYTES = 7_000
-CONTENT_LIMIT_BYTES = 65_536 - PARAMETERS_BYTES
 # The script's own deadline (DeadlineSeconds) must stay well below: the agent's kill leaves no report.
 TIMEOUT_SECONDS = {"precheck": 3_600, "patch": 28_800}
 
@@ -50,7 +58,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "type": "String",
         "description": "Packages that stay as they are: names, comma separated, with the globs * and ?.",
         "default": "",
-        "allowedPattern": "^[A-Za-z0-9.+_:*?,-]{0,2000}$",
+        # two halves: the agent's regular expressions know no repeat above 1,000
+        "allowedPattern": "^[A-Za-z0-9.+_:*?,-]{0,1000}[A-Za-z0-9.+_:*?,-]{0,1000}$",
     },
     "PackageSet": {
         "type": "String",
@@ -75,6 +84,12 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "description": "Repairs allowed: none; early (package caches, agent); all (packages, repositories too).",
         "default": "none",
         "allowedPattern": "^(none|early|all)$",
+    },
+    "AfterDispatch": {
+        "type": "String",
+        "description": "Look back: the dispatch of a command that gave no report; tells what became of it.",
+        "default": "",
+        "allowedPattern": "^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$",
     },
     "MinFreeMb": {
         "type": "String",
@@ -107,6 +122,12 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "allowedPattern": "^[0-9a-f]{0,64}$",
     },
 }
+# The longest values that the patterns, and for PackageSet the portal, let through; the others are short.
+LONGEST = {
+    "DispatchId": 36, "AfterDispatch": 36, "Exclude": 2_000, "PackageSet": PACKAGE_SET_BYTES,
+    "PreScript": 40, "PostScript": 40, "DocumentHash": 64,
+}  # fmt: skip
+SHORT_BYTES = 10
 
 
 @dataclass(frozen=True)
@@ -121,12 +142,29 @@ class Document:
 @cache
 def document(phase: Phase, platform: Platform) -> Document:
     """The document of a phase for a platform. Raises ValueError when it outgrows AWS's limit."""
-    name = f"PatchPortal-{phase.title()}-{platform.title()}"
-    text = yaml.dump(_body(phase, platform), Dumper=_Compact, sort_keys=False, width=CONTENT_LIMIT_BYTES)
-    size = len(text.encode())
-    if size > CONTENT_LIMIT_BYTES:
-        raise ValueError(f"{name} has {size} bytes; only {CONTENT_LIMIT_BYTES} fit beside its parameters")
-    return Document(name, text, hashlib.sha256(text.encode()).hexdigest())
+    text = yaml.dump(_body(phase, platform), Dumper=_Compact, sort_keys=False, width=LIMIT_BYTES)
+    made = Document(name_of(phase, platform), text, hashlib.sha256(text.encode()).hexdigest())
+    if (free := free_bytes(made)) < 0:
+        raise ValueError(f"{made.name} and its longest parameters are {-free} bytes too large for AWS")
+    return made
+
+
+def name_of(phase: Phase, platform: Platform) -> str:
+    return f"PatchPortal-{phase.title()}-{platform.title()}"
+
+
+def free_bytes(made: Document) -> int:
+    """What AWS's limit leaves beside the document and its own parameters at their longest."""
+    declared = yaml.safe_load(made.content_yaml)["parameters"]
+    values = {name: ["x" * LONGEST.get(name, SHORT_BYTES)] for name in declared}
+    return LIMIT_BYTES - len(made.content_yaml.encode()) - len(json.dumps(values))
+
+
+@cache
+def parameters_of(name: str) -> frozenset[str]:
+    """The parameters that a document's script has a place for: it declares these and takes no others."""
+    [(phase, platform)] = [kind for kind in KINDS if name_of(*kind) == name]
+    return frozenset(re.findall(r"\{\{ (\w+) \}\}", source(phase, platform)))
 
 
 def script(phase: Phase, platform: Platform) -> str:
@@ -147,16 +185,17 @@ def source(phase: Phase, platform: Platform) -> str:
     if platform == "windows":
         names = ["parts/windows.ps1", f"{phase}.ps1"]
     else:
-        names = [*(f"parts/{part}.sh" for part in PARTS), f"{phase}.sh"]
+        names = [*(f"parts/{part}.sh" for part in PARTS[phase]), f"{phase}.sh"]
     return "\n".join((HERE / name).read_text() for name in names)
 
 
 def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
+    declared = parameters_of(name_of(phase, platform))
     action = "aws:runShellScript" if platform == "linux" else "aws:runPowerShellScript"
     return {
         "schemaVersion": "2.2",
         "description": f"Patch Portal: {phase} of {platform.title()} hosts; prints one host report.",
-        "parameters": PARAMETERS,
+        "parameters": {name: PARAMETERS[name] for name in PARAMETERS if name in declared},
         "mainSteps": [
             {
                 "action": action,

@@ -18,8 +18,7 @@ WARNING = (
     "delivery of the command. A re-scan and the boot time judge them, not the exit code."
 )
 NOTE = "Patched by AWS-InstallWindowsUpdates, without a guard against a second delivery; judged by a re-scan."
-# The agent told an end: looking again makes sense.
-ANSWERED = frozenset({"Success", "Failed", "ExecutionTimedOut"})
+
 Report = Mapping[str, Any]
 
 

@@ -1,6 +1,16 @@
 # ---- patch: once per dispatch; goes on after its own reboot; the lists before and after decide ----
 PHASE='patch'
 
+MODE='{{ Mode }}'
+REBOOT_POLICY='{{ RebootPolicy }}'
+EXCLUDE='{{ Exclude }}'
+PACKAGE_SET='{{ PackageSet }}'
+PRE_SCRIPT='{{ PreScript }}'
+POST_SCRIPT='{{ PostScript }}'
+
+# Repairs are the pre-check's: here is only looked whether the host is still fit.
+may_fix() { return 1; }
+
 finish() {
     services_waiting >"$W/services"
     publish "$1"
@@ -30,6 +40,9 @@ on_signal() {
 begin() {
     remember started "$STARTED"
     remember stage checking
+    remember terms "$MODE|$EXCLUDE|$PACKAGE_SET|$POST_SCRIPT"
+    remember work "$W"
+    remember pid $$
     examine_all
     [ -z "$FAMILY" ] || [ -z "${RUNNING:-}" ] || snapshot before
     [ "$BLOCKED" = false ] || finish blocked
@@ -61,31 +74,20 @@ install() {
         124 | 137) fail_with deadline_exceeded "Stopped after $DEADLINE s: $(last_words)" ;;
         *) fail_with install_failed "The package tool ended with code $code: $(last_words)" ;;
     esac
-    # dpkg stops at the first failure and leaves the others unpacked: they need not stay half installed
-    [ "$FAMILY" != apt ] || configure_all
+    settle
     conclude
 }
 
-wanted_left() {
-    wanted "$W/after.available" >"$W/left"
-    lines "$W/left"
-}
-
-# Why apt kept them back: an update never takes a package away.
-would_remove() {
-    [ "$FAMILY" != apt ] || awk '$1 == "Remv" { names = names " " $2 } END { if (names) print " These would have to go for it:" substr(names, 1, 200) "." }' "$W/raw"
-}
-
-# Whatever the package tool said: packages left half done, or still wanting an update, are not "patched".
-name_what_is_left() {
-    if [ -s "$W/after.broken" ] || [ -s "$W/after.duplicates" ]; then
-        detail="Left half installed: $(sort -u "$W/after.broken" "$W/after.duplicates" | tr '\n' ' ' | cut -c1-200 | sed 's/ *$//'). $ERROR_DETAIL"
-        [ "$ERROR_CODE" != install_failed ] || ERROR_CODE=''
-        fail_with packages_left_broken "$detail"
-    elif [ "$AFTER_KNOWN" = false ]; then
-        fail_with repository_unreachable "What is still open cannot be read: $(last_words)"
-    elif [ "$(wanted_left)" -gt 0 ]; then
-        fail_with updates_left "Still wanting an update: $(cut -f1 "$W/left" | tr '\n' ' ' | cut -c1-300 | sed 's/ *$//').$(would_remove)"
+# A killed tool may leave a child that works on and holds the lock (dpkg): what is asked before it ends is untrue a
+# moment later. dpkg stops at the first failure and leaves the others unpacked: they need not stay half installed.
+settle() {
+    left=$(seconds_left)
+    await_lock $((left > LOCK_WAIT ? left : LOCK_WAIT))
+    if [ -n "$HOLDER" ]; then
+        ERROR_CODE=''
+        fail_with lock_held "$(holder_named) still works on packages, so what comes of it is not known yet. $ERROR_DETAIL"
+    elif [ "$FAMILY" = apt ]; then
+        configure_all
     fi
 }
 
@@ -135,6 +137,26 @@ explain_no_reboot() {
     fi
 }
 
+resume() {
+    save_lists && remember error "$ERROR_CODE$TAB$ERROR_DETAIL" && remember boot_id "$(boot_id)" &&
+        remember reboots $((REBOOTS + 1)) && remember stage rebooting
+}
+
+explain_no_reboot() {
+    [ "$REBOOT_POLICY" = if-needed ] || return 0
+    if [ "$REBOOTS" -ge "$MAX_REBOOTS" ]; then
+        if [ "$REBOOTED" = true ]; then
+            fail_with kernel_not_running "Restarted $REBOOTS times, and a reboot is still asked for: $(tr '\n' ' ' <"$W/reasons")"
+        else
+            fail_with reboot_did_not_happen "A restart was asked for $REBOOTS times and did not happen."
+        fi
+    elif [ "$KEPT" = false ]; then
+        fail_with reboot_did_not_happen "Not restarted: what this run knows cannot be kept on the disk."
+    elif [ "$(seconds_left)" -le 0 ]; then
+        fail_with deadline_exceeded "No time was left for the reboot."
+    fi
+}
+
 final_status() {
     changed=$(lines "$W/changes")
     case $ERROR_CODE in
@@ -164,8 +186,8 @@ resume() {
 
 # The agent or the host died in the middle of an install: repair, then go on with the same lists before.
 carry_on() {
-    [ "$FAMILY" != apt ] || configure_all
-    install
+    settle
+    if [ -n "$HOLDER" ]; then conclude; else install; fi
 }
 
 after_reboot() {
@@ -183,8 +205,9 @@ REBOOTED=false
 INSTALLING=false
 KEPT=true
 known=false
-# always below this document's own time-out, whatever the policy says
+# together always below this document's own time-out, whatever the policy says
 [ "$DEADLINE" -le 27000 ] || DEADLINE=27000
+[ "$LOCK_WAIT" -le 1000 ] || LOCK_WAIT=1000
 claim
 read_system
 choose_family

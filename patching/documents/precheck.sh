@@ -1,6 +1,10 @@
 # ---- pre-check: looks, repairs only what FIXES allows, changes nothing else ----
 PHASE=precheck
 
+FIXES='{{ Fixes }}'
+SENT_AT='{{ SentAt }}'
+AFTER_DISPATCH='{{ AfterDispatch }}'
+
 on_signal() {
     fail_with interrupted "The check was stopped by a signal."
     render failed
@@ -25,6 +29,8 @@ KNOWN=false
 [ "$DEADLINE" -le 3000 ] || DEADLINE=3000
 read_system
 choose_family
+REBOOTED=false
+[ -z "$AFTER_DISPATCH" ] || [ -z "$FAMILY" ] || look_back
 examine_all
 if [ -n "$FAMILY" ] && [ -n "${RUNNING:-}" ]; then
     snapshot before

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any
 
-from django.conf import settings
 from django.db.models import Min
 
-from aws.errors import Missing
 from aws.ports import Cloud, Command, Invocation
-from patching.documents import aws_windows
-from patching.documents.report import ReportUnreadable, parse_report, parse_result_line
+from patching.engine.answers import Answers
 from patching.engine.places import for_each
-from patching.engine.send import LOOK_BACK, output_prefix
+from patching.engine.send import LOOK_BACK
 from patching.models import Dispatch, DispatchTarget, Run
 from patching.operations import dispatches, results
 from patching.operations.results import Outcome
-from patching.states import DispatchState
+from patching.states import DispatchState, Phase
 from portal.evidence import store as evidence
 from portal.inventory.operations import clear_results_denied, mark_results_denied
 
 Clock = Callable[[], datetime]
-NEVER_RAN = {
-    "Undeliverable",
-    "DeliveryTimedOut",
-    "Terminated",
-    "Cancelled",
-    "InvalidPlatform",
-    "AccessDenied",
-}
 
 
 def sweep(run: Run, *, cloud: Cloud, clock: Clock) -> None:
@@ -95,12 +82,12 @@ def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock:
     }
     terminal, found = 0, []
     for command_id in command_ids:
-        stored = Stored(dispatch, command_id, cloud)
+        answers = Answers(dispatch, command_id, cloud)
         for invocation in cloud.ssm(dispatch.account_id, dispatch.region).list_invocations(command_id):
             terminal += invocation.terminal
             row = waiting.get(invocation.instance_id)
             outcome = (
-                _outcome(dispatch, invocation, stored, cloud=cloud) if invocation.terminal and row else None
+                _outcome(dispatch, invocation, answers, cloud=cloud) if invocation.terminal and row else None
             )
             if row and outcome:
                 found.append((row, outcome))
@@ -115,68 +102,21 @@ def _store(found: list[tuple[DispatchTarget, Outcome]], *, now: datetime) -> Non
     clear_results_denied(asset_ids=[asset for asset, source in readable if source == "s3"], now=now)
 
 
-def _outcome(dispatch: Dispatch, invocation: Invocation, stored: Stored, *, cloud: Cloud) -> Outcome | None:
+def _outcome(dispatch: Dispatch, invocation: Invocation, answers: Answers, *, cloud: Cloud) -> Outcome | None:
     """What a terminal invocation left; None for a second delivery: it says so at once, the first's report follows."""
-    text, source = _output(dispatch, invocation, stored, cloud=cloud)
-    report, missing = read(text, dispatch, invocation)
-    if report is not None and report["status"] == "duplicate_running":
+    answer = answers.of(invocation)
+    if answer.line and answer.line.status == "duplicate_running" and dispatch.phase != Phase.VERIFY:
         return None
-    key = _keep(dispatch, invocation, text, cloud=cloud) if report is not None else ""
-    line = None if report is not None else parse_result_line(text) or parse_result_line(invocation.output)
-    return Outcome(invocation.status, invocation.status_details, report, source, key, missing, line)
-
-
-class Stored:
-    """The outputs of one command in S3, listed once when the first of them is needed."""
-
-    def __init__(self, dispatch: Dispatch, command_id: str, cloud: Cloud) -> None:
-        self._dispatch, self._command_id, self._cloud = dispatch, command_id, cloud
-
-    @cached_property
-    def keys(self) -> dict[str, str]:
-        return evidence.outputs_of(
-            self._cloud.objects(),
-            bucket=settings.RESULTS_BUCKET,
-            prefix=output_prefix(self._dispatch),
-            command_id=self._command_id,
-        )
-
-    def read(self, instance_id: str) -> str | None:
-        key = self.keys.get(instance_id)
-        return key and evidence.read_output(self._cloud.objects(), bucket=settings.RESULTS_BUCKET, key=key)
-
-
-def _output(dispatch: Dispatch, invocation: Invocation, stored: Stored, *, cloud: Cloud) -> tuple[str, str]:
-    """The whole output from S3; where the host could not write it there, what SSM itself keeps."""
-    found = stored.read(invocation.instance_id)
-    if found is not None:
-        return found, "s3"
-    try:
-        full = cloud.ssm(dispatch.account_id, dispatch.region).get_invocation(
-            invocation.command_id, invocation.instance_id
-        )
-    except Missing:
-        return invocation.output, "line"
-    return full.output, "invocation"
-
-
-def read(text: str, dispatch: Dispatch, invocation: Invocation) -> tuple[dict[str, Any] | None, str]:
-    """(report, why there is none). A report of another dispatch or instance is no report of this one."""
-    try:
-        report = parse_report(text)
-    except ReportUnreadable as error:
-        return None, no_report_sentence(dispatch, invocation, str(error))
-    if report["dispatch"] != str(dispatch.pk) or report["instance_id"] != invocation.instance_id:
-        return None, "The output holds the report of another command or another instance."
-    return report, ""
-
-
-def no_report_sentence(dispatch: Dispatch, invocation: Invocation, why: str) -> str:
-    if invocation.status_details in aws_windows.ANSWERED and dispatch.document_name == aws_windows.NAME:
-        return f"Systems Manager says {invocation.status_details}. {aws_windows.NAME} prints no report."
-    if invocation.status_details in NEVER_RAN:
-        return f"Systems Manager says {invocation.status_details}; whether the host ran it is not known."
-    return f"Systems Manager says {invocation.status_details}, but: {why}"
+    key = _keep(dispatch, invocation, answer.text, cloud=cloud) if answer.report is not None else ""
+    return Outcome(
+        invocation.status,
+        invocation.status_details,
+        answer.report,
+        answer.source,
+        key,
+        answer.missing,
+        None if answer.report is not None else answer.line,
+    )
 
 
 def _keep(dispatch: Dispatch, invocation: Invocation, text: str, *, cloud: Cloud) -> str:

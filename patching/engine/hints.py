@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from aws.command_ends import TERMINAL
 from aws.ports import Queue
 from patching.operations.hints import look_soon
 
@@ -21,7 +22,6 @@ KINDS = {
     "EC2 Command Invocation Status-change Notification",
     "EC2 Command Status-change Notification",
 }
-ENDED = {"Success", "Failed", "TimedOut", "Cancelled"}
 MOST_BATCHES = 200  # of one task: 2,000 messages, well within a task's time limit
 
 
@@ -59,4 +59,4 @@ def _ended(event: dict[str, Any]) -> str:
     if event["source"] != "aws.ssm" or event["detail-type"] not in KINDS:
         return ""
     detail = event["detail"]
-    return str(detail["command-id"]) if detail["status"] in ENDED else ""
+    return str(detail["command-id"]) if detail["status"] in TERMINAL else ""

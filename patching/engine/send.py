@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 
 from aws.errors import Ambiguous, CloudError, Missing, Refused, Throttled
-from aws.ports import Cloud, SendRequest
+from aws.ports import Cloud
 from patching.documents import aws_windows
 from patching.engine.places import for_each
 from patching.engine.publish import forget
+from patching.engine.request import request
 from patching.models import Dispatch, Run, Target
 from patching.operations import admission, dispatches, targets
 from patching.states import DispatchState, Phase, TargetState
@@ -43,53 +43,6 @@ def send(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
         dispatches.mark_sent(dispatch, [command.command_id], now=clock())
 
 
-def request(dispatch: Dispatch) -> SendRequest:
-    policy = dispatch.run.run_policy
-    return SendRequest(
-        document_name=dispatch.document_name,
-        document_version=dispatch.document_version,
-        instance_ids=tuple(dispatch.instance_ids),
-        parameters=parameters(dispatch),
-        comment=dispatch.comment,
-        delivery_timeout_s=max(30, policy.delivery_timeout_s),
-        output_bucket=settings.RESULTS_BUCKET,
-        output_prefix=output_prefix(dispatch),
-    )
-
-
-def output_prefix(dispatch: Dispatch) -> str:
-    return f"output/run={dispatch.run_id}/dispatch={dispatch.pk}"
-
-
-def parameters(dispatch: Dispatch) -> dict[str, list[str]]:
-    policy, run = dispatch.run.run_policy, dispatch.run
-    if dispatch.document_name == aws_windows.NAME:
-        excluded = aws_windows.kb_numbers(policy.exclude)
-        return aws_windows.parameters(mode=policy.mode, reboot=policy.reboot, excluded=excluded)
-    early = dispatch.phase == Phase.PRECHECK and (dispatch.claimed_at < run.starts_at or run.check_only)
-    values = {
-        "DispatchId": str(dispatch.pk),
-        "DocumentHash": dispatch.document_hash,
-        "SentAt": str(int(dispatch.claimed_at.timestamp())),
-        "Fixes": _fixes(dispatch, policy.fixes, early=early),
-        "MinFreeMb": str(policy.min_free_mb),
-        "LockWaitSeconds": str(policy.lock_wait_s),
-        "DeadlineSeconds": str(policy.deadline_s),
-    }
-    if dispatch.phase != Phase.PRECHECK:  # the re-scan too: what is left out on purpose is not missing
-        values |= {"Mode": policy.mode, "RebootPolicy": policy.reboot, "Exclude": policy.exclude}
-    if dispatch.phase == Phase.PATCH:
-        values |= {"PreScript": policy.pre_script, "PostScript": policy.post_script}
-        values |= {"PackageSet": dispatch.package_set}
-    return {name: [value] for name, value in values.items()}
-
-
-def _fixes(dispatch: Dispatch, allowed: str, *, early: bool) -> str:
-    if dispatch.phase == Phase.VERIFY:
-        return "none"
-    return "early" if early and allowed == "all" else allowed
-
-
 def refused(dispatch: Dispatch, error: CloudError, *, cloud: Cloud, now: datetime) -> None:
     """AWS said no to the whole batch: the hosts that caused it are blocked, the others go into a new one."""
     if error.code in DOCUMENT_GONE:
@@ -103,7 +56,9 @@ def _settle_refused(dispatch: Dispatch, error: CloudError, guilty: dict[str, str
     """The command is closed and each of its hosts goes its way, or nothing has happened yet."""
     rows = list(Target.objects.filter(dispatched__dispatch=dispatch))
     if dispatch.phase == Phase.VERIFY:
-        guilty = {row.instance_id: f"It was patched, but AWS refused the re-scan: {error}" for row in rows}
+        guilty = {
+            row.instance_id: f"It may have been patched, but AWS refused the re-scan: {error}" for row in rows
+        }
     blocked = [row for row in rows if row.instance_id in guilty or row.attempt >= MAX_REFUSALS]
     others = [row.pk for row in rows if row not in blocked]
     dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=f"AWS refused it: {error}")
@@ -208,9 +163,10 @@ def give_up(dispatch: Dispatch, why: str, *, now: datetime) -> None:
     dispatch.rows.filter(collected_at=None).update(no_report_reason=why, collected_at=now)
     if doubtful and dispatch.phase == Phase.PATCH:
         reason = f"AWS never said whether it took the command, and it does not show it. {why}"
-        targets.move(ids, TargetState.LOST, now=now, code="answer_lost", reason=reason)
+        to = TargetState.VERIFYING if now < admission.last_look(dispatch.run) else TargetState.LOST
+        targets.move(ids, to, now=now, code="answer_lost", reason=reason)
     elif dispatch.phase == Phase.VERIFY:
-        reason = f"It was patched, but not looked at again. {why}"
+        reason = f"It may have been patched, but was not looked at again. {why}"
         targets.move(ids, TargetState.LOST, now=now, code="not_looked_at", reason=reason)
     else:
         targets.move(ids, TargetState.SKIPPED, now=now, code="not_sent", reason=f"It was not sent. {why}")

@@ -107,7 +107,7 @@ def _without_exempt(run: Run, phase: Phase, rows: list[Target], now: datetime) -
 def leave_out(row: Target, phase: Phase, code: str, reason: str, now: datetime) -> None:
     to = TargetState.SKIPPED
     if phase == Phase.VERIFY:
-        to, reason = TargetState.LOST, f"It was patched, but not looked at again. {reason}"
+        to, reason = TargetState.LOST, f"It may have been patched, but was not looked at again. {reason}"
     targets.move([row.pk], to, now=now, code=code, reason=reason)
 
 

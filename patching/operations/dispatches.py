@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.db import transaction
 from django.db.models import F, Max
@@ -12,6 +13,7 @@ from django.db.models import F, Max
 from aws.ports import INSTANCES_PER_COMMAND
 from exceptions.queries import exclusions
 from patching.documents import aws_windows
+from patching.documents.assemble import name_of
 from patching.models import Dispatch, DispatchTarget, PublishedDocument, Run, Target
 from patching.operations import targets
 from patching.operations.admission import (
@@ -24,7 +26,7 @@ from patching.operations.admission import (
 )
 from patching.operations.runs import lock
 from patching.planner import batches, by_place
-from patching.queries import tested
+from patching.queries import looks, tested
 from patching.states import DISPATCH_IN_FLIGHT, DispatchState, Phase, TargetState
 from portal.audit.operations import Entry, record
 
@@ -62,6 +64,9 @@ def claim(run: Run, phase: Phase, ids: Iterable[int], *, now: datetime) -> Claim
 
 def _by_set(run: Run, phase: Phase, group: list[Target], now: datetime) -> Iterator[tuple[str, list[Target]]]:
     """(package set, its targets): where versions are promoted, later waves get what the earlier ones proved."""
+    if phase == Phase.VERIFY:
+        yield from (("", same) for same in _by_patch_command(group))
+        return
     promoted = [row for row in group if row.wave > 1 and row.platform == "linux"]
     if phase != Phase.PATCH or not run.run_policy.promote or not promoted:
         yield "", group
@@ -80,6 +85,15 @@ def _by_set(run: Run, phase: Phase, group: list[Target], now: datetime) -> Itera
             targets.move(ids, TargetState.BLOCKED, now=now, code="set_too_large", reason=str(error))
 
 
+def _by_patch_command(group: list[Target]) -> list[list[Target]]:
+    """A look back names the one command that it asks about."""
+    patched = looks.patch_rows(group)
+    same: dict[str, list[Target]] = {}
+    for row in group:
+        same.setdefault(str(patched[row.pk].dispatch_id), []).append(row)
+    return list(same.values())
+
+
 def _document(run: Run, account: str, region: str, phase: Phase, platform: str) -> PublishedDocument | None:
     if phase == Phase.PATCH and aws_windows.chosen(run.run_policy.windows_method, platform):
         return PublishedDocument(  # AWS's own: it is there without our doing
@@ -90,8 +104,8 @@ def _document(run: Run, account: str, region: str, phase: Phase, platform: str) 
 
 
 def document_name(phase: Phase, platform: str) -> str:
-    kind = Phase.PATCH if phase == Phase.PATCH else Phase.PRECHECK  # a re-scan is the pre-check again
-    return f"PatchPortal-{kind.name.title()}-{platform.title()}"
+    """A re-scan is the pre-check again."""
+    return name_of("patch" if phase == Phase.PATCH else "precheck", cast(Platform, platform))
 
 
 def _insert(

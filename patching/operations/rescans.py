@@ -1,4 +1,4 @@
-"""Servers that a document without a report patched: a look again, our pre-check, tells what came of it."""
+"""Servers whose patch command left no report that counts: a look again, our pre-check, tells what came of it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,59 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from aws.command_ends import Proves, proves
 from patching.documents import aws_windows
 from patching.models import DispatchTarget, HostReport, Target
 from patching.operations import targets
+from patching.operations.admission import last_look
 from patching.operations.targets import Step
+from patching.queries.looks import patch_rows
 from patching.states import Phase, TargetState
 
 if TYPE_CHECKING:
     from patching.operations.results import Stored
 
+NOTE = "Its own report never arrived; a look afterwards found this."
+AS_REPORT = ["target", "phase", "status", "content", "source", "evidence_key", "stored_at"]
+
 
 def to_be_judged(stored: Iterable[Stored], now: datetime) -> list[Stored]:
     """The outcomes that can be judged now, re-scans among them; who still has to be looked at moves to verifying."""
     items = list(stored)
-    waiting = [item for item in items if needs_a_look(item)]
-    said = f"{aws_windows.NAME} has ended; the server is looked at again."
-    targets.move_each({item.target: Step(TargetState.VERIFYING, "", said) for item in waiting}, now=now)
+    waiting = [item for item in items if needs_a_look(item, now)]
+    targets.move_each({item.target: Step(TargetState.VERIFYING, "", _why(item)) for item in waiting}, now=now)
     judged = [item for item in items if item.row.phase == Phase.PATCH and item not in waiting]
     return judged + _with_looks([item for item in items if item.row.phase == Phase.VERIFY], now)
 
 
-def needs_a_look(item: Stored) -> bool:
-    """The agent told an end, and the document is one that reports nothing itself."""
-    if item.row.phase != Phase.PATCH or item.outcome.status_details not in aws_windows.ANSWERED:
+def needs_a_look(item: Stored, now: datetime) -> bool:
+    """It may have run and told nothing, or told that package work still goes on; and there is time for a look."""
+    if item.row.phase != Phase.PATCH or now >= last_look(item.target.run):
         return False
-    return aws_windows.chosen(item.target.run.run_policy.windows_method, item.target.platform)
+    report, outcome = item.outcome.report, item.outcome
+    if report is not None:
+        return _still_at_work(report)
+    if outcome.line is not None:
+        return False
+    return proves(outcome.status, outcome.status_details) is not Proves.NEVER_RAN
+
+
+def _still_at_work(report: dict[str, Any]) -> bool:
+    """After an install only: before it, a held lock blocks, and nothing was done."""
+    return report["after"] is not None and (report["error"] or {}).get("code") == "lock_held"
+
+
+def _why(item: Stored) -> str:
+    if item.outcome.report is not None:
+        return f"{item.outcome.report['error']['detail']} The server is looked at again."
+    details = item.outcome.status_details or item.outcome.status
+    if _by_aws_document(item.target) and proves(item.outcome.status, details) is Proves.ENDED:
+        return f"{aws_windows.NAME} has ended; the server is looked at again."
+    return f"{item.outcome.missing} It may have been patched, so it is looked at again."
+
+
+def _by_aws_document(target: Target) -> bool:
+    return aws_windows.chosen(target.run.run_policy.windows_method, target.platform)
 
 
 def last_checks(rows: Iterable[Target]) -> dict[int, dict[str, Any]]:
@@ -45,37 +73,41 @@ def _with_looks(looks: list[Stored], now: datetime) -> list[Stored]:
     if not looks:
         return []
     checks = last_checks(item.target for item in looks)
-    patched = _patch_rows(item.target for item in looks)
+    patched = patch_rows(item.target for item in looks)
     found = [_judged_by(item, patched[item.target.pk], checks.get(item.target.pk)) for item in looks]
-    HostReport.objects.bulk_create(_as_report(item, now) for item in found if item.outcome.report is not None)
+    HostReport.objects.bulk_create(
+        (_as_report(item, now) for item in found if item.outcome.report is not None),
+        update_conflicts=True,  # the first report said only that work went on
+        unique_fields=["row"],
+        update_fields=AS_REPORT,
+    )
     return found
-
-
-def _patch_rows(rows: Iterable[Target]) -> dict[int, DispatchTarget]:
-    """target pk → the row of its last patch command."""
-    found = DispatchTarget.objects.filter(target__in=list(rows), phase=Phase.PATCH).order_by("attempt")
-    return {row.target_id: row for row in found}
 
 
 def _judged_by(item: Stored, patch: DispatchTarget, check: dict[str, Any] | None) -> Stored:
     look = item.outcome.report
-    mode = item.target.run.run_policy.mode
-    report = None if look is None else aws_windows.report_of_looks(check, look, mode=mode)
     missing = "" if look is not None else f"The re-scan gave no report. {item.outcome.missing}"
     outcome = replace(
         item.outcome,
         status=patch.status,
         status_details=patch.status_details,
-        report=report,
+        report=None if look is None else _of_the_patch(item.target, check, look),
         missing=missing,
         line=None,
-        note=aws_windows.NOTE,
+        note=aws_windows.NOTE if _by_aws_document(item.target) else NOTE,
     )
     return replace(item, row=patch, outcome=outcome)
 
 
+def _of_the_patch(target: Target, check: dict[str, Any] | None, look: dict[str, Any]) -> dict[str, Any]:
+    """What the host made of it itself, as Linux does from the lists that it kept; else what two looks come to."""
+    if look["after"] is not None or look["status"] == "duplicate_running":
+        return {**look, "phase": "patch"}
+    return aws_windows.report_of_looks(check, look, mode=target.run.run_policy.mode)
+
+
 def _as_report(item: Stored, now: datetime) -> HostReport:
-    """What the two looks came to, beside the looks themselves: history and kernel card read it like any other."""
+    """What the looks came to, beside the looks themselves: history and kernel card read it like any other."""
     report = item.outcome.report or {}
     return HostReport(
         row=item.row,

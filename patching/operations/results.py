@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from patching.documents.report import ResultLine
+from patching.documents.output import ResultLine
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
 from patching.operations import locked_rows, proposals, rescans, targets
 from patching.operations.targets import Step

@@ -15,6 +15,7 @@ from aws.errors import Missing
 from aws.ports import Command, Instance, Invocation, ManagedNode, SendRequest
 from tests.fake_reports import report_text
 from tests.fakes import FakeHost
+from tests.outputs import listed
 
 REQUESTS_IN_A_PAGE = 50
 
@@ -82,6 +83,12 @@ class FastCloud:
     def objects(self) -> FastObjects:
         return FastObjects(self)
 
+    def report(self, command_id: str, instance_id: str) -> str:
+        """Made when it is read, so that it takes no memory."""
+        command, request = self.commands[command_id]
+        phase = "patch" if "-Patch-" in command.document_name else "precheck"
+        return report_text(FakeHost(self.instance("", "", instance_id)), request, command_id, phase)
+
 
 class FastPlace:
     """EC2 and Systems Manager of one account and region."""
@@ -144,7 +151,9 @@ class FastPlace:
     def list_invocations(self, command_id: str) -> Iterator[Invocation]:
         with self.cloud.call("ListCommandInvocations"):
             found = [
-                Invocation(command_id, item, "Success", "Success")
+                Invocation(
+                    command_id, item, "Success", "Success", listed(self.cloud.report(command_id, item))
+                )
                 for item in self.cloud.commands[command_id][1].instance_ids
             ]
         yield from found
@@ -174,14 +183,8 @@ class FastObjects:
         with self.cloud.call("GetObject"):
             for command_id, instance_id in _named(key):
                 if command_id in self.cloud.commands:
-                    return self._report(command_id, instance_id)
+                    return self.cloud.report(command_id, instance_id).encode()
             raise Missing(f"There is no object {key}.")
-
-    def _report(self, command_id: str, instance_id: str) -> bytes:
-        command, request = self.cloud.commands[command_id]
-        phase = "patch" if "-Patch-" in command.document_name else "precheck"
-        host = FakeHost(self.cloud.instance("", "", instance_id))
-        return report_text(host, request, command_id, phase).encode()
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         with self.cloud.call("ListObjectsV2"):

@@ -17,7 +17,8 @@ from lab.hosts.root import RootMachine
 from lab.roots import images, tools
 from lab.scenario import HostSpec
 from patching.documents.assemble import PARAMETERS, Phase, script
-from patching.documents.report import parse_report, parse_result_line
+from patching.documents.output import parse_result_line
+from patching.documents.report import parse_report
 from patching.verdicts import Evidence, Judgement, judge
 
 DISPATCH = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10"
@@ -43,7 +44,7 @@ class Outcome:
 
     @property
     def report(self) -> dict[str, Any]:
-        return parse_report(self.stdout)
+        return parse_report(self.stdout, parse_result_line(self.stdout))
 
     @property
     def status(self) -> str:

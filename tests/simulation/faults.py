@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FAULTS = ("kill_before_call", "kill_after_call", "kill_before_commit", "kill_after_commit", "refused_by_throttling",
           "request_lost", "answer_lost", "second_worker", "stalled_worker", "access_refused", "no_capacity",
           "commands_not_shown_yet", "invocations_not_shown_yet", "report_torn", "report_empty", "report_doubled",
-          "database_gone", "outage", "act")  # fmt: skip
+          "command_cancelled", "database_gone", "outage", "act")  # fmt: skip
 # Asked at each of some thousand statements or commits of a seed, so they strike more seldom.
 SELDOM = {"database_gone": 60, "kill_before_commit": 4, "kill_after_commit": 4, "stalled_worker": 4}
 

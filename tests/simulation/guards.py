@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -72,7 +73,8 @@ def watched(world: World) -> Iterator[None]:
 
     def invocations(ssm: fakes.FakeSsm, command_id: str) -> Iterator[Invocation]:
         found = list(INVOCATIONS(ssm, command_id))
-        yield from [] if world.strikes("invocations_not_shown_yet") else found
+        if not world.strikes("invocations_not_shown_yet"):
+            yield from [cancelled(world, ssm, item) for item in found]
 
     def get(objects: fakes.FakeObjects, bucket: str, key: str) -> bytes:
         body = GET(objects, bucket, key)
@@ -90,6 +92,17 @@ def watched(world: World) -> Iterator[None]:
         ):  # fmt: skip
             stack.enter_context(mock.patch.object(cls, name, instead))
         yield
+
+
+def cancelled(world: World, ssm: fakes.FakeSsm, item: Invocation) -> Invocation:
+    """Somebody cancels a patch command in AWS's console: the script is killed without a word, whatever it had done."""
+    key = (item.command_id, item.instance_id)
+    patching = "-Patch-" in ssm.cloud.commands[item.command_id][1].document_name
+    if patching and key not in world.ends:
+        world.ends[key] = "Cancelled" if world.strikes("command_cancelled") else item.status
+    if world.ends.get(key) != "Cancelled":
+        return item
+    return replace(item, status="Cancelled", status_details="Cancelled", output="")
 
 
 def at_send(world: World, request: SendRequest) -> None:

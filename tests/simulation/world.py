@@ -57,6 +57,9 @@ class World:
         self.paused_at: datetime | None = None
         self.halted_at: datetime | None = None
         self.exempt: list[acts.Exempt] = []
+        self.ends: dict[
+            tuple[str, str], str
+        ] = {}  # (patch command, host) → the status that AWS shows for good
         self.touched: set[str] = set()  # hosts that somebody else stopped or terminated
         self.asleep: set[str] = set()  # hosts that were stopped when the run was planned
 

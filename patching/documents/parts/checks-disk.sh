@@ -78,17 +78,3 @@ check_memory() {
     DETAIL="$free MB of memory and swap are free; $MIN_MEMORY_MB MB are needed."
     [ "$free" -ge "$MIN_MEMORY_MB" ] || OK=false
 }
-
-# Told only: a busy host is patched slowly, not wrongly.
-check_load() {
-    OK=true
-    cpus=$(grep -c '^cpu[0-9]' "${PATCH_PORTAL_ROOT}/proc/stat" 2>/dev/null)
-    load=$(awk '{ print $2 }' "${PATCH_PORTAL_ROOT}/proc/loadavg" 2>/dev/null)
-    if [ -z "$load" ] || [ "${cpus:-0}" -eq 0 ]; then
-        not_measured "load or number of processors are not known"
-        return 0
-    fi
-    DETAIL="Load over five minutes is $load on $cpus processors."
-    # GNU awk keeps the word "load" to itself
-    [ "$(awk -v busy="$load" -v cpus="$cpus" 'BEGIN { print (busy > 8 * cpus) }')" = 0 ] || OK=false
-}

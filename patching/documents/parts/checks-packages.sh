@@ -55,19 +55,26 @@ lock_holder() {
     esac | awk 'NR == 1'
 }
 
+# await_lock SECONDS: waits so long for other package work to end; HOLDER is who still works then.
+await_lock() {
+    give_up=$(($(now) + $1))
+    while HOLDER=$(lock_holder) && [ -n "$HOLDER" ] && [ "$(now)" -lt "$give_up" ]; do
+        sleep 1
+    done
+}
+
+holder_named() {
+    name=$(cat "${PATCH_PORTAL_ROOT}/proc/$HOLDER/comm" 2>/dev/null)
+    echo "Process $HOLDER (${name:-name unknown})"
+}
+
 check_package_lock() {
     OK=true
     DETAIL="No other package work is going on."
-    give_up=$(($(now) + LOCK_WAIT))
-    while HOLDER=$(lock_holder) && [ -n "$HOLDER" ]; do
-        if [ "$(now)" -ge "$give_up" ]; then
-            name=$(cat "${PATCH_PORTAL_ROOT}/proc/$HOLDER/comm" 2>/dev/null)
-            OK=false
-            DETAIL="Process $HOLDER (${name:-name unknown}) has held the package lock for $LOCK_WAIT s and more."
-            return 0
-        fi
-        sleep 1
-    done
+    await_lock "$LOCK_WAIT"
+    [ -n "$HOLDER" ] || return 0
+    OK=false
+    DETAIL="$(holder_named) has held the package lock for $LOCK_WAIT s and more."
 }
 
 check_package_db() {
@@ -139,52 +146,4 @@ name_repositories() {
         CODE=repository_unsigned
         DETAIL="The signature of a package repository is not accepted (${names:-name unknown}): $why"
     fi
-}
-
-# Repositories whose packages would be taken without any signature, one a line.
-unsigned_repositories() {
-    case $FAMILY in
-        apt) unsigned_sources ;;
-        dnf) unsigned_ini "${PATCH_PORTAL_ROOT}/etc/yum.conf" "${PATCH_PORTAL_ROOT}/etc/dnf/dnf.conf" "${PATCH_PORTAL_ROOT}"/etc/yum.repos.d/*.repo ;;
-        zypper) unsigned_ini "${PATCH_PORTAL_ROOT}"/etc/zypp/repos.d/*.repo ;;
-    esac
-}
-
-unsigned_sources() {
-    for file in "${PATCH_PORTAL_ROOT}"/etc/apt/sources.list "${PATCH_PORTAL_ROOT}"/etc/apt/sources.list.d/*.list; do
-        [ ! -r "$file" ] || awk '/^[ \t]*deb.*\[.*(trusted|allow-insecure)=yes/ { sub(/.*\][ \t]*/, ""); print $1 }' "$file"
-    done
-    for file in "${PATCH_PORTAL_ROOT}"/etc/apt/sources.list.d/*.sources; do
-        [ ! -r "$file" ] || awk 'BEGIN { RS = "" } {
-            text = "\n" tolower($0) "\n"
-            if (text ~ /\n(trusted|allow-insecure):[ \t]*yes/ && text !~ /\nenabled:[ \t]*no/) {
-                n = split($0, line, "\n")
-                for (i = 1; i <= n; i++) if (tolower(line[i]) ~ /^uris:/) { sub(/^[^:]*:[ \t]*/, "", line[i]); print line[i] }
-            }
-        }' "$file"
-    done
-}
-
-# dnf checks nothing unless gpgcheck is on; zypper checks everything unless it is off.
-unsigned_ini() {
-    for file in "$@"; do
-        [ ! -r "$file" ] || { cat "$file"; echo; }
-    done | awk -F'[ \t]*=[ \t]*' -v checks="$([ "$FAMILY" = zypper ] && echo 1 || echo 0)" '
-        function yes(word) { return tolower(word) ~ /^(1|yes|true|on)/ }
-        function flush() { if (id != "" && id != "main" && on && !safe && !signed) print id }
-        /^\[/ { flush(); id = $0; gsub(/[][]/, "", id); on = 1; safe = checks; signed = 0 }
-        $1 == "enabled" { on = yes($2) }
-        $1 ~ /^(pkg|repo)_gpgcheck$/ { signed = signed || yes($2) }
-        $1 == "gpgcheck" { safe = yes($2); if (id == "main") checks = safe }
-        END { flush() }'
-}
-
-# Told only: the host waives the signatures itself. Where an approved definition asks for them, it is put back.
-check_repository_signing() {
-    OK=true
-    unsigned_repositories >"$W/unsigned" 2>>"$LOG"
-    DETAIL="Signatures are asked for in every repository definition."
-    [ -s "$W/unsigned" ] || return 0
-    OK=false
-    DETAIL="Taken without any signature: $(sort -u "$W/unsigned" | tr '\n' ' ' | cut -c1-200)"
 }

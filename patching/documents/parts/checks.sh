@@ -7,14 +7,6 @@ not_measured() {
     DETAIL="Not measured: $1."
 }
 
-# Early fixes touch package caches and the agent only; all others wait for the window's start (Fixes=all).
-may_fix() {
-    case $1:$FIXES in
-        early:early | early:all | late:all) return 0 ;;
-        *) return 1 ;;
-    esac
-}
-
 # Addresses may carry a password; reports must not. Tabs and newlines separate fields.
 plainly() { printf '%s' "$1" | sed 's,://[^/@ ]*@,://,g' | tr '\t\r\n' '   '; }
 
@@ -37,6 +29,9 @@ examine() {
     fi
 }
 
+# What is told only, and stops nobody, the pre-check tells.
+told() { [ "$PHASE" = patch ] || examine "$1" "$2" -; }
+
 skip_check() {
     not_measured "$2"
     printf '%s\ttrue\t%s\tfalse\tfalse\t\n' "$1" "$DETAIL" >>"$W/checks"
@@ -53,11 +48,11 @@ examine_all() {
     examine disk_space early disk_full
     examine inodes early inodes_full
     examine memory never memory_low
-    examine load never -
+    told load never
     examine_packages
-    examine agent early -
+    told agent early
     examine pending_reboot never -
-    examine clock never -
+    told clock never
 }
 
 examine_packages() {
@@ -69,7 +64,7 @@ examine_packages() {
         return 0
     fi
     examine package_db late package_db_broken
-    examine repository_signing late -
+    told repository_signing late
     examine repositories late repository_unreachable
     # without the list of what is installed, no list of updates means anything
     [ -s "$W/db" ] || REPOS_OK=false

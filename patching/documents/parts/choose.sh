@@ -29,13 +29,3 @@ want && !out { print }
 
 wanted() { awk -v want=1 -v mode="$MODE" -v excluded="$EXCLUDE" -v tested="$PACKAGE_SET" "$CHOOSE" "$1"; }
 aside() { awk -v want=0 -v mode="$MODE" -v excluded="$EXCLUDE" -v tested="$PACKAGE_SET" "$CHOOSE" "$1"; }
-
-# name TAB version of the tested set, where the host has the package in an older version.
-set_to_install() {
-    printf '%s\n' "$PACKAGE_SET" | tr ',=' '\n\t' | awk -F'\t' '
-        NR == FNR { version[$1] = $2; next }
-        $1 in version { print $1 "\t" version[$1] "\t" $3 }' - "$W/before.installed" |
-        while IFS=$TAB read -r name version has; do
-            version_gt "$version" "$has" && printf '%s\t%s\n' "$name" "$version"
-        done | sort -u >"$W/set"
-}

@@ -1,5 +1,21 @@
 # ---- fixes: package caches, old kernels, unfinished package work, repository definitions, the agent; nothing else ----
 
+# Early fixes touch package caches and the agent only; all others wait for the window's start (Fixes=all).
+may_fix() {
+    case $1:$FIXES in
+        early:early | early:all | late:all) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+pm_clean() {
+    case $FAMILY in
+        apt) quietly apt-get clean ;;
+        dnf) quietly "$TOOL" -q clean packages ;;
+        zypper) quietly zypper --non-interactive clean ;;
+    esac
+}
+
 fix_disk_space() { make_room check_disk_space; }
 fix_inodes() { make_room check_inodes; }
 
@@ -15,69 +31,6 @@ make_room() {
     [ "$OK" = false ] && may_fix late || return 0
     remove_old_kernels
     FIX_DETAIL="$FIX_DETAIL $KERNELS_DETAIL"
-}
-
-# Kernels that may go: never the running one, the newest, the one to boot next, nor one spare (the newest other).
-spare_kernels() {
-    kernels_installed >"$W/kernels.all"
-    last=$(newest "$W/kernels.all")
-    boots=''
-    ! command -v grubby >/dev/null 2>&1 || boots=$(bounded grubby --default-kernel)
-    while IFS= read -r kernel; do
-        [ "$kernel" = "$RUNNING" ] || [ "$kernel" = "$last" ] || [ "$kernel" = "${boots##*/vmlinuz-}" ] ||
-            [ "$(flavour "$kernel")" != "$(flavour "$RUNNING")" ] || echo "$kernel"
-    done <"$W/kernels.all" >"$W/kernels.other"
-    spare=$(newest "$W/kernels.other")
-    grep -vxF -e "$spare" "$W/kernels.other"
-}
-
-# kernel_packages RELEASE: the packages that belong to this kernel alone, as the package tool wants them named.
-kernel_packages() {
-    pm_installed | awk -F'\t' -v family="$FAMILY" -v release="$1" -v flavour="$(flavour "$1")" '
-        family == "apt" {
-            name = $1
-            if (sub(/^linux-(image-unsigned|image|modules-extra|modules|headers)-/, "", name) && name == release) print $1
-            next
-        }
-        $1 !~ /^kernel/ { next }
-        { sub(/^[0-9]+:/, "", $3) }
-        family == "dnf" && $3 "." $2 == release { print $1 "-" $3 "." $2 }
-        family == "zypper" && index($1 "-", "kernel-" flavour "-") == 1 {
-            version = $3
-            sub(/\.[0-9]+$/, "", version)
-            if (version "-" flavour == release) print $1 "-" $3 "." $2
-        }'
-}
-
-remove_old_kernels() {
-    spare_kernels >"$W/kernels.old"
-    gone='' stays=''
-    while IFS= read -r kernel; do
-        set --
-        for package in $(kernel_packages "$kernel"); do
-            set -- "$@" "$package"
-        done
-        [ $# -gt 0 ] || continue
-        if remove_only "$@"; then gone="$gone $kernel"; else stays="$stays $kernel stays: $(last_words)"; fi
-    done <"$W/kernels.old"
-    KERNELS_DETAIL="${gone:+Removed the old kernels$gone by package.}$stays"
-    KERNELS_DETAIL=${KERNELS_DETAIL:-"No kernel can be spared."}
-}
-
-# remove_only PACKAGE...: removes these packages, and refuses when any other would go with them.
-remove_only() {
-    case $FAMILY in
-        apt)
-            bounded apt-get -s remove "$@" >"$W/plan" || return 1
-            printf '%s\n' "$@" >"$W/wanted"
-            others=$(awk 'FILENAME ~ /wanted$/ { wanted[$1] = 1; next }
-                $1 == "Remv" { sub(/:.*/, "", $2); if (!($2 in wanted)) print $2 }' "$W/wanted" "$W/plan")
-            [ -z "$others" ] || { echo "Error: these would go too: $others" >>"$LOG"; return 1; }
-            quietly_apt -y remove "$@"
-            ;;
-        dnf) quietly rpm -e --test "$@" && quietly "$TOOL" -y --setopt=clean_requirements_on_remove=False remove "$@" ;;
-        zypper) quietly rpm -e --test "$@" && quietly zypper --non-interactive remove --no-clean-deps "$@" ;;
-    esac
 }
 
 fix_package_db() {

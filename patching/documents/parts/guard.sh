@@ -1,8 +1,6 @@
 # ---- the guard: one dispatch runs at most once here, however often it is delivered ----
-# ${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches/<dispatch>/ holds owner (a link whose text is the SSM
-# command id: made in one step or not at all), stage, boot facts and the lists before, and at last the result.
 
-STATE="${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches/$DISPATCH"
+STATE=$DISPATCHES/$DISPATCH
 
 # claim: sets CLAIM to new, resume or other; to none where nothing can be written. Logs of hooks are nobody else's business.
 claim() {
@@ -27,18 +25,10 @@ refuse_unguarded() {
 }
 
 remember() { printf '%s\n' "$2" >"$STATE/$1.new" && mv "$STATE/$1.new" "$STATE/$1"; }
-recall() { if [ -s "$STATE/$1" ]; then cat "$STATE/$1"; else echo "${2:-}"; fi; }
-
 save_lists() {
     for list in facts checks before.kernels before.installed before.held before.broken before.duplicates \
         before.available reasons.first scripts; do
         [ ! -e "$W/$list" ] || cp "$W/$list" "$STATE/$list" 2>>"$LOG" || return 1
-    done
-}
-
-restore_lists() {
-    for list in "$STATE"/facts "$STATE"/checks "$STATE"/before.* "$STATE"/reasons.first "$STATE"/scripts; do
-        [ ! -e "$list" ] || cp "$list" "$W/${list##*/}"
     done
 }
 

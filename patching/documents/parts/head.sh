@@ -6,17 +6,9 @@ set -u
 umask 022
 
 DISPATCH='{{ DispatchId }}'
-MODE='{{ Mode }}'
-REBOOT_POLICY='{{ RebootPolicy }}'
-EXCLUDE='{{ Exclude }}'
-PACKAGE_SET='{{ PackageSet }}'
-PRE_SCRIPT='{{ PreScript }}'
-POST_SCRIPT='{{ PostScript }}'
-FIXES='{{ Fixes }}'
 MIN_FREE_MB='{{ MinFreeMb }}'
 LOCK_WAIT='{{ LockWaitSeconds }}'
 DEADLINE='{{ DeadlineSeconds }}'
-SENT_AT='{{ SentAt }}'
 DOCUMENT_HASH='{{ DocumentHash }}'
 
 PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}
@@ -26,8 +18,20 @@ for dir in usr/local/sbin usr/local/bin usr/sbin usr/bin sbin bin; do
     PATH="${PATH:+$PATH:}${PATCH_PORTAL_ROOT}/$dir"
 done
 export PATH HOME="${HOME:-${PATCH_PORTAL_ROOT}/root}"
-COMMAND_ID=${SSM_COMMAND_ID:-by-hand}
-INSTANCE_ID=${AWS_SSM_INSTANCE_ID:-}
+COMMAND_ID=${SSM_COMMAND_ID:-} INSTANCE_ID=${AWS_SSM_INSTANCE_ID:-}
+# Agents before 3.0.284 tell no command id, but every agent puts it into the path of this script:
+# .../<instance id>/document/orchestration/<command id>/<step>/_script.sh
+set -f
+IFS=/
+for part in $0; do
+    case $part in
+        ????????-????-????-????-????????????) COMMAND_ID=${COMMAND_ID:-$part} ;;
+        i-* | mi-*) INSTANCE_ID=${INSTANCE_ID:-$part} ;;
+    esac
+done
+unset IFS
+set +f
+COMMAND_ID=${COMMAND_ID:-by-hand}
 MAX_REBOOTS=2
 GRACE=0  # seconds past the deadline for looking at what was done
 PATIENCE=300  # seconds for one question to a package tool
@@ -38,7 +42,7 @@ export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 ZYPP_LOCK_TIMEOUT="$LOCK_WAIT"
 
 STARTED=$(date +%s)
 ERROR_CODE='' ERROR_DETAIL=''
-BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false
+BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false SUSPECT=false
 
 # The work directory is in memory where /run is: a full disk must not cost us the report.
 mkdir -p "${PATCH_PORTAL_ROOT}/run"

@@ -1,13 +1,14 @@
 # ---- packages: one function per question, answered by apt, dnf (yum) or zypper ----
 # Installed: name arch version. Available: name arch from to security(1|0), "-" where there is no old version.
 
-dpkg_states() { dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\n'; }
+# shellcheck disable=SC2016  # dpkg-query reads these dollars
+dpkg_states() { bounded dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\n'; }
 
 pm_installed() {
     case $FAMILY in
         apt) dpkg_states | awk -F'\t' '$1 ~ /^.[iUFWt]/ { print $2 "\t" $3 "\t" $4 }' ;;
         # a key that the package tool imported looks like a package
-        *) rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' | awk -F'\t' '$1 != "gpg-pubkey" { sub(/\t0:/, "\t"); print }' ;;
+        *) bounded rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' | awk -F'\t' '$1 != "gpg-pubkey" { sub(/\t0:/, "\t"); print }' ;;
     esac 2>>"$LOG"
 }
 
@@ -16,7 +17,7 @@ pm_broken() {
     case $FAMILY in
         apt) dpkg_states | awk -F'\t' '$1 ~ /^.[UFHWt]/ || $1 ~ /^..R/ { print $2 }' ;;
         # asked only where something went wrong: it costs a start of dnf
-        dnf) [ -z "$ERROR_CODE" ] || bounded "$TOOL" -q check |
+        dnf) [ "$SUSPECT$ERROR_CODE" = false ] || bounded "$TOOL" -q check |
             awk '/ has missing requires | is obsoleted by | has installed conflict / { sub(/-[^-]*-[^-]*$/, "", $1); print $1 }' | sort -u ;;
     esac 2>>"$LOG"
 }
@@ -28,10 +29,10 @@ pm_duplicates() {
 
 pm_held() {
     case $FAMILY in
-        apt) apt-mark showhold ;;
+        apt) bounded apt-mark showhold ;;
         dnf) held_by_versionlock ;;
-        zypper) zypper --non-interactive locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
-    esac 2>>"$LOG" </dev/null | awk 'NF == 1 { print $1 }'
+        zypper) bounded zypper --non-interactive locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
+    esac | awk 'NF == 1 { print $1 }'
 }
 
 # The plugin's own files: each start of dnf costs half a second. Lines are name-epoch:version-release.*; yum 3 has
@@ -160,24 +161,6 @@ kernels_available() {
         }' "$1"
 }
 
-pm_clean() {
-    case $FAMILY in
-        apt) quietly apt-get clean ;;
-        dnf) quietly "$TOOL" -q clean packages ;;
-        zypper) quietly zypper --non-interactive clean ;;
-    esac
-}
-
-# Installs what `wanted` chooses; the exit code is only a hint, the lists before and after decide.
-pm_install() {
-    if [ -n "$PACKAGE_SET" ]; then install_set; return; fi
-    case $FAMILY in
-        apt) apt_install ;;
-        dnf) dnf_install ;;
-        zypper) zypper_install ;;
-    esac
-}
-
 quietly_apt() {
     quietly apt-get -o DPkg::Lock::Timeout="$LOCK_WAIT" -o Dpkg::Options::=--force-confdef \
         -o Dpkg::Options::=--force-confold "$@"
@@ -185,81 +168,6 @@ quietly_apt() {
 
 # Without these two a changed configuration file leaves its package half configured: nobody answers dpkg's question.
 configure_all() { quietly dpkg --force-confdef --force-confold --configure -a; }
-
-# Pins of our own beside the host's, in the work directory: nothing stays behind, however we end.
-apt_pins() {
-    cat "${PATCH_PORTAL_ROOT}/etc/apt/preferences" 2>/dev/null
-    printf '%s\n' "$EXCLUDE" | tr ',' '\n' | awk 'NF { printf "\n\nPackage: %s\nPin: version *\nPin-Priority: -1\n", $1 }'
-}
-
-apt_install() {
-    if [ "$MODE" = all ]; then
-        # not dist-upgrade, which takes packages out where that suits others; new kernels come all the same
-        set -- -y --with-new-pkgs upgrade
-        [ -n "$EXCLUDE" ] || { quietly_apt "$@"; return; }
-        apt_pins >"$W/preferences"
-        quietly_apt -o Dir::Etc::Preferences="$W/preferences" "$@"
-        return
-    fi
-    set --
-    wanted "$W/before.available" >"$W/chosen"
-    while IFS=$TAB read -r name _ from to _; do
-        [ "$from" = - ] || set -- "$@" "$name=$to"
-    done <"$W/chosen"
-    [ $# -eq 0 ] || quietly_apt -y --no-remove --only-upgrade install "$@"
-}
-
-dnf_install() {
-    set --
-    [ "$MODE" = all ] || set -- --security
-    # shellcheck disable=SC2086  # a list of names; globs must reach dnf, not this folder
-    { set -f; for name in $(printf '%s' "$EXCLUDE" | tr ',' ' '); do set -- "$@" "--exclude=$name"; done; set +f; }
-    quietly "$TOOL" -y --setopt='*.skip_if_unavailable=False' "$@" upgrade
-}
-
-# 102 = done, wants a reboot; 103 = zypper updated itself, run again; 106 = a repository was skipped.
-zypper_install() {
-    for round in 1 2; do
-        zypper_once
-        code=$?
-        [ "$code" = 103 ] && [ "$round" = 1 ] || break
-    done
-    case $code in 0 | 100 | 101 | 102 | 103) return 0 ;; *) return "$code" ;; esac
-}
-
-zypper_once() {
-    if [ -n "$EXCLUDE" ]; then
-        set --
-        wanted "$W/before.available" >"$W/chosen"
-        while IFS=$TAB read -r name _ _ to _; do set -- "$@" "$name=$to"; done <"$W/chosen"
-        [ $# -eq 0 ] || quietly zypper --non-interactive install --auto-agree-with-licenses "$@"
-    elif [ "$MODE" = security ]; then
-        quietly zypper --non-interactive patch --with-interactive --category security --auto-agree-with-licenses
-    else
-        quietly zypper --non-interactive update --auto-agree-with-licenses
-    fi
-}
-
-# All of the set or nothing: each tool refuses the whole call when it lacks one version.
-install_set() {
-    set_to_install
-    set --
-    joint='='
-    [ "$FAMILY" != dnf ] || joint='-'
-    while IFS=$TAB read -r name version; do set -- "$@" "$name$joint$version"; done <"$W/set"
-    [ $# -gt 0 ] || return 0
-    case $FAMILY in
-        apt) quietly_apt -y --no-remove install "$@" ;;
-        dnf) quietly "$TOOL" -y --setopt='*.skip_if_unavailable=False' install "$@" ;;
-        zypper) quietly zypper --non-interactive install --auto-agree-with-licenses "$@" ;;
-    esac
-    code=$?
-    if [ "$code" -ne 0 ] && grep -Eq 'was not found|Unable to find a match|No match for argument|No provider of|not found in package names' "$LOG"; then
-        fail_with version_unavailable "A version of the tested set is not on offer here, so nothing was installed: $(last_words)"
-    fi
-    case $FAMILY:$code in zypper:102 | zypper:103) return 0 ;; esac
-    return "$code"
-}
 
 # Scripts of packages that failed although the tool said nothing (dnf ends with 0 then): name of each package.
 scripts_failed() {

@@ -19,6 +19,24 @@ render() {
     fact reboot.needed "$([ -s "$W/reasons" ] && echo true || echo false)"
     [ -s "$W/reasons" ] || [ ! -s "$W/reasons.first" ] || cp "$W/reasons.first" "$W/reasons"
     awk -v dir="$W/" "$RENDER" </dev/null
+    pack_packages
+    # the line comes first: it survives where output is cut, and vouches for the blocks
+    printf '%s,"sha256":{"report":"%s","packages":"%s"}}\n' "$(cat "$W/line")" "$(sum_of "$W/report")" "$(sum_of "$W/packages")"
+    block REPORT "$W/report"
+    [ ! -s "$W/packages" ] || block PACKAGES "$W/packages"
+}
+
+sum_of() { [ ! -s "$1" ] || sha256sum <"$1" | cut -c1-64; }
+block() { printf '<<<PATCH-PORTAL-%s %s\n%s\nPATCH-PORTAL-%s>>>\n' "$1" "$DISPATCH" "$(cat "$2")" "$1"; }
+
+# What is installed now: name, arch and version a line, sorted, compressed. Left out where it outgrows its bound.
+pack_packages() {
+    list=$W/after.installed
+    [ -e "$list" ] || list=$W/before.installed
+    : >"$W/packages"
+    [ -s "$list" ] || return 0
+    { sort "$list" | gzip -9 | base64 | tr -d '\n' >"$W/packages"; } 2>>"$LOG"
+    [ "$(wc -c <"$W/packages")" -le 150000 ] || : >"$W/packages"
 }
 
 # shellcheck disable=SC2016  # an awk program: its dollars are awk's
@@ -105,6 +123,7 @@ BEGIN {
     earlier = list("before.available", "before.available", "available", room - length(still) - length(changed))
     doc = put(put(doc, "\001changes\001", changed), "\001after\001", still)
     doc = put(doc, "\001before\001", earlier) "," pair("truncated", "{" cut "}") "}"
+    printf "%s", doc >(dir "report")
     print "PATCH-PORTAL-RESULT {" pair("schema", 1) "," pair("dispatch", str(fact["dispatch"])) "," pair("phase", str(fact["phase"])) "," \
         pair("status", str(fact["status"])) "," pair("error", str(fact["error.code"])) "," \
         pair("kernel", "{" pair("running", str(fact[now ".running"])) "," pair("newest", str(fact[now ".newest_installed"])) "}") "," \
@@ -112,8 +131,5 @@ BEGIN {
         pair("packages", "{" pair("installed", num(fact[now ".installed"])) "," pair("upgradable", num(fact[now ".upgradable"])) "," \
             pair("security", num(fact[now ".security"])) "," pair("changed", count["changes"]) "," pair("broken", count[now ".broken"] + 0) "," pair("aside", count["aside"] + 0) "}") "," \
         pair("reboot", "{" pair("needed", bool(fact["reboot.needed"])) "," pair("done", bool(fact["reboot.done"])) "}") "," \
-        pair("took_s", num(fact["took_s"])) "}"
-    print "<<<PATCH-PORTAL-REPORT " fact["dispatch"]
-    print doc
-    print "PATCH-PORTAL-REPORT>>>"
+        pair("took_s", num(fact["took_s"])) >(dir "line")
 }'

@@ -110,7 +110,7 @@ reboot_reasons() {
             ! command -v needs-restarting >/dev/null 2>&1 || ! bounded needs-restarting -r | grep -q '^Reboot is required' || echo needs_restarting
             ;;
         zypper)
-            zypper --non-interactive needs-rebooting >>"$LOG" 2>&1 </dev/null
+            bounded zypper --non-interactive needs-rebooting >>"$LOG"
             [ $? -ne 102 ] || echo package_manager_asked
             ;;
     esac
@@ -118,8 +118,8 @@ reboot_reasons() {
 
 services_waiting() {
     case $FAMILY in
-        apt) ! command -v needrestart >/dev/null 2>&1 || NEEDRESTART_SUSPEND='' needrestart -b -r l | sed -n 's/^NEEDRESTART-SVC: //p' ;;
-        dnf) ! command -v needs-restarting >/dev/null 2>&1 || needs-restarting -s ;;
-        zypper) zypper --non-interactive ps -sss ;;
-    esac 2>>"$LOG" </dev/null | awk 'NF == 1 { print $1 "\twants_restart" }'
+        apt) ! command -v needrestart >/dev/null 2>&1 || bounded env NEEDRESTART_SUSPEND= needrestart -b -r l | sed -n 's/^NEEDRESTART-SVC: //p' ;;
+        dnf) ! command -v needs-restarting >/dev/null 2>&1 || bounded needs-restarting -s ;;
+        zypper) bounded zypper --non-interactive ps -sss ;;
+    esac | awk 'NF == 1 { print $1 "\twants_restart" }'
 }

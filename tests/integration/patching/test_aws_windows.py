@@ -158,16 +158,28 @@ def test_without_a_trace_it_is_not_sent_a_second_time(stage: Stage) -> None:
     assert kept[0].command_id == command
     assert len(host.runs) == 1
     assert stage.run.dispatches.get(phase=Phase.PATCH).state == DispatchState.GIVEN_UP
-    assert (only(stage).state, only(stage).reason_code) == ("lost", "answer_lost")
-    assert "has no guard on the host" in only(stage).reason
+    # whether it ran all the same is told by a look
+    assert (only(stage).state, only(stage).verdict) == ("done", "patched")
+    waited = AuditEvent.objects.get(kind="target.verifying")
+    assert "has no guard on the host" in waited.summary
 
 
-@pytest.mark.parametrize("details", ["Undeliverable", "DeliveryTimedOut", "Terminated"])
-def test_no_look_where_the_agent_told_no_end(stage: Stage, details: str) -> None:
+@pytest.mark.parametrize("details", ["Undeliverable", "DeliveryTimedOut", "Terminated", "Cancelled"])
+def test_a_look_also_where_the_agent_told_no_end(stage: Stage, details: str) -> None:
+    """None of these proves that nothing ran."""
+    cloud(stage).windows(1, ends=("Failed", details))
+    run(stage)
+    assert names(stage)[1:] == [aws_windows.NAME, "PatchPortal-Precheck-Windows"]
+    assert (only(stage).state, only(stage).verdict) == ("done", "patched")
+    assert only(stage).agreement == "ssm_failed_host_patched"
+
+
+@pytest.mark.parametrize("details", ["AccessDenied", "InvalidPlatform"])
+def test_no_look_where_nothing_can_have_run(stage: Stage, details: str) -> None:
     cloud(stage).windows(1, ends=("Failed", details))
     run(stage)
     assert names(stage)[1:] == [aws_windows.NAME]
-    assert (only(stage).state, only(stage).agreement) == ("lost", "no_report")
+    assert (only(stage).state, only(stage).verdict) == ("lost", "failed")
 
 
 def test_a_halt_lets_the_look_go_out(stage: Stage) -> None:
@@ -197,7 +209,7 @@ def test_a_look_that_aws_refuses_leaves_the_server_lost_and_told(stage: Stage) -
     refuse_looks(stage)
     stage.to_the_end()
     assert (only(stage).state, only(stage).reason_code) == ("lost", "refused")
-    assert only(stage).reason.startswith("It was patched, but AWS refused the re-scan")
+    assert only(stage).reason.startswith("It may have been patched, but AWS refused the re-scan")
 
 
 def refuse_looks(stage: Stage) -> None:

@@ -10,7 +10,7 @@ from aws.errors import AccessRefused, Ambiguous, Missing, Refused, Throttled
 from patching.models import PowerHold
 from patching.operations import pause as brake
 from patching.operations.runs import halt
-from patching.states import DispatchState, RunState, TargetState, Verdict
+from patching.states import DispatchState, Phase, RunState, TargetState, Verdict
 from portal.access.rules import Conflict, Denied
 from portal.audit.models import AuditEvent
 from portal.tags.models import TagChange
@@ -138,7 +138,7 @@ def test_a_host_that_never_comes_online_is_blocked_and_stopped_again(stage: Stag
 
 
 def test_a_silent_host_is_written_off_with_a_reason(stage: Stage) -> None:
-    stage.cloud.add(1, silent=True)
+    stage.cloud.add(1, silent=True, gone_silent=True)
     stage.cloud.add(2)
     run = stage.set()
     stage.to_the_end()
@@ -148,6 +148,24 @@ def test_a_silent_host_is_written_off_with_a_reason(stage: Stage) -> None:
     assert run.targets.get(asset__name="web-2").verdict == Verdict.PATCHED
     assert stage.tag(1, "LastPatched") is None
     assert stage.tag(1, "ssm-patch-now") is None
+
+
+def test_a_silent_host_that_answers_a_look_is_judged_by_it(stage: Stage) -> None:
+    """Its command was never begun, as the look finds: nothing is unknown about it."""
+    stage.cloud.add(1, silent=True)
+    run = stage.set()
+    stage.to_the_end()
+    target = run.targets.get()
+    assert (target.state, target.verdict, target.agreement) == (T.DONE, Verdict.FAILED, "agrees")
+    [look] = run.dispatches.filter(phase=Phase.VERIFY)
+    assert look.rows.get().target == target
+    asked = run.dispatches.get(phase=Phase.PATCH).pk
+    [sent] = [
+        request for _, request in stage.cloud.commands.values() if "AfterDispatch" in request.parameters
+    ]
+    assert sent.parameters["AfterDispatch"] == [str(asked)]
+    assert sent.parameters["Fixes"] == ["none"]
+    assert target.reason.endswith("Its own report never arrived; a look afterwards found this.")
 
 
 def test_a_pause_stops_every_send_and_a_resume_lets_it_go_on(stage: Stage) -> None:

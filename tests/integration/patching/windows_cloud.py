@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +9,7 @@ from aws.ports import Command, Invocation, SendRequest
 from patching.documents import aws_windows
 from tests.fake_ssm import FakeSsm
 from tests.fakes import FakeCloud, FakeHost
+from tests.outputs import printed
 
 
 @dataclass
@@ -53,6 +53,7 @@ class WindowsSsm(FakeSsm):
             text = look(machine, host, request, command)
         place = f"{command.command_id}/{host.instance.instance_id}/awsrunPowerShellScript/s/stdout"
         self.cloud.stored[f"{request.output_prefix}/{place}"] = text.encode()
+        self.cloud.printed[command.command_id, host.instance.instance_id] = text
 
     def _invocations(self, command_id: str) -> list[Invocation]:
         _, request = self.cloud.commands[command_id]
@@ -101,4 +102,4 @@ def look(machine: Windows, host: FakeHost, request: SendRequest, command: Comman
         "after": None, "changes": [], "services": [], "aside": [name for name in machine.open if name in kept_out],
         "reboot": {"needed": False, "reasons": [], "done": False}, "took_s": 1, "truncated": {},
     }  # fmt: skip
-    return f"<<<PATCH-PORTAL-REPORT {dispatch}\n{json.dumps(report)}\nPATCH-PORTAL-REPORT>>>\n"
+    return printed(report)

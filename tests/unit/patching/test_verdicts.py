@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from patching.documents.report import ResultLine, validate
+from patching.documents.output import ResultLine
+from patching.documents.report import validate
 from patching.states import Agreement, Verdict
 from patching.verdicts import Evidence, judge
 

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from lab.shims import template
-from patching.documents.assemble import PARAMETERS, Phase, script
-from patching.documents.report import ResultLine, parse_report, parse_result_line
+from patching.documents.assemble import PARAMETERS, Phase, name_of, parameters_of, script
+from patching.documents.output import ResultLine, parse_result_line
+from patching.documents.packages import InstalledPackage, parse_packages
+from patching.documents.report import parse_report
 from tests.unit.patching.documents.shells import awk_of, shell_of
 
 DISPATCH = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10"
@@ -37,13 +39,29 @@ class Outcome:
 
     @property
     def report(self) -> dict[str, Any]:
-        return parse_report(self.stdout)
+        return parse_report(self.stdout, self.line)
 
     @property
     def line(self) -> ResultLine:
         line = parse_result_line(self.stdout)
         assert line is not None
         return line
+
+    @property
+    def packages(self) -> list[InstalledPackage]:
+        return parse_packages(self.stdout, self.line)
+
+    @property
+    def head(self) -> str:
+        """What stands before the first block."""
+        return self.stdout[: self.stdout.index("<<<PATCH")]
+
+    def block(self, kind: str) -> str:
+        """One block with its markers."""
+        begin, end = (
+            self.stdout.index(mark) for mark in (f"<<<PATCH-PORTAL-{kind}", f"PATCH-PORTAL-{kind}>>>")
+        )
+        return self.stdout[begin : end + len(f"PATCH-PORTAL-{kind}>>>")]
 
     @property
     def status(self) -> str:
@@ -97,6 +115,9 @@ class ShimHost:
         return (self.root / "lab" / name).read_text()
 
     def _write_script(self, phase: Phase, values: dict[str, str]) -> Path:
+        assert set(values) <= parameters_of(name_of(phase, "linux")), (
+            "SSM refuses parameters that are not declared"
+        )
         chosen = {name: spec.get("default", "") for name, spec in PARAMETERS.items()} | VALUES | values
         path = self.root / "tmp/_script.sh"
         path.write_text(re.sub(r"\{\{ (\w+) \}\}", lambda found: chosen[found[1]], script(phase, "linux")))

@@ -13,12 +13,16 @@ import yaml
 
 from patching.documents import assemble
 from patching.documents.assemble import (
-    PACKAGE_SET_BYTES,
+    LEAST_FREE_PERCENT,
+    LIMIT_BYTES,
+    LONGEST,
     PARAMETERS,
-    PARAMETERS_BYTES,
+    SHORT_BYTES,
     Phase,
     Platform,
     document,
+    free_bytes,
+    parameters_of,
     script,
     source,
 )
@@ -26,16 +30,6 @@ from tests.unit.patching.documents.shells import SHELLS, shell_of
 
 EACH = [(phase, platform) for phase in ("precheck", "patch") for platform in ("linux", "windows")]
 PHASES = ["precheck", "patch"]
-# The longest value that each parameter can get; all others are a few characters.
-LONGEST = {
-    "DispatchId": 36,
-    "Exclude": 2_000,
-    "PackageSet": PACKAGE_SET_BYTES,
-    "PreScript": 40,
-    "PostScript": 40,
-    "DocumentHash": 64,
-    "SentAt": 10,
-}
 
 
 @pytest.mark.parametrize(("phase", "platform"), EACH)
@@ -53,24 +47,41 @@ def test_the_document_is_schema_2_2_for_its_platform(phase: Phase, platform: Pla
 
 
 @pytest.mark.parametrize(("phase", "platform"), EACH)
-def test_the_document_fits_with_its_parameters(phase: Phase, platform: Platform) -> None:
-    longest = json.dumps({name: ["x" * LONGEST.get(name, 9)] for name in PARAMETERS})
-    assert len(longest) <= PARAMETERS_BYTES
-    assert len(document(phase, platform).content_yaml.encode()) + len(longest) <= 64 * 1024
+def test_the_document_fits_with_its_own_parameters_and_has_room(phase: Phase, platform: Platform) -> None:
+    made = document(phase, platform)
+    declared = yaml.safe_load(made.content_yaml)["parameters"]
+    longest = json.dumps({name: ["x" * LONGEST.get(name, SHORT_BYTES)] for name in declared})
+    assert len(made.content_yaml.encode()) + len(longest) + free_bytes(made) == 64 * 1024
+    assert free_bytes(made) >= LIMIT_BYTES * LEAST_FREE_PERCENT / 100
 
 
-def test_a_document_that_leaves_no_room_for_parameters_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_that_leaves_no_room_for_its_parameters_is_not_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     document.cache_clear()
-    monkeypatch.setattr(assemble, "CONTENT_LIMIT_BYTES", 20_000)
-    with pytest.raises(ValueError, match=r"only 20000 fit beside its parameters"):
+    monkeypatch.setattr(assemble, "LIMIT_BYTES", 20_000)
+    with pytest.raises(ValueError, match=r"PatchPortal-Patch-Linux .* [0-9]+ bytes too large"):
         document("patch", "linux")
 
 
 def test_the_patterns_let_no_value_be_longer() -> None:
-    for name, most in LONGEST.items():
+    for name, about in PARAMETERS.items():
+        most = LONGEST.get(name, SHORT_BYTES)
         if name != "PackageSet":  # which the portal itself cuts
-            assert not re.fullmatch(PARAMETERS[name]["allowedPattern"], "a" * (most + 1))
-    assert not re.fullmatch(PARAMETERS["Exclude"]["allowedPattern"], "a" * 2_001)
+            assert not any(re.fullmatch(about["allowedPattern"], sign * (most + 1)) for sign in "a0")
+    assert re.fullmatch(PARAMETERS["Exclude"]["allowedPattern"], "a" * 2_000)
+
+
+def test_the_pre_check_alone_repairs_and_the_patch_alone_installs() -> None:
+    check, patch = (parameters_of(f"PatchPortal-{phase}-Linux") for phase in ("Precheck", "Patch"))
+    assert {"Fixes", "AfterDispatch"} <= check - patch
+    assert {"PackageSet", "Exclude", "RebootPolicy", "PreScript"} <= patch - check
+    for word in ("remove_old_kernels", "restore_repositories", "remove_duplicates"):
+        assert word in source("precheck", "linux")
+        assert word not in source("patch", "linux")
+    for word in ("pm_install()", "--with-new-pkgs", "run_hook", "exit 194"):
+        assert word in source("patch", "linux")
+        assert word not in source("precheck", "linux")
 
 
 @pytest.mark.parametrize(("phase", "platform"), EACH)
@@ -79,7 +90,9 @@ def test_only_declared_parameters_are_pasted_and_only_between_quotes(
 ) -> None:
     text = script(phase, platform)
     used = re.findall(r"\{\{.*?\}\}", text)
-    assert sorted(used) == sorted(f"{{{{ {name} }}}}" for name in PARAMETERS)
+    declared = yaml.safe_load(document(phase, platform).content_yaml)["parameters"]
+    assert set(used) == {f"{{{{ {name} }}}}" for name in declared}
+    assert {name: PARAMETERS[name] for name in declared} == declared
     assert len(re.findall(r"'\{\{ \w+ \}\}'", text)) == len(used)
 
 
@@ -135,11 +148,3 @@ def test_each_shell_can_read_the_script(phase: Phase, shell: str, tmp_path: Path
     path = tmp_path / f"{phase}.sh"
     path.write_text(script(phase, "linux"))
     assert subprocess.run([*shell_of(shell).split(), "-n", str(path)], check=False).returncode == 0
-
-
-def test_unfixed_precheck_has_no_installing_words() -> None:
-    """The pre-check's own part calls no installer; repairs live behind may_fix."""
-    own = source("precheck", "linux").partition("# ---- pre-check")[2]
-    assert own
-    assert "pm_install" not in own
-    assert "194" not in own

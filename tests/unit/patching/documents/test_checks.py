@@ -85,7 +85,7 @@ def test_each_fault_fails_its_check_and_blocks_or_is_told(
 def test_a_blocking_fault_stops_the_patch_before_any_install(make_host: Make, fault: str, os: str) -> None:
     host = make_host(os, pending=3, faults=[fault])
     before = host.state("pending")
-    outcome = host.command("patch", Fixes="none")
+    outcome = host.command("patch")
     assert (outcome.codes, outcome.status, outcome.report["changes"]) == ([1], "blocked", [])
     assert host.state("pending") == before
 

@@ -8,7 +8,7 @@ import re
 from lab.scenario import FAULTS
 from lab.shims import template
 from patching.documents.assemble import HERE, source
-from patching.documents.report import SCHEMA_PATH
+from patching.documents.output import SCHEMA_PATH
 
 PAGE = (HERE.parents[1] / "docs/checks.md").read_text()
 ENUMS = {
@@ -16,9 +16,13 @@ ENUMS = {
     for name, part in json.loads(SCHEMA_PATH.read_text())["$defs"].items()
     if "enum" in part
 }
-EXAMINED = re.findall(
-    r"^\s*examine (\w+) (early|late|never) (\w+|-)$", source("precheck", "linux"), re.MULTILINE
-)
+BLOCKING = r"^\s*examine (\w+) (early|late|never) (\w+|-)$"
+TOLD = r"^\s*told (\w+) (early|late|never)()$"
+EXAMINED = [
+    (name, level, code or "-")
+    for pattern in (BLOCKING, TOLD)
+    for name, level, code in re.findall(pattern, source("precheck", "linux"), re.MULTILINE)
+]
 
 
 def rows() -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lab.shims import template
+from patching.documents.output import parse_result_line
 from patching.documents.report import parse_report
 
 Make = Callable[..., Any]
@@ -40,7 +41,7 @@ def test_full_disk_is_told_then_repaired_when_allowed(make_host: Make, os: str) 
 @pytest.mark.parametrize("os", TOOLS)
 def test_full_disk_that_no_repair_helps_blocks_the_patch(make_host: Make, os: str) -> None:
     host = make_host(os, pending=3, faults=["disk_full_unfixable"])
-    report = host.command("patch", Fixes="all").report
+    report = host.command("patch").report
     assert (report["status"], report["error"]["code"], report["changes"]) == ("blocked", "disk_full", [])
     assert "137 MB free; 500 MB are needed" in report["error"]["detail"]
     assert len(host.state("pending").splitlines()) == 3
@@ -64,8 +65,8 @@ def test_broken_repository_makes_counts_unknown_not_zero(make_host: Make, os: st
 @pytest.mark.parametrize("os", TOOLS)
 def test_approved_repository_definition_is_put_back(make_host: Make, os: str) -> None:
     host = make_host(os, pending=3, faults=["repo_broken"])
-    outcome = host.command("patch", Fixes="all")
-    assert outcome.status == "patched"
+    outcome = host.run("precheck", Fixes="all")
+    assert (outcome.status, host.command("patch").status) == ("ready", "patched")
     assert (
         "Put back the approved definition of etc/" in check(outcome.report, "repositories")["fix"]["detail"]
     )
@@ -77,7 +78,7 @@ def test_approved_repository_definition_is_put_back(make_host: Make, os: str) ->
 @pytest.mark.parametrize("os", TOOLS)
 def test_dead_repository_blocks_the_patch(make_host: Make, os: str) -> None:
     host = make_host(os, pending=3, faults=["repo_broken_unfixable"])
-    report = host.command("patch", Fixes="all").report
+    report = host.command("patch").report
     assert (report["status"], report["error"]["code"]) == ("blocked", "repository_unreachable")
     assert len(host.state("pending").splitlines()) == 3
 
@@ -128,9 +129,11 @@ def test_half_configured_packages_are_repaired_first(make_host: Make) -> None:
     host.fault("update_fails", on=False)
     other = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e11"
     assert host.run("precheck", Fixes="early").report["error"]["code"] == "package_db_broken"
-    report = host.command("patch", "command-2", DispatchId=other, Fixes="all").report
+    assert host.run("patch", "command-2", DispatchId=other).report["error"]["code"] == "package_db_broken"
+    assert check(host.run("precheck", Fixes="all").report, "package_db")["fix"]["ok"]
+    another = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e12"
+    report = host.command("patch", "command-3", DispatchId=another).report
     assert (report["status"], report["after"]["broken"]) == ("nothing_to_do", [])
-    assert check(report, "package_db")["fix"]["ok"]
 
 
 @pytest.mark.parametrize("os", TOOLS)
@@ -179,5 +182,5 @@ def test_a_signal_in_the_middle_still_gives_a_report(make_host: Make) -> None:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     stdout, _ = process.communicate(timeout=20)
-    report = parse_report(stdout)
+    report = parse_report(stdout, parse_result_line(stdout))
     assert (process.returncode, report["status"], report["error"]["code"]) == (1, "failed", "interrupted")

@@ -6,7 +6,7 @@ import json
 import re
 
 from patching.documents.assemble import HERE
-from patching.documents.report import SCHEMA_PATH
+from patching.documents.output import SCHEMA_PATH
 
 ROOT = HERE.parents[1]
 ROWS = [line for line in (ROOT / "docs/faults.md").read_text().splitlines() if re.match(r"\| \d+ \|", line)]

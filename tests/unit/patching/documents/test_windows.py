@@ -15,7 +15,7 @@ import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
 from patching.documents.assemble import PARAMETERS, Phase, script
-from patching.documents.report import SCHEMA_PATH
+from patching.documents.output import SCHEMA_PATH
 
 PHASES = ["precheck", "patch"]
 # Of Windows PowerShell 5.1, in the modules that every Windows Server has.
