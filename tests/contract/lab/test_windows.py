@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
+import json
 import uuid
 
 import pytest
@@ -26,6 +30,31 @@ def output(aws: Aws, command_id: str) -> str:
     one = aws.ssm.get_command_invocation(CommandId=command_id, InstanceId=aws.id("win"))
     text: str = one["StandardOutputContent"]
     return text
+
+
+def pieces(text: str, dispatch: str) -> tuple[dict[str, str], str, list[str]]:
+    """Of the last answer: the sums in the result line, the report's text, the packages' lines; the sums agree."""
+    lines = text.splitlines()
+    first = max(i for i, line in enumerate(lines) if line.startswith("PATCH-PORTAL-RESULT "))
+    line = json.loads(lines[first].removeprefix("PATCH-PORTAL-RESULT "))
+    assert (list(line)[-1], lines[first].isascii(), len(lines[first]) <= 2_000) == ("sha256", True, True)
+    assert lines[first + 1 : first + 4 : 2] == [
+        f"<<<PATCH-PORTAL-REPORT {dispatch}",
+        "PATCH-PORTAL-REPORT>>>",
+    ]
+    report, sums = lines[first + 2], line["sha256"]
+    assert sums["report"] == hashlib.sha256(report.encode("ascii")).hexdigest()
+    return sums, report, unpacked(lines[first + 4 :], dispatch, sums["packages"])
+
+
+def unpacked(lines: list[str], dispatch: str, expected: str) -> list[str]:
+    if not expected:
+        assert lines == []
+        return []
+    opened, packed, closed = lines
+    assert (opened, closed) == (f"<<<PATCH-PORTAL-PACKAGES {dispatch}", "PATCH-PORTAL-PACKAGES>>>")
+    assert hashlib.sha256(packed.encode("ascii")).hexdigest() == expected
+    return gzip.decompress(base64.b64decode(packed, validate=True)).decode("ascii").splitlines(keepends=True)
 
 
 @pytest.fixture
@@ -89,3 +118,26 @@ def test_excluded_updates_stay_open_and_are_told(aws: Aws, dispatch: str) -> Non
     assert report["aside"] == [name]
     assert [update["name"] for update in report["after"]["available"]] == [name]
     assert report["status"] == "patched"
+
+
+def test_both_sums_are_those_of_what_is_printed_and_the_packages_unpack(aws: Aws, dispatch: str) -> None:
+    machine = aws.server.world.fleet.named("win").machine
+    (machine._root / "windows.json").unlink(missing_ok=True)  # type: ignore[attr-defined]
+    aws.server.control("/lab/time-scale", {"scale": 200})
+    looked, earlier, before = pieces(output(aws, send(aws, "precheck", dispatch)), dispatch)
+    assert len(before) == json.loads(earlier)["before"]["packages"]["installed"]
+    patched, later, after = pieces(output(aws, send(aws, "patch", dispatch)), dispatch)
+    report = json.loads(later)
+    assert set(after) - set(before) == {f"{change['name']}\t\t\n" for change in report["changes"]}
+    assert len(after) == len(before) + 4 == report["after"]["packages"]["installed"]
+    assert (before, after) == (sorted(before), sorted(after))
+    assert looked["packages"] != patched["packages"]
+
+
+def test_a_report_without_a_side_has_no_packages(aws: Aws, dispatch: str) -> None:
+    machine = aws.server.world.fleet.named("win").machine
+    state = machine._state()  # type: ignore[attr-defined]
+    state["dispatches"][dispatch] = {"boots": 0, "owner": "another-command"}
+    machine._save(state)  # type: ignore[attr-defined]
+    sums, _, lines = pieces(output(aws, send(aws, "patch", dispatch)), dispatch)
+    assert (sums["packages"], lines) == ("", [])
