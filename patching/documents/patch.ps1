@@ -274,6 +274,7 @@ try {
     }
 } catch {
     $Problem = $null
+    $Packages = $null # newer, perhaps, than the side shown
     Set-Problem 'interrupted' "The script failed: $($_.Exception.Message)"
     $report = Get-Report 'patch' 'failed' (Read-State 'before') $null @() @() $false $false
     if ($Claim -ne 'other') { Publish-Report $report }
