@@ -240,7 +240,7 @@ function Get-Report([string]$Phase, [string]$Status, $Before, $After, $Changes, 
         document_hash = $DocumentHash; phase = $Phase; status = $Status; error = $Problem
         os = [ordered]@{ id = 'windows'; version = $system.Version; name = Get-CleanText $system.Caption }
         boot_count = $Reboots
-        host_time = [DateTime]::UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'")
+        host_time = [DateTime]::UtcNow.ToString('s') + 'Z' # the same in every culture
         checks = @($Checks); before = $Before; after = $After; changes = @($Changes); aside = @($Aside); services = @()
         reboot = [ordered]@{ needed = $Needed; reasons = @($Reasons); done = $Done }
         took_s = [int]([DateTime]::UtcNow - $Started).TotalSeconds

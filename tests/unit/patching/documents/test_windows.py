@@ -293,3 +293,7 @@ def test_functions_stand_before_what_runs_at_once() -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_documents_leave_room_below_the_limit(phase: Phase) -> None:
     assert len(document(phase, "windows").content_yaml) < 30_000
+
+
+def test_times_are_written_in_forms_that_no_culture_changes() -> None:
+    assert set(re.findall(r"\.ToString\((.+?)\)", script("patch", "windows"))) == {"'o'", "'s'", ")"}
