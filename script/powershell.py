@@ -10,7 +10,8 @@ import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
 DOCUMENTS = Path(__file__).resolve().parent.parent / "patching" / "documents"
-COMMON = DOCUMENTS / "parts" / "windows.ps1"  # stands before each of the others
+# They stand before each of the others.
+COMMON = [DOCUMENTS / "parts" / name for name in ("windows.ps1", "windows-output.ps1")]
 
 
 def mistakes(text: str) -> Iterator[tuple[int, int]]:
@@ -30,12 +31,11 @@ def mistakes(text: str) -> Iterator[tuple[int, int]]:
 def main() -> int:
     wrong = 0
     for path in sorted(DOCUMENTS.glob("*.ps1")):
-        text = COMMON.read_text() + "\n" + path.read_text()
+        text = "\n".join(part.read_text() for part in (*COMMON, path))
         for line, column in mistakes(text):
             wrong += 1
-            print(
-                f"parts/{COMMON.name} + {path.name}, {line}:{column}: {text.splitlines()[line - 1].strip()}"
-            )
+            parts = " + ".join(part.name for part in (*COMMON, path))
+            print(f"{parts}, {line}:{column}: {text.splitlines()[line - 1].strip()}")
     return 1 if wrong else 0
 
 

@@ -191,7 +191,7 @@ class WindowsMachine:
             "truncated": {},
             **parts,
         }
-        return block(report)
+        return block(report, state["installed"])
 
     def _side(self, state: dict[str, Any]) -> dict[str, Any]:
         running = BUILD if state["waits_for_reboot"] else state["build"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import json
 from typing import Any
 
@@ -40,11 +43,38 @@ def checks(*, full: bool) -> list[dict[str, Any]]:
     return [{"name": name, "ok": ok, "detail": detail, "fix": NO_FIX} for name, ok, detail in found]
 
 
-def block(report: dict[str, Any]) -> str:
-    """The result line and the report between its markers, after the plain word that this is scripted."""
+def block(report: dict[str, Any], names: list[str]) -> str:
+    """The result line, the report and the packages, after the plain word that this is scripted."""
+    text, packed = compact(report), packages(report, names)
+    sums = {"report": digest(text), "packages": digest(packed) if packed else ""}
+    pieces = [SCRIPTED, f"PATCH-PORTAL-RESULT {compact({**result_line(report), 'sha256': sums})}"]
+    pieces.append(between("REPORT", report["dispatch"], text))
+    if packed:
+        pieces.append(between("PACKAGES", report["dispatch"], packed))
+    return "\n".join(pieces) + "\n"
+
+
+def packages(report: dict[str, Any], names: list[str]) -> str:
+    """Base64 of gzip of the installed updates; empty where the report shows no side, or an earlier state."""
+    side = report["after"] or report["before"]
+    if side is None or side["packages"]["installed"] != len(names):
+        return ""
+    lines = "".join(f"{name}\t\t\n" for name in sorted(names))
+    return base64.b64encode(gzip.compress(lines.encode("ascii"), mtime=0)).decode("ascii")
+
+
+def between(name: str, dispatch: str, text: str) -> str:
+    return f"<<<PATCH-PORTAL-{name} {dispatch}\n{text}\nPATCH-PORTAL-{name}>>>"
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def result_line(report: dict[str, Any]) -> dict[str, Any]:
     side = report["after"] or report["before"] or UNSEEN
     counts = {key: side["packages"][key] for key in ("installed", "upgradable", "security")}
-    line = {
+    return {
         "schema": 1,
         "dispatch": report["dispatch"],
         "phase": report["phase"],
@@ -56,14 +86,6 @@ def block(report: dict[str, Any]) -> str:
         "reboot": {"needed": report["reboot"]["needed"], "done": report["reboot"]["done"]},
         "took_s": report["took_s"],
     }
-    lines = [
-        SCRIPTED,
-        f"PATCH-PORTAL-RESULT {compact(line)}",
-        f"<<<PATCH-PORTAL-REPORT {report['dispatch']}",
-        compact(report),
-        "PATCH-PORTAL-REPORT>>>",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def compact(value: Any) -> str:

@@ -183,7 +183,7 @@ def packed(text: str) -> str:
 def source(phase: Phase, platform: Platform) -> str:
     """The script of a phase as people read it."""
     if platform == "windows":
-        names = ["parts/windows.ps1", f"{phase}.ps1"]
+        names = ["parts/windows.ps1", "parts/windows-output.ps1", f"{phase}.ps1"]
     else:
         names = [*(f"parts/{part}.sh" for part in PARTS[phase]), f"{phase}.sh"]
     return "\n".join((HERE / name).read_text() for name in names)

@@ -1,4 +1,8 @@
 # ---- patch: once per dispatch; goes on after its own reboot; the searches before and after decide ----
+$RebootPolicy = '{{ RebootPolicy }}'
+$TestedSet = @('{{ PackageSet }}' -split ',' | Where-Object { $_ } | ForEach-Object { ($_ -split '=')[0] })
+$PreScript = '{{ PreScript }}'
+$PostScript = '{{ PostScript }}'
 # Below Program Files: only administrators may write there, so nobody else can plant a result or a script.
 $Kept = Join-Path $env:ProgramFiles 'PatchPortal'
 $Dispatches = Join-Path $Kept 'dispatches'
@@ -274,6 +278,7 @@ try {
     }
 } catch {
     $Problem = $null
+    $Packages = $null # newer, perhaps, than the side shown
     Set-Problem 'interrupted' "The script failed: $($_.Exception.Message)"
     $report = Get-Report 'patch' 'failed' (Read-State 'before') $null @() @() $false $false
     if ($Claim -ne 'other') { Publish-Report $report }

@@ -24,6 +24,7 @@ try {
     $report = Get-CheckReport
 } catch {
     $Problem = $null
+    $Packages = $null # newer, perhaps, than the side shown
     Set-Problem 'interrupted' "The script failed: $($_.Exception.Message)"
     $report = Get-Report 'precheck' 'failed' $null $null @() @() $false $false
 }

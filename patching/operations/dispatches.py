@@ -13,7 +13,7 @@ from django.db.models import F, Max
 from aws.ports import INSTANCES_PER_COMMAND
 from exceptions.queries import exclusions
 from patching.documents import aws_windows
-from patching.documents.assemble import name_of
+from patching.documents.assemble import Platform, name_of
 from patching.models import Dispatch, DispatchTarget, PublishedDocument, Run, Target
 from patching.operations import targets
 from patching.operations.admission import (

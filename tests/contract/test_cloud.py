@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from aws.command_ends import Proves, proves
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Missing, Refused, Throttled
 from aws.ports import Invocation, SendRequest
 from aws.session import AccountAccess, AwsCloud
 from lab.server import LabServer
 from patching.documents import aws_windows
 from patching.documents.assemble import document
-from patching.documents.report import parse_report, parse_result_line
+from patching.documents.output import parse_result_line
+from patching.documents.report import parse_report
 from tests.contract.lab.fleet import OTHER, PORTAL, REGION, account, eventually
 
 BUCKET = "patch-portal-results"
@@ -45,6 +47,10 @@ def cloud(server: LabServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsClo
     server.control("/lab/reset", {})
 
 
+def report_in(text: str) -> dict[str, Any]:
+    return parse_report(text, parse_result_line(text))
+
+
 def host(server: LabServer, name: str) -> dict[str, Any]:
     found: dict[str, Any] = next(one for one in server.control("/lab/hosts") if one["name"] == name)
     return found
@@ -69,7 +75,7 @@ def patch(cloud: AwsCloud, where: dict[str, Any]) -> tuple[SendRequest, Invocati
     ssm = cloud.ssm(where["account"], where["region"])
     version = ssm.publish_document(made.name, made.content_yaml)
     assert ssm.publish_document(made.name, made.content_yaml) == version
-    sent = request(made.name, version, [where["instance_id"]], Fixes="all", DocumentHash=made.sha256)
+    sent = request(made.name, version, [where["instance_id"]], DocumentHash=made.sha256)
     command = ssm.send_command(sent)
 
     def over() -> list[Invocation]:
@@ -90,7 +96,7 @@ def test_the_real_document_patches_a_host_through_its_reboot(
     assert (line.status, line.reboot_done, line.upgradable) == ("patched", True, 0)
     prefix = f"runs/1/{ended.command_id}/{where['instance_id']}/"
     key = next(key for key in cloud.objects().keys(BUCKET, prefix) if key.endswith("/patch/stdout"))
-    report = parse_report(cloud.objects().get(BUCKET, key).decode())
+    report = report_in(cloud.objects().get(BUCKET, key).decode())
     assert report["dispatch"] == sent.parameters["DispatchId"][0]
     assert report["command_id"] == ended.command_id
     assert report["before"]["boot_id"] != report["after"]["boot_id"]
@@ -126,7 +132,7 @@ def test_awss_own_windows_document_is_sent_and_found_by_its_comment(
     sent = replace(request(aws_windows.NAME, aws_windows.VERSION, [where["instance_id"]]), parameters=given)
     command = ssm.send_command(sent)
     ended = eventually(lambda: [one for one in ssm.list_invocations(command.command_id) if one.terminal])[0]
-    assert ended.status_details in aws_windows.ANSWERED
+    assert proves(ended.status, ended.status_details) is Proves.ENDED
     assert "| Info | Searching for Windows Updates." in ended.output
     before = datetime.now(UTC) - timedelta(seconds=60)
     listed = ssm.list_commands(document_name=aws_windows.NAME, invoked_after=before)

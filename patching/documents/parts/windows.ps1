@@ -7,7 +7,6 @@ Remove-TypeData -TypeName 'System.Array' -ErrorAction SilentlyContinue
 
 $DispatchId = '{{ DispatchId }}'
 $Mode = '{{ Mode }}'
-$RebootPolicy = '{{ RebootPolicy }}'
 $Fixes = '{{ Fixes }}'
 $MinFreeMb = [int]'{{ MinFreeMb }}'
 $LockWaitSeconds = [int]'{{ LockWaitSeconds }}'
@@ -15,22 +14,32 @@ $DeadlineSeconds = [Math]::Min([int]'{{ DeadlineSeconds }}', 27000) # below the 
 $SentAt = '{{ SentAt }}'
 $DocumentHash = '{{ DocumentHash }}'
 $Excluded = @('{{ Exclude }}' -split ',' | Where-Object { $_ })
-$TestedSet = @('{{ PackageSet }}' -split ',' | Where-Object { $_ } | ForEach-Object { ($_ -split '=')[0] })
-$PreScript = '{{ PreScript }}'
-$PostScript = '{{ PostScript }}'
+$TestedSet = @() # the patch alone may get one
 
 $MaxReboots = 2
-$CommandId = if ($env:SSM_COMMAND_ID) { $env:SSM_COMMAND_ID } else { 'by-hand' }
-$InstanceId = if ($env:AWS_SSM_INSTANCE_ID) { $env:AWS_SSM_INSTANCE_ID } else { '' }
+$CommandId = $env:SSM_COMMAND_ID
+$InstanceId = $env:AWS_SSM_INSTANCE_ID
 $Started = [DateTime]::UtcNow
 $Checks = New-Object System.Collections.ArrayList
 $Problem = $null
 $Blocked = $false
 $Aside = @()
+$Packages = $null # those of the side read last
 $Reboots = 0
 
+# Agents before 3.0.284.0: ...\<instance-id>\document\orchestration\<command-id>\...\_script.ps1
+function Get-PathElement([string]$Pattern, [string]$Otherwise) {
+    foreach ($element in "$PSCommandPath" -split '[\\/]') {
+        if ($element -cmatch $Pattern) { return $element }
+    }
+    return $Otherwise
+}
+
+if (-not $CommandId) { $CommandId = Get-PathElement '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' 'by-hand' }
+if (-not $InstanceId) { $InstanceId = Get-PathElement '^m?i-[0-9a-f]{8,17}$' '' }
+
 function Get-CleanText([string]$Text, [int]$Most = 300) {
-    $clean = $Text -replace '[^ -~]', '?'
+    $clean = $Text -creplace '[^ -~]', '?' # -replace takes the Kelvin sign for a k
     if ($clean.Length -gt $Most) { $clean = $clean.Substring(0, $Most) }
     return $clean
 }
@@ -121,6 +130,18 @@ function Get-Available($Found) {
     return , $list
 }
 
+# The installed updates, as lines of name, arch and version. None at all means that WMI did not answer.
+function Get-Packages {
+    try {
+        $names = New-Object -TypeName 'System.Collections.Generic.SortedSet[string]' -ArgumentList ([StringComparer]::Ordinal)
+        foreach ($fix in @(Get-HotFix -ErrorAction SilentlyContinue)) {
+            if ($fix.HotFixID) { [void]$names.Add((Get-CleanText $fix.HotFixID)) }
+        }
+        if ($names.Count -eq 0) { return $null }
+        return [pscustomobject]@{ Total = $names.Count; Lines = @($names | ForEach-Object { "$_`t`t`n" }) -join '' }
+    } catch { return $null }
+}
+
 # One side of the report. $Found is $null when the update service did not answer: unknown, not zero.
 function Get-Side($Found) {
     $available = @()
@@ -132,12 +153,15 @@ function Get-Side($Found) {
         $security = @($available | Where-Object { $_.security }).Count
     }
     $build = Get-Build
+    $script:Packages = Get-Packages
+    $total = $null
+    if ($Packages) { $total = $Packages.Total }
     $uptime = [int]((Get-Date) - (Get-System).LastBootUpTime).TotalSeconds
     return [ordered]@{
         kernel = [ordered]@{ running = $build; installed = @($build); newest_installed = $build; newest_available = '' }
         boot_id = Get-BootId
         uptime_s = $uptime
-        packages = [ordered]@{ installed = @(Get-HotFix -ErrorAction SilentlyContinue).Count; upgradable = $upgradable; security = $security; held = @() }
+        packages = [ordered]@{ installed = $total; upgradable = $upgradable; security = $security; held = @() }
         broken = @()
         duplicates = @()
         available = @($available)
@@ -206,26 +230,6 @@ function Invoke-Checks {
     Add-Check 'clock' 'never' '' { Get-ClockOutcome } { '' }
 }
 
-# Cuts a list and notes its true length; returns what is left of it.
-function Limit-List($List, [int]$Most, [string]$Key, $Truncated) {
-    if (@($List).Count -le $Most) { return , @($List) }
-    if (-not $Truncated.Contains($Key)) { $Truncated[$Key] = @($List).Count }
-    return , @(@($List) | Select-Object -First $Most)
-}
-
-function Get-ReportText($Report) {
-    $most = 2000
-    while ($true) {
-        if ($Report.before) { $Report.before.available = Limit-List $Report.before.available $most 'before.available' $Report.truncated }
-        $text = ConvertTo-Json -InputObject $Report -Compress -Depth 8
-        if ($text.Length -le 19500 -or $most -eq 0) { return $text }
-        if ($Report.after) { $Report.after.available = Limit-List $Report.after.available $most 'after.available' $Report.truncated }
-        $Report.changes = Limit-List $Report.changes $most 'changes' $Report.truncated
-        $Report.aside = Limit-List $Report.aside $most 'aside' $Report.truncated
-        $most = [int]($most / 2)
-    }
-}
-
 function Get-Report([string]$Phase, [string]$Status, $Before, $After, $Changes, $Reasons, [bool]$Needed, [bool]$Done) {
     $system = Get-System
     return [ordered]@{
@@ -233,29 +237,10 @@ function Get-Report([string]$Phase, [string]$Status, $Before, $After, $Changes, 
         document_hash = $DocumentHash; phase = $Phase; status = $Status; error = $Problem
         os = [ordered]@{ id = 'windows'; version = $system.Version; name = Get-CleanText $system.Caption }
         boot_count = $Reboots
-        host_time = [DateTime]::UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'")
+        host_time = [DateTime]::UtcNow.ToString('s') + 'Z' # the same in every culture
         checks = @($Checks); before = $Before; after = $After; changes = @($Changes); aside = @($Aside); services = @()
         reboot = [ordered]@{ needed = $Needed; reasons = @($Reasons); done = $Done }
         took_s = [int]([DateTime]::UtcNow - $Started).TotalSeconds
         truncated = [ordered]@{}
     }
-}
-
-function Get-Output($Report) {
-    $side = if ($Report.after) { $Report.after } else { $Report.before }
-    $count = @($Report.changes).Count
-    $line = [ordered]@{
-        schema = 1; dispatch = $DispatchId; phase = $Report.phase; status = $Report.status
-        error = if ($Problem) { $Problem.code } else { '' }
-        kernel = [ordered]@{ running = "$($side.kernel.running)"; newest = "$($side.kernel.newest_installed)" }
-        boot_id = "$($side.boot_id)"
-        packages = [ordered]@{
-            installed = $side.packages.installed; upgradable = $side.packages.upgradable
-            security = $side.packages.security; changed = $count; broken = 0; aside = @($Aside).Count
-        }
-        reboot = [ordered]@{ needed = $Report.reboot.needed; done = $Report.reboot.done }
-        took_s = $Report.took_s
-    }
-    return "PATCH-PORTAL-RESULT $(ConvertTo-Json -InputObject $line -Compress -Depth 4)`n" +
-        "<<<PATCH-PORTAL-REPORT $DispatchId`n$(Get-ReportText $Report)`nPATCH-PORTAL-REPORT>>>"
 }

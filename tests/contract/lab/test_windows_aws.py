@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from patching.documents import aws_windows
 from patching.documents.assemble import document
+from patching.documents.output import parse_result_line
 from patching.documents.report import parse_report, validate
 from tests.contract.lab.fleet import Aws, code
 
@@ -20,6 +21,10 @@ def quick(aws: Aws) -> None:
     machine = aws.server.world.fleet.named("win").machine
     (machine._root / "windows.json").unlink(missing_ok=True)  # type: ignore[attr-defined]
     aws.server.control("/lab/time-scale", {"scale": 200})
+
+
+def report_in(text: str) -> dict[str, Any]:
+    return parse_report(text, parse_result_line(text))
 
 
 def install(aws: Aws, mode: str = "all", reboot: str = "if-needed", excluded: tuple[str, ...] = ()) -> Any:
@@ -34,7 +39,7 @@ def look(aws: Aws) -> dict[str, Any]:
     wanted = document("precheck", "windows")
     name = aws.publish_text(wanted.content_yaml, wanted.name)
     answer = aws.run("win", DocumentName=name, parameters={"DispatchId": [str(uuid.uuid4())]})
-    return parse_report(answer["StandardOutputContent"])
+    return report_in(answer["StandardOutputContent"])
 
 
 def test_it_installs_restarts_searches_again_and_ends_well(aws: Aws) -> None:
@@ -106,7 +111,7 @@ def test_our_own_document_has_one(aws: Aws) -> None:
     state["dispatches"][dispatch] = {"boots": 0, "owner": "another-command"}
     machine._save(state)  # type: ignore[attr-defined]
     answer = aws.run("win", DocumentName=name, parameters={"DispatchId": [dispatch]})
-    report = parse_report(answer["StandardOutputContent"])
+    report = report_in(answer["StandardOutputContent"])
     assert (report["status"], report["error"]["code"]) == ("duplicate_running", "duplicate_delivery")
 
 

@@ -14,7 +14,7 @@ import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
-from patching.documents.assemble import PARAMETERS, Phase, script
+from patching.documents.assemble import PARAMETERS, Phase, document, script
 from patching.documents.output import SCHEMA_PATH
 
 PHASES = ["precheck", "patch"]
@@ -25,6 +25,17 @@ CMDLETS = {
     *("Select-Object", "Get-CimInstance", "Get-ItemProperty", "Get-HotFix", "Get-PSDrive", "Get-Date"),
     *("Remove-TypeData", "Get-Service", "Set-Service", "Start-Service", "Start-Process", "exit"),
 }
+
+# Types and members of .NET 4.5, in assemblies that Windows PowerShell has loaded.
+TYPES = {
+    *("System.Collections.ArrayList", "System.Collections.Generic.SortedSet[string]", "StringComparer"),
+    *("System.IO.MemoryStream", "System.IO.Compression.GZipStream", "System.IO.Compression.CompressionMode"),
+    *("System.Security.Cryptography.SHA256", "System.Security.Cryptography.SHA256CryptoServiceProvider"),
+    *("System.Security.Cryptography.CryptoConfig", "System.Text.Encoding", "System.IO.Directory"),
+    *("System.IO.IOException", "BitConverter", "Convert", "DateTime", "Guid", "Math"),
+    *("bool", "double", "int", "ordered", "pscustomobject", "scriptblock", "string", "void"),
+}
+UUID = "0f8c1d2e-3b4a-4c5d-8e6f-708192a3b4c5"
 
 
 def nodes(text: str) -> Iterator[Node]:
@@ -43,6 +54,23 @@ def mistakes(text: str) -> list[tuple[int, int]]:
 
 def texts(text: str, kind: str) -> list[str]:
     return [(node.text or b"").decode() for node in nodes(text) if node.type == kind]
+
+
+def function(text: str, name: str) -> Node:
+    """A function's own tree."""
+    opening = f"function {name}".encode()
+    found = [node for node in nodes(text) if node.type == "function_statement"]
+    (one,) = [node for node in found if re.match(opening + rb"[( {]", node.text or b"")]
+    return one
+
+
+def body(text: str, name: str) -> str:
+    return (function(text, name).text or b"").decode()
+
+
+def inside(node: Node, kind: str) -> bool:
+    above = node.parent
+    return above is not None and (above.type == kind or inside(above, kind))
 
 
 def enum(name: str) -> set[str]:
@@ -136,3 +164,136 @@ def test_codes_names_and_reasons_are_those_of_the_schema(phase: Phase) -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_it_says_that_it_was_never_executed(phase: Phase) -> None:
     assert "never executed" in script(phase, "windows")
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_output_is_the_line_then_the_report_then_the_packages(phase: Phase) -> None:
+    output = body(script(phase, "windows"), "Get-Output")
+    assert texts(output, "command_name") == [
+        *("Get-ResultLine", "Get-ReportText"),  # the line first: the text is cut to size
+        *("Get-Packed", "Get-Sha256", "Get-Sha256"),
+        *("ConvertTo-AsciiJson", "Format-Block", "Format-Block"),
+    ]
+    assert re.findall(r"Format-Block '(\w+)' (\$\w+)", output) == [
+        ("REPORT", "$text"),
+        ("PACKAGES", "$packed"),
+    ]
+    assert re.findall(r"Get-Sha256 (\$\w+)", output) == ["$packed", "$text"]
+    assert output.index("$line['sha256'] =") < output.index("ConvertTo-AsciiJson $line")
+    assert "if ($sum) { $output += Format-Block 'PACKAGES' $packed }" in output
+
+
+def test_the_sums_are_the_last_key_of_the_line() -> None:
+    """An ordered table appends a key that it does not have."""
+    text = script("patch", "windows")
+    assert "return [ordered]@{" in body(text, "Get-ResultLine")
+    assert "sha256" not in body(text, "Get-ResultLine")
+    assert "[ordered]@{ report = Get-Sha256 $text; packages = $sum }" in body(text, "Get-Output")
+
+
+def test_a_block_stands_between_its_marks_on_one_line() -> None:
+    marks = '"`n<<<PATCH-PORTAL-$Name $DispatchId`n$Text`nPATCH-PORTAL-$Name>>>"'
+    assert texts(body(script("patch", "windows"), "Format-Block"), "expandable_string_literal") == [marks]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_all_json_that_is_printed_is_made_ascii_where_it_is_made(phase: Phase) -> None:
+    text = script(phase, "windows")
+    made = [node for node in nodes(text) if node.type == "command_name" and node.text == b"ConvertTo-Json"]
+    saved = 1 if phase == "patch" else 0  # Save-State writes a file
+    assert len(made) == 1 + saved
+    assert "-creplace '[^ -~]', '?'" in body(text, "ConvertTo-AsciiJson")
+    assert "ConvertTo-AsciiJson $Report" in body(text, "Get-ReportText")
+    assert not re.search(r"-i?replace '\[\^", text)  # where case is ignored, the Kelvin sign is a k
+
+
+@pytest.mark.parametrize("name", ["Get-Sha256", "Get-Packed", "Get-Packages"])
+def test_a_failure_of_sum_packing_or_list_does_not_cost_the_report(name: str) -> None:
+    """Whatever calls something stands in a try, and the catch calls nothing."""
+    found = list(nodes(body(script("patch", "windows"), name)))
+    calls = [node for node in found if node.type in ("command", "invokation_expression")]
+    assert len(calls) >= 3
+    assert all(inside(node, "try_statement") for node in calls)
+    assert not [node for node in calls if inside(node, "catch_clause")]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_packages_are_those_of_the_last_side(phase: Phase) -> None:
+    text = script(phase, "windows")
+    assert texts(text, "command_name").count("Get-HotFix") == 1
+    assert text.count("$script:Packages = Get-Packages") == text.count("$script:Packages") == 1
+    side = body(text, "Get-Side")
+    assert side.index("$script:Packages = Get-Packages") < side.index("$total = $Packages.Total")
+    assert "installed = $total;" in side
+    caught = next(one for one in texts(text, "catch_clause") if "'interrupted'" in one)
+    assert caught.index("$Packages = $null") < caught.index(
+        "Get-Output" if phase == "patch" else "Get-Report"
+    )
+
+
+def test_packages_are_sorted_by_code_point_and_bounded() -> None:
+    text = script("patch", "windows")
+    assert "SortedSet[string]' -ArgumentList ([StringComparer]::Ordinal)" in body(text, "Get-Packages")
+    assert '"$_`t`t`n"' in body(text, "Get-Packages")
+    packed = body(text, "Get-Packed")
+    assert "if ($packed.Length -le 150000) { return $packed }" in packed
+    assert packed.index("$gzip.Close()") < packed.index("$memory.ToArray()")
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_every_variable_is_given_a_value_somewhere(phase: Phase) -> None:
+    text = script(phase, "windows")
+    giving = [*texts(text, "left_assignment_expression"), *texts(text, "script_parameter")]
+    giving += re.findall(r"foreach \(\$\w+", text)
+    given = set(re.findall(r"\$(?:script:)?(\w+)", " ".join(giving).lower()))
+    used = {re.sub(r"^\$(script:)?|[{}]", "", name.lower()) for name in texts(text, "variable")}
+    unknown = {name for name in used - given if not name.startswith("env:")}
+    assert unknown - {"_", "null", "true", "false", "pscommandpath"} == set()
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_types_are_those_of_windows_powershell(phase: Phase) -> None:
+    text = script(phase, "windows")
+    named = {one.strip("[]") for one in texts(text, "type_literal")}
+    made = set(re.findall(r"New-Object (?:-TypeName )?'?(System\.[\w.]+(?:\[string\])?)", text))
+    assert "System.IO.Compression.GZipStream" in made
+    assert (named | made) - TYPES == set()
+
+
+@pytest.mark.parametrize("instance_id", ["i-0123456789abcdef0", "i-01234567", "mi-0123456789abcdef0"])
+def test_without_the_agents_word_the_ids_are_those_in_the_path(instance_id: str) -> None:
+    folder = rf"C:\ProgramData\Amazon\SSM\InstanceData\{instance_id}\document\orchestration\{UUID}\patch"
+    assert ids_of(rf"{folder}\0.awsrunPowerShellScript\_script.ps1") == {
+        "CommandId": UUID,
+        "InstanceId": instance_id,
+    }
+
+
+def test_outside_the_agents_folders_a_run_is_by_hand() -> None:
+    assert ids_of(r"C:\Users\ann\i-know\patch.ps1") == {"CommandId": "by-hand", "InstanceId": ""}
+
+
+def ids_of(path: str) -> dict[str, str]:
+    """What Get-PathElement finds by the script's own patterns."""
+    text = script("patch", "windows")
+    assert r"""foreach ($element in "$PSCommandPath" -split '[\\/]')""" in body(text, "Get-PathElement")
+    rule = r"if \(-not \$(\w+)\) \{ \$\1 = Get-PathElement '([^']+)' '([^']*)' \}"
+    elements = re.split(r"[\\/]", path)
+    return {
+        name: next((one for one in elements if re.search(pattern, one)), otherwise)
+        for name, pattern, otherwise in re.findall(rule, text)
+    }
+
+
+def test_functions_stand_before_what_runs_at_once() -> None:
+    text = script("patch", "windows")
+    assert text.index("function Get-PathElement") < text.index("$CommandId = Get-PathElement")
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_documents_leave_room_below_the_limit(phase: Phase) -> None:
+    assert len(document(phase, "windows").content_yaml) < 30_000
+
+
+def test_times_are_written_in_forms_that_no_culture_changes() -> None:
+    assert set(re.findall(r"\.ToString\((.+?)\)", script("patch", "windows"))) == {"'o'", "'s'", ")"}
