@@ -16,7 +16,7 @@ from lab.hosts.machine import Finished, Job, Stopper
 from lab.hosts.root import RootMachine
 from lab.roots import images, tools
 from lab.scenario import HostSpec
-from patching.documents.assemble import PARAMETERS, Phase, script
+from patching.documents.assemble import PARAMETERS, Phase, name_of, parameters_of, script
 from patching.documents.output import parse_result_line
 from patching.documents.report import parse_report
 from patching.verdicts import Evidence, Judgement, judge
@@ -85,6 +85,7 @@ class RootHost:
     def job(
         self, phase: Phase, command_id: str, timeout_s: float, again: bool, values: dict[str, str]
     ) -> Job:
+        assert set(values) <= parameters_of(name_of(phase, "linux")), "SSM refuses what is not declared"
         chosen = {name: spec.get("default", "") for name, spec in PARAMETERS.items()} | VALUES | values
         text = re.sub(r"\{\{ (\w+) \}\}", lambda found: chosen[found[1]], script(phase, "linux"))
         return Job(command_id, "eu-central-1", f"PatchPortal-{phase}", phase, text, chosen, timeout_s, again)

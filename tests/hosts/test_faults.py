@@ -32,13 +32,12 @@ def nothing_happened(host: RootHost, patch: Outcome, error: str) -> None:
 @pytest.mark.parametrize("os_name", ONE_OF_EACH_TOOL)
 def test_a_disk_that_is_too_small(make_host: Make, os_name: str) -> None:
     host = make_host(os_name, faults=("disk_full_unfixable",))
-    patch = host.command("patch")
-    nothing_happened(host, patch, "disk_full")
-    assert patch.check("disk_space")["fix"] == {
-        "tried": True,
-        "ok": False,
-        "detail": patch.check("disk_space")["fix"]["detail"],
-    }
+    told = host.command("precheck", "command-0")
+    assert (told.status, told.error) == ("blocked", "disk_full")
+    fix = told.check("disk_space")["fix"]
+    assert (fix["tried"], fix["ok"]) == (True, False)
+    assert fix["detail"]
+    nothing_happened(host, host.command("patch"), "disk_full")
 
 
 @pytest.mark.parametrize("os_name", ONE_OF_EACH_TOOL)
@@ -83,9 +82,8 @@ def test_one_dead_repository_among_good_ones(make_host: Make, os_name: str) -> N
 @pytest.mark.parametrize("os_name", ONE_OF_EACH_TOOL)
 def test_the_approved_repository_definition_is_put_back(make_host: Make, os_name: str) -> None:
     host = make_host(os_name, kernel_update=False, faults=("repo_broken",))
-    patch = host.command("patch")
-    assert patch.check("repositories")["fix"]["ok"] is True
-    assert verdict(None, patch).verdict == Verdict.PATCHED
+    assert host.command("precheck", "command-0").check("repositories")["fix"]["ok"] is True
+    assert verdict(None, host.command("patch")).verdict == Verdict.PATCHED
     assert host.ask(STILL_OLD[os_name]) == "labapp 1.1-1\n"
 
 
@@ -136,9 +134,8 @@ def test_packages_half_configured_before(make_host: Make, more: str) -> None:
     host = make_host("debian12", kernel_update=False, faults=("db_broken",))
     host.ask(f"({more}) >/dev/null 2>&1")
     assert host.ask("dpkg --audit") != ""
-    patch = host.command("patch")
-    assert patch.check("package_db")["fix"]["ok"] is True
-    assert verdict(None, patch).verdict == Verdict.PATCHED
+    assert host.command("precheck", "command-0").check("package_db")["fix"]["ok"] is True
+    assert verdict(None, host.command("patch")).verdict == Verdict.PATCHED
     assert host.ask("dpkg --audit") == ""
     assert "colour = green" in host.ask("cat /etc/labconf.conf")
 
@@ -146,9 +143,8 @@ def test_packages_half_configured_before(make_host: Make, more: str) -> None:
 def test_duplicates_of_a_killed_transaction_before(make_host: Make) -> None:
     """dnf takes the older versions out by itself; for zypper a person decides, and nothing is installed."""
     mended = make_host("rhel9", kernel_update=False, faults=("db_broken",))
-    patch = mended.command("patch")
-    assert patch.check("package_db")["fix"]["ok"] is True
-    assert verdict(None, patch).verdict == Verdict.PATCHED
+    assert mended.command("precheck", "command-0").check("package_db")["fix"]["ok"] is True
+    assert verdict(None, mended.command("patch")).verdict == Verdict.PATCHED
     assert mended.ask("rpm -q labapp").split() == ["labapp-1.1-1.noarch"]
     left = make_host("sles15", kernel_update=False, faults=("db_broken",))
     patch = left.command("patch")

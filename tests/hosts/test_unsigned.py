@@ -56,7 +56,7 @@ def test_a_repository_that_nobody_signed(make_host: Make, tmp_path: Path, os_nam
     unsigned_copy(os_name, tmp_path / "own")
     host.give(tmp_path / "own", OWN)
     host.ask(SOURCE[os_name])
-    patch = host.command("patch", Fixes="none")
+    patch = host.command("patch")
     assert (patch.error, patch.report["changes"]) == (error, [])
     assert verdict(None, patch).verdict == Verdict.FAILED
     assert host.ask(STILL_OLD[os_name]) == "labapp 1.0-1\n"
