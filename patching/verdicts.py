@@ -12,6 +12,9 @@ from patching.states import Agreement, Verdict
 
 Report = Mapping[str, Any]
 
+FIT = frozenset({"ready", "nothing_to_do"})  # what a pre-check calls a host that may be patched
+# Checks that block nobody, but whose repair waits for the window's start: a fit host is checked once more for them.
+REPAIRED_FROM_THE_START = frozenset({"repository_signing", "agent"})
 _GOOD = frozenset({Verdict.PATCHED, Verdict.PATCHED_REBOOT_PENDING, Verdict.NOTHING_TO_DO})
 _SSM_BAD = TERMINAL - {"Success"}
 _BAD_STATUS = frozenset({"failed", "partial", "blocked"})

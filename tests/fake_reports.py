@@ -52,7 +52,7 @@ def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: st
         "os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12"},
         "boot_count": 0,
         "host_time": "2026-12-05T20:00:00Z",
-        "checks": [],
+        "checks": host.checks if phase == "precheck" else [],
         "before": side("6.1.96", host.pending),
         "after": AFTER.get(status, side("6.1.96", host.pending) if looked_at else None) if ends else None,
         "changes": [

@@ -31,6 +31,7 @@ class FakeHost:
     precheck: str = "ready"
     patch: str = "patched"
     silent: bool = False  # accepts patch commands and never answers
+    checks: list[dict[str, Any]] = field(default_factory=list)  # of its pre-check
     gone_silent: bool = False  # nor does it answer when it is looked at again
     executed: list[str] = field(default_factory=list)  # dispatch ids whose patch document really ran
 

@@ -138,42 +138,6 @@ explain_no_reboot() {
 }
 
 resume() {
-    save_lists && remember error "$ERROR_CODE$TAB$ERROR_DETAIL" && remember boot_id "$(boot_id)" &&
-        remember reboots $((REBOOTS + 1)) && remember stage rebooting
-}
-
-explain_no_reboot() {
-    [ "$REBOOT_POLICY" = if-needed ] || return 0
-    if [ "$REBOOTS" -ge "$MAX_REBOOTS" ]; then
-        if [ "$REBOOTED" = true ]; then
-            fail_with kernel_not_running "Restarted $REBOOTS times, and a reboot is still asked for: $(tr '\n' ' ' <"$W/reasons")"
-        else
-            fail_with reboot_did_not_happen "A restart was asked for $REBOOTS times and did not happen."
-        fi
-    elif [ "$KEPT" = false ]; then
-        fail_with reboot_did_not_happen "Not restarted: what this run knows cannot be kept on the disk."
-    elif [ "$(seconds_left)" -le 0 ]; then
-        fail_with deadline_exceeded "No time was left for the reboot."
-    fi
-}
-
-final_status() {
-    changed=$(lines "$W/changes")
-    case $ERROR_CODE in
-        '' | kernel_not_running | reboot_did_not_happen)
-            if [ -s "$W/reasons" ]; then
-                echo reboot_pending
-            elif [ "$changed" -eq 0 ] && [ "$REBOOTED" = false ]; then
-                echo nothing_to_do
-            else
-                echo patched
-            fi
-            ;;
-        *) if [ "$changed" -gt 0 ]; then echo partial; else echo failed; fi ;;
-    esac
-}
-
-resume() {
     [ ! -s "$STATE/result" ] || { cat "$STATE/result"; exit "$(recall code 0)"; }
     STARTED=$(recall started "$STARTED")
     REBOOTS=$(recall reboots 0)

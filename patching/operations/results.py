@@ -15,7 +15,7 @@ from patching.operations import locked_rows, proposals, rescans, targets
 from patching.operations.targets import Step
 from patching.planner import batches
 from patching.states import Agreement, Phase, TargetState, Verdict
-from patching.verdicts import Evidence, Judgement, judge
+from patching.verdicts import FIT, REPAIRED_FROM_THE_START, Evidence, Judgement, judge
 from portal.audit.operations import Entry, record_all
 
 CHECKED_FIELDS = ["kernel_before", "kernel_newest", "os_label", "available_count"]
@@ -107,11 +107,12 @@ def _after_checks(stored: list[Stored], now: datetime) -> None:
             steps[target] = Step(TargetState.BLOCKED, "no_report", reason)
             continue
         _facts(target, report.get("before") or {}, report)
-        if report["status"] in {"ready", "nothing_to_do"}:
-            steps[target] = Step(TargetState.READY)
-        elif _checked_again(item):
+        fit = report["status"] in FIT
+        if _checked_again(item) and (not fit or _waiting_repairs(report)):
             again.append(target)
             _set_again(target, report)
+        elif fit:
+            steps[target] = Step(TargetState.READY)
         else:
             steps[target] = Step(TargetState.BLOCKED, *_why_blocked(report))
     checked = [item.target for item in stored]
@@ -121,8 +122,17 @@ def _after_checks(stored: list[Stored], now: datetime) -> None:
     proposals.note({item.target: item.outcome.report for item in stored if item.outcome.report}, now=now)
 
 
+def _waiting_repairs(report: dict[str, Any]) -> list[str]:
+    """What was found that blocks nobody and that only a repair from the window's start on can mend."""
+    found = (check for check in report["checks"] if check["name"] in REPAIRED_FROM_THE_START)
+    return [check["detail"] for check in found if not check["ok"]]
+
+
 def _set_again(target: Target, report: dict[str, Any]) -> None:
-    target.reason_code, reason = _why_blocked(report)
+    if report["status"] in FIT:
+        target.reason_code, reason = "repair_waits", " ".join(_waiting_repairs(report))
+    else:
+        target.reason_code, reason = _why_blocked(report)
     target.reason = f"{reason} It is checked again: from the start on every fix is allowed."
     target.attempt += 1
 

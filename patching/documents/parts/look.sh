@@ -59,6 +59,7 @@ EOF
     sort -u "$W/scripts" >>"$W/after.broken"
     aside "$W/after.available" >"$W/aside"
     reboot_reasons >"$W/reasons"
+    services_waiting >"$W/services"
     if [ -s "$W/before.installed" ]; then tell_changes; else tell_untouched; fi
 }
 

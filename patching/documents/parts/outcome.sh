@@ -23,4 +23,18 @@ name_what_is_left() {
     fi
 }
 
-
+final_status() {
+    changed=$(lines "$W/changes")
+    case $ERROR_CODE in
+        '' | kernel_not_running | reboot_did_not_happen)
+            if [ -s "$W/reasons" ]; then
+                echo reboot_pending
+            elif [ "$changed" -eq 0 ] && [ "$REBOOTED" = false ]; then
+                echo nothing_to_do
+            else
+                echo patched
+            fi
+            ;;
+        *) if [ "$changed" -gt 0 ]; then echo partial; else echo failed; fi ;;
+    esac
+}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from exceptions.operations import approve, submit
 from patching.models import AssetPatchState, Dispatch, Run
 from patching.operations.runs import plan_due, start_now
@@ -143,6 +145,20 @@ def test_a_check_mended_at_the_start_lets_the_host_in(stage: Stage) -> None:
     host.precheck = "ready"
     stage.to_the_end()
     assert run.targets.get().verdict == Verdict.PATCHED
+
+
+@pytest.mark.parametrize(("name", "sent"), [("repository_signing", ["early", "all"]), ("clock", ["early"])])
+def test_a_fit_host_whose_repair_waits_for_the_start_is_checked_again_then(
+    stage: Stage, name: str, sent: list[str]
+) -> None:
+    """The patch itself repairs nothing; what no repair helps is not asked again."""
+    fix = {"tried": False, "ok": False, "detail": ""}
+    stage.cloud.add(1, checks=[{"name": name, "ok": False, "detail": "Not as it should be.", "fix": fix}])
+    run = stage.set()
+    stage.to_the_end()
+    assert run.targets.get().verdict == Verdict.PATCHED
+    requests = [request.parameters for _, request in stage.cloud.commands.values()]
+    assert [given["Fixes"][0] for given in requests if "Fixes" in given] == sent
 
 
 def test_two_of_one_cluster_are_never_in_flight_together(stage: Stage) -> None:

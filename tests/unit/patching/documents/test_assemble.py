@@ -148,3 +148,18 @@ def test_each_shell_can_read_the_script(phase: Phase, shell: str, tmp_path: Path
     path = tmp_path / f"{phase}.sh"
     path.write_text(script(phase, "linux"))
     assert subprocess.run([*shell_of(shell).split(), "-n", str(path)], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_each_function_stands_once_and_is_used(phase: Phase) -> None:
+    """AWS counts every byte, and a second definition would silently win."""
+    text = script(phase, "linux")
+    names = re.findall(r"^([a-z_0-9]+)\(\)", text, re.MULTILINE)
+    assert len(names) == len(set(names))
+    by_name = {
+        f"{kind}_{check}"
+        for check in re.findall(r"^(?:examine|told) (\w+)", text, re.M)
+        for kind in ("check", "fix")
+    }
+    unused = [name for name in names if name not in by_name and len(re.findall(rf"\b{name}\b", text)) < 2]
+    assert unused == []

@@ -9,6 +9,7 @@ from lab.scenario import FAULTS
 from lab.shims import template
 from patching.documents.assemble import HERE, source
 from patching.documents.output import SCHEMA_PATH
+from patching.verdicts import REPAIRED_FROM_THE_START
 
 PAGE = (HERE.parents[1] / "docs/checks.md").read_text()
 ENUMS = {
@@ -47,6 +48,19 @@ def test_the_page_tells_the_code_that_blocks() -> None:
 def test_a_check_without_a_fix_says_so() -> None:
     for name, level, _ in EXAMINED:
         assert rows()[name][2].strip().startswith("none") is (level == "never"), name
+
+
+def test_what_blocks_nobody_and_is_repaired_from_the_start_on_is_known_to_the_engine() -> None:
+    """A host that is fit for all else is checked once more for these: the patch itself repairs nothing."""
+    script = source("precheck", "linux")
+    late = {name for name, level, code in EXAMINED if code == "-" and level == "late"}
+    partly = {
+        name
+        for name, body in re.findall(r"^fix_(\w+)\(\) \{\n(.*?)^\}", script, re.M | re.S)
+        if "may_fix late" in body
+    }
+    told = {name for name, _, code in EXAMINED if code == "-"}
+    assert late | (partly & told) == REPAIRED_FROM_THE_START
 
 
 def test_the_page_names_every_fault_of_a_check() -> None:
