@@ -24,11 +24,12 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Step:
-    """One check; `mend` is the command or the deed that mends a failure."""
+    """One check; `mend` is the command or the deed that mends a failure. `told`: its words are shown in any case."""
 
     name: str
     command: tuple[str, ...]
     mend: str
+    told: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ def steps() -> list[Step]:
             "templates",
             tool("djade", "--check", *tracked("templates/*.html")),
             ".venv/bin/djade templates/**/*.html",
+        ),
+        Step(
+            "documents",
+            (str(BIN / "python"), "-m", "script.documents"),
+            "shorten the script, or move it to the phase that needs it (docs/adr/0060)",
+            told=True,
         ),
         Step("migrations", (*MANAGE, "makemigrations", "--check", "--dry-run"), "manage.py makemigrations"),
         Step("django", (*MANAGE, "check", "--fail-level", "WARNING"), "correct what Django names above"),
@@ -97,8 +104,10 @@ def run(step: Step) -> Outcome:
         step.command, cwd=ROOT, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=False
     )
     ok = done.returncode == 0
-    print(f"{'ok  ' if ok else 'FAIL'} {step.name} ({time.monotonic() - began:.1f} s)", flush=True)
-    return Outcome(step, ok, (done.stdout + done.stderr).strip())
+    words = (done.stdout + done.stderr).strip()
+    shown = "".join(f"\n       {line}" for line in words.splitlines()) if ok and step.told else ""
+    print(f"{'ok  ' if ok else 'FAIL'} {step.name} ({time.monotonic() - began:.1f} s){shown}", flush=True)
+    return Outcome(step, ok, words)
 
 
 def tool(name: str, *arguments: str) -> tuple[str, ...]:

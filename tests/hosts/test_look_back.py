@@ -133,6 +133,16 @@ def test_a_script_after_that_was_never_run_is_told(make_host: Make) -> None:
 
 
 @pytest.mark.parametrize("os_name", ["debian12", "rhel9", "sles15"])
+def test_what_was_left_out_on_purpose_is_not_missing(make_host: Make, os_name: str) -> None:
+    """The terms of the run are kept beside its lists: the look itself is told none."""
+    host = make_host(os_name, kernel_update=False)
+    cancelled(host, Exclude="labapp")
+    look = look_back(host)
+    assert (look.report["aside"], look.report["error"]) == (["labapp"], None)
+    assert judged(look)[0] == Verdict.PATCHED
+
+
+@pytest.mark.parametrize("os_name", ["debian12", "rhel9", "sles15"])
 def test_what_never_began_is_told_as_that(make_host: Make, os_name: str) -> None:
     host = make_host(os_name, kernel_update=False)
     look = look_back(host)

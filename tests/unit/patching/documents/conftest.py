@@ -73,11 +73,16 @@ class ShimHost:
     root: Path
     shell: str = "/bin/sh"
 
-    def run(self, phase: Phase, command_id: str = "command-1", **values: str) -> Outcome:
-        """One execution of the step, without any reboot."""
+    def run(
+        self, phase: Phase, command_id: str = "command-1", folder: Path | None = None, **values: str
+    ) -> Outcome:
+        """One execution of the step, without any reboot. From a `folder` it runs as old agents do it: without ids."""
+        environment = self._environment(command_id)
+        if folder:
+            environment = {name: value for name, value in environment.items() if "SSM" not in name}
         done = subprocess.run(
-            [*self.shell.split(), str(self._write_script(phase, values))],
-            env=self._environment(command_id),
+            [*self.shell.split(), str(self._write_script(phase, values, folder))],
+            env=environment,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -114,12 +119,13 @@ class ShimHost:
     def state(self, name: str) -> str:
         return (self.root / "lab" / name).read_text()
 
-    def _write_script(self, phase: Phase, values: dict[str, str]) -> Path:
+    def _write_script(self, phase: Phase, values: dict[str, str], folder: Path | None = None) -> Path:
         assert set(values) <= parameters_of(name_of(phase, "linux")), (
             "SSM refuses parameters that are not declared"
         )
         chosen = {name: spec.get("default", "") for name, spec in PARAMETERS.items()} | VALUES | values
-        path = self.root / "tmp/_script.sh"
+        path = (folder or self.root / "tmp") / "_script.sh"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(re.sub(r"\{\{ (\w+) \}\}", lambda found: chosen[found[1]], script(phase, "linux")))
         return path
 
