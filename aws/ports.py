@@ -203,8 +203,8 @@ class TargetGroups(Protocol):
 
 class ObjectStore(Protocol):
     def put(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> None: ...
-    def get(self, bucket: str, key: str) -> bytes:
-        """Raises Missing when there is no such object."""
+    def get(self, bucket: str, key: str, *, last_bytes: int) -> bytes:
+        """The object, or its last bytes where it is larger. Raises Missing when there is no such object."""
         ...
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]: ...

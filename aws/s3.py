@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aws.calls import Calls
+from aws.errors import Refused
 from aws.iam import iam
 
 KEYS_PER_PAGE = 1000
@@ -22,11 +23,16 @@ class S3Adapter:
         self._calls.call("PutObject", Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
     @iam("s3:GetObject")
-    def get(self, bucket: str, key: str) -> bytes:
-        """The whole object. Raises Missing when there is no such object."""
-        answer = self._calls.call("GetObject", Bucket=bucket, Key=key)
+    def get(self, bucket: str, key: str, *, last_bytes: int) -> bytes:
+        """The object, or its last bytes where it is larger. Raises Missing when there is no such object."""
+        try:
+            answer = self._calls.call("GetObject", Bucket=bucket, Key=key, Range=f"bytes=-{last_bytes}")
+        except Refused as error:
+            if error.code == "InvalidRange":  # there is nothing in it
+                return b""
+            raise
         with self._calls.telling("GetObject"):  # the body is still on its way
-            body: bytes = answer["Body"].read()
+            body: bytes = answer["Body"].read(last_bytes)
         return body
 
     @iam("s3:ListBucket")

@@ -228,11 +228,11 @@ class FakeObjects:
         self.cloud.call("PutObject")
         self.cloud.stored[key] = body
 
-    def get(self, bucket: str, key: str) -> bytes:
+    def get(self, bucket: str, key: str, *, last_bytes: int) -> bytes:
         self.cloud.call("GetObject")
         if key not in self.cloud.stored:
             raise Missing(f"There is no object {key}.")
-        return self.cloud.stored[key]
+        return self.cloud.stored[key][-last_bytes:]
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         self.cloud.call("ListObjectsV2")

@@ -17,7 +17,7 @@ from aws.command_ends import Proves, proves
 from aws.errors import Missing
 from aws.ports import Cloud, Invocation
 from patching.documents import aws_windows
-from patching.documents.output import OutputUnreadable, ResultLine, parse_result_line
+from patching.documents.output import STDOUT_LIMIT, OutputUnreadable, ResultLine, parse_result_line
 from patching.documents.report import parse_report
 from patching.engine.request import output_prefix
 from patching.models import Dispatch
@@ -90,8 +90,10 @@ class Answers:
         yield "invocation", whole or self._whole(invocation)
 
     def _stored(self, instance_id: str) -> str | None:
-        key = self._keys.get(instance_id)
-        return key and evidence.read_output(self._cloud.objects(), bucket=settings.RESULTS_BUCKET, key=key)
+        if not (key := self._keys.get(instance_id)):
+            return None
+        where = {"bucket": settings.RESULTS_BUCKET, "key": key}
+        return evidence.read_output(self._cloud.objects(), **where, last_bytes=STDOUT_LIMIT)
 
     @cached_property
     def _keys(self) -> dict[str, str]:

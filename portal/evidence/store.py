@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 
 from django.conf import settings
 
 from aws.errors import Missing
 from aws.ports import ObjectStore
+
+# Below a command's prefix: its fifty hosts store a stdout and a stderr for each step. Any host may write there.
+MOST_KEYS = 1_000
 
 
 def report_key(
@@ -28,13 +32,14 @@ def store_report(objects: ObjectStore, *, key: str, raw: bytes) -> None:
 def outputs_of(objects: ObjectStore, *, bucket: str, prefix: str, command_id: str) -> dict[str, str]:
     """instance id → key of the whole stdout that its agent stored; those that stored none are not in it."""
     above = f"{prefix}/{command_id}/"
-    keys = [key for key in objects.keys(bucket, above) if key.endswith("/stdout")]
+    first = islice(objects.keys(bucket, above), MOST_KEYS)
+    keys = [key for key in first if key.endswith("/stdout")]
     return {key[len(above) :].partition("/")[0]: key for key in reversed(keys)}
 
 
-def read_output(objects: ObjectStore, *, bucket: str, key: str) -> str | None:
-    """The whole stdout, or None when it is gone. Foreign bytes are replaced, not trusted."""
+def read_output(objects: ObjectStore, *, bucket: str, key: str, last_bytes: int) -> str | None:
+    """The end of a stdout, or None when it is gone. Foreign bytes are replaced, not trusted."""
     try:
-        return objects.get(bucket, key).decode("utf-8", "replace")
+        return objects.get(bucket, key, last_bytes=last_bytes).decode("utf-8", "replace")
     except Missing:
         return None

@@ -179,7 +179,7 @@ class FastObjects:
         with self.cloud.call("PutObject"):
             pass
 
-    def get(self, bucket: str, key: str) -> bytes:
+    def get(self, bucket: str, key: str, *, last_bytes: int) -> bytes:
         with self.cloud.call("GetObject"):
             for command_id, instance_id in _named(key):
                 if command_id in self.cloud.commands:

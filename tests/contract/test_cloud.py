@@ -96,7 +96,7 @@ def test_the_real_document_patches_a_host_through_its_reboot(
     assert (line.status, line.reboot_done, line.upgradable) == ("patched", True, 0)
     prefix = f"runs/1/{ended.command_id}/{where['instance_id']}/"
     key = next(key for key in cloud.objects().keys(BUCKET, prefix) if key.endswith("/patch/stdout"))
-    report = report_in(cloud.objects().get(BUCKET, key).decode())
+    report = report_in(cloud.objects().get(BUCKET, key, last_bytes=500_000).decode())
     assert report["dispatch"] == sent.parameters["DispatchId"][0]
     assert report["command_id"] == ended.command_id
     assert report["before"]["boot_id"] != report["after"]["boot_id"]
@@ -196,3 +196,14 @@ def test_starting_and_stopping(server: LabServer, cloud: AwsCloud) -> None:
     assert started.launch_time >= first
     ec2.stop_instances([asleep])
     eventually(lambda: ec2.describe([asleep])[0].state == "stopped")
+
+
+def test_of_a_large_object_only_the_end_is_read(cloud: AwsCloud) -> None:
+    objects = cloud.objects()
+    objects.put(BUCKET, "large", b"x" * 10_000 + b"the end")
+    assert objects.get(BUCKET, "large", last_bytes=7) == b"the end"
+    assert len(objects.get(BUCKET, "large", last_bytes=500_000)) == 10_007
+    objects.put(BUCKET, "empty", b"")
+    assert objects.get(BUCKET, "empty", last_bytes=7) == b""
+    with pytest.raises(Missing):
+        objects.get(BUCKET, "absent", last_bytes=7)

@@ -90,9 +90,9 @@ def test_objects(moto_cloud: AwsCloud) -> None:
     for key in ("runs/1/b", "runs/1/a", "runs/2/a"):
         objects.put("results", key, key.encode())
     assert list(objects.keys("results", "runs/1/")) == ["runs/1/a", "runs/1/b"]
-    assert objects.get("results", "runs/2/a") == b"runs/2/a"
+    assert objects.get("results", "runs/2/a", last_bytes=100) == b"runs/2/a"
     with pytest.raises(Missing) as no_key:
-        objects.get("results", "runs/3")
+        objects.get("results", "runs/3", last_bytes=100)
     with pytest.raises(Missing) as no_bucket:
         objects.put("nowhere-at-all", "a", b"")
     assert (no_key.value.code, no_bucket.value.code) == ("NoSuchKey", "NoSuchBucket")

@@ -16,7 +16,7 @@ HERE = {"bucket": "b", "prefix": "output/7", "command_id": "c-1"}
 def output_of(cloud: FakeCloud, instance_id: str = "i-1") -> str | None:
     """What the portal reads of one host: the listing of its command, then its object."""
     key = outputs_of(FakeObjects(cloud), **HERE).get(instance_id)
-    return key and read_output(FakeObjects(cloud), bucket="b", key=key)
+    return key and read_output(FakeObjects(cloud), bucket="b", key=key, last_bytes=1_000)
 
 
 @pytest.fixture
