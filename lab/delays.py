@@ -25,7 +25,8 @@ class Delays:
     delivery_retry_s: float = 2.0  # how often an unreachable agent is tried again
     reboot_wait_s: float = 60.0  # the agent calls `shutdown -r +1`
     reboot_s: float = 20.0  # down → the agent answers again
-    upload_give_up_s: float = 20.0  # so long the agent tries a bucket that does not answer
+    upload_give_up_s: float = 30.0  # so long the agent tries a bucket that does not answer
+    agent_dies_s: float = 65.0  # a full disk where the agent itself lives → the service says Failed
     cancel_s: float = 0.2  # Cancelling → Cancelled
     snapshot_s: float = 30.0  # CreateSnapshot → completed
     visibility_s: float = 0.0  # SendCommand → list calls show it

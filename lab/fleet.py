@@ -43,6 +43,7 @@ class Host:
     rebooting: bool = False
     lives: int = 0  # raised when the host goes down: what ran before is dead
     moves: int = 0  # raised at every power move: tells late timers that they are late
+    taken: set[str] = field(default_factory=set)  # ids of the commands that its agent has been given
     seen_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

@@ -93,6 +93,7 @@ def go_down(world: World, host: Host) -> None:
     host.moves += 1
     for call in world.when_down:
         call(world, host)
+    host.machine.cut_power()
 
 
 def change(world: World, host: Host, state: str, reason: str) -> None:

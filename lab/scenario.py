@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from lab import agent_versions
+
 OPERATING_SYSTEMS = ("debian12", "ubuntu2404", "amzn2023", "rhel9", "sles15", "windows2022")
 FAULTS = frozenset(
     {
@@ -37,6 +39,8 @@ FAULTS = frozenset(
         "results_denied",
         "false_failure",
         "results_unreachable",
+        "delivered_twice",
+        "agent_disk_full",
         "ssm_absent",
         "start_no_capacity",
         "snapshot_refused",
@@ -77,7 +81,7 @@ class HostSpec:
     kind: str = "shim"
     state: str = "running"
     agent: str = "online"
-    agent_version: str = "3.3.2746.0"
+    agent_version: str = agent_versions.CURRENT
     instance_profile: bool = True
     pending: int = 0
     security: int = 0

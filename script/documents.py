@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from lab.ssm.patterns import PatternRefused, compiled
-
+from lab.ssm.patterns import Uncompilable, compiled
 from patching.documents.assemble import (
     KINDS,
     LEAST_FREE_PERCENT,
@@ -34,7 +33,7 @@ def refused_patterns() -> Iterator[str]:
     for name, about in PARAMETERS.items():
         try:
             compiled(about["allowedPattern"])
-        except PatternRefused as refusal:
+        except Uncompilable as refusal:
             yield f"{name}: {refusal}"
 
 

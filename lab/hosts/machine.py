@@ -30,7 +30,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Finished:
-    """How a step ended; the whole output is in `folder`/stdout and `folder`/stderr."""
+    """How a step ended; the whole output is in `folder`/stdout and `folder`/stderr.
+
+    `code` is the script's, 137 where the agent killed it, and -N where signal N of somebody else did.
+    """
 
     code: int
     folder: Path
@@ -44,6 +47,14 @@ class Finished:
     @property
     def stderr(self) -> bytes:
         return read(self.folder / "stderr")
+
+
+def orchestration(agent: Path, instance_id: str, command_id: str, step: str = "") -> Path:
+    """Where the agent keeps script and output of a step, as on a real host below /var/lib/amazon/ssm.
+
+    The script sees both ids in its own path: agents before 3.0.284.0 tell them nowhere else.
+    """
+    return agent / instance_id / "document" / "orchestration" / command_id / step
 
 
 def read(path: Path) -> bytes:
@@ -93,6 +104,10 @@ class Machine(Protocol):
 
     def reboot(self) -> None:
         """Come up again: another boot id, the newest kernel."""
+        ...
+
+    def cut_power(self) -> None:
+        """The host goes down: whatever still runs on it ends at once."""
         ...
 
     def adopt_faults(self, names: set[str]) -> None:

@@ -8,8 +8,9 @@ import time
 import uuid
 from pathlib import Path
 
+from lab import agent_versions
 from lab.hosts import namespace, root_faults, sandbox
-from lab.hosts.machine import Finished, Job, Stopper
+from lab.hosts.machine import Finished, Job, Stopper, orchestration
 from lab.hosts.namespace import HostDown, Layout, Namespace
 from lab.roots import definitions, images
 from lab.scenario import HostSpec
@@ -48,20 +49,20 @@ class RootMachine:
 
     def run(self, job: Job, stopper: Stopper) -> Finished:
         """Run one step; output of the run before a reboot stays and is appended to. Raises HostDown."""
-        folder = self._agent / job.command_id / job.step
+        folder = orchestration(self._agent, self._instance_id, job.command_id, job.step)
         folder.mkdir(parents=True, exist_ok=True)
         for name in () if job.again else ("stdout", "stderr"):
             (folder / name).unlink(missing_ok=True)
         sandbox.write_script(folder, job.script)
         environment = ENVIRONMENT | {
-            "SSM_COMMAND_ID": job.command_id,
+            **agent_versions.command_id(self._spec.agent_version, job.command_id),
             "AWS_SSM_INSTANCE_ID": self._instance_id,
             "AWS_SSM_REGION_NAME": job.region,
             "AWS_SSM_PLATFORM_NAME": self.platform_name,
             "AWS_SSM_PLATFORM_VERSION": self.platform_version,
             **job.environment,
         }
-        script = f"{AGENT_PLACE}/{job.command_id}/{job.step}/{sandbox.SCRIPT}"
+        script = f"{AGENT_PLACE}/{folder.relative_to(self._agent)}/{sandbox.SCRIPT}"
         within = sandbox.Run(self._root, folder, environment, job.timeout_s)
         return self._running().run(["/bin/sh", "-c", script], within, stopper)
 
@@ -74,7 +75,7 @@ class RootMachine:
 
     def forget(self, command_id: str) -> None:
         """The agent's copies of script and output go."""
-        shutil.rmtree(self._agent / command_id, ignore_errors=True)
+        shutil.rmtree(orchestration(self._agent, self._instance_id, command_id), ignore_errors=True)
 
     def reboot(self) -> None:
         """End every process, empty /run; come up with another boot id and the newest kernel. Raises HostDown."""
@@ -91,6 +92,10 @@ class RootMachine:
             if self._up:
                 self._up.stop()
                 self._up = None
+
+    def cut_power(self) -> None:
+        """Package tools that outlived their script end with everything else."""
+        self.close()
 
     def adopt_faults(self, names: set[str]) -> None:
         """Files of a host that exists tell their faults themselves; the others come at its start."""

@@ -158,7 +158,7 @@ def enter(spec: dict[str, Any], status: int) -> None:
     for number in (0, 1, 2):
         os.close(number)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    os.write(status, str(code if code >= 0 else 128 - code).encode())
+    os.write(status, str(code).encode())  # below 0: the signal that ended it
 
 
 def inside(spec: dict[str, Any]) -> NoReturn:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,12 +31,42 @@ KEPT_BYTES = 64 * 1024 * 1024  # of one stream; more is read and thrown away
 
 @dataclass(frozen=True)
 class Run:
-    """One script: `root` is all it may change; `folder` holds the script and gets stdout and stderr."""
+    """One script: `root` is all it may change; `folder`, below `agent`, holds the script and gets stdout and stderr."""
 
     root: Path
     folder: Path
     environment: Mapping[str, str]
     timeout_s: float
+    agent: Path | None = None  # the agent's own directory, as far as the script may read it; None: the folder
+
+    @property
+    def readable(self) -> Path:
+        return self.agent or self.folder
+
+
+class LeftBehind:
+    """Processes of one host that outlived their script: only its group is killed, and `timeout` makes another."""
+
+    def __init__(self) -> None:
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.Lock()
+
+    def add(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._processes.append(process)
+
+    def reap(self) -> None:
+        """Forget those that have ended by themselves."""
+        with self._lock:
+            self._processes = [one for one in self._processes if one.poll() is None]
+
+    def kill(self) -> None:
+        """End all of them."""
+        with self._lock:
+            for process in self._processes:
+                kill(process)
+                process.wait()
+            self._processes = []
 
 
 def own(root: Path) -> None:
@@ -69,16 +100,21 @@ def write_script(folder: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def execute(run: Run, stopper: Stopper, *, isolated: bool | None = None) -> Finished:
-    """Run to the end, the time-out (SIGKILL to the group, no trap runs) or a stop."""
+def execute(
+    run: Run, stopper: Stopper, left: LeftBehind | None = None, *, isolated: bool | None = None
+) -> Finished:
+    """Run to the end, the time-out (SIGKILL to the script's group, no trap runs) or a stop.
+
+    After a cancel or a time-out other groups live on in `left`; when the power goes, or without it, all end.
+    """
     isolated = namespaces() if isolated is None else isolated
     seen = places(isolated=isolated)
     spec = {
         "namespaces": isolated,
         "host": str(run.root),
         "shims": str(SHIMS),
-        "ssm": str(run.folder),
-        "script": f"{seen['ssm']}/{SCRIPT}",
+        "ssm": str(run.readable),
+        "script": f"{seen['ssm']}/{run.folder.relative_to(run.readable) / SCRIPT}",
         "cwd": seen["host"],
         "env": dict(run.environment),
     }
@@ -93,11 +129,17 @@ def execute(run: Run, stopper: Stopper, *, isolated: bool | None = None) -> Fini
         env={},
     )
     os.close(status)
-    stopper.on_stop(lambda: kill(process))
-    in_time, answer = collect(process, told, run)
+    stopper.on_stop(
+        lambda: end(process, isolated=isolated) if stopper.why == "power" else kill_script(process)
+    )
+    in_time, answer = collect(process, told, run, stopper)
     stopper.done()
-    kill(process)
-    process.wait()
+    if left and stopper.why != "power" and (stopper.why or not in_time):
+        kill_script(process)
+        left.add(process)
+    else:
+        end(process, isolated=isolated)
+        process.wait()
     return finished(run, answer, in_time=in_time, stopped=stopper.why)
 
 
@@ -108,13 +150,33 @@ def finished(run: Run, answer: bytes, *, in_time: bool, stopped: str) -> Finishe
     return Finished(int(answer) if answer else 126, run.folder)
 
 
+def kill_script(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to the process group of the script alone: the sandbox passes it on."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+
+
+def end(process: subprocess.Popen[bytes], *, isolated: bool) -> None:
+    """Everything of the sandbox. Without namespaces the script's group must be ended before the sandbox is."""
+    if not isolated:
+        kill_script(process)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+    kill(process)
+
+
 def kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def collect(process: subprocess.Popen[bytes], told: int, run: Run) -> tuple[bool, bytes]:
-    """Copy both streams until nobody holds them open and the exit code is told; False when time ran out first."""
+def collect(
+    process: subprocess.Popen[bytes], told: int, run: Run, stopper: Stopper | None = None
+) -> tuple[bool, bytes]:
+    """Copy both streams until nobody holds them open and the exit code is told; False when time ran out first.
+
+    Of a script that was stopped only the code is waited for: what outlives it may hold the streams.
+    """
     deadline = time.monotonic() + run.timeout_s
     answer = io.BytesIO()
     with contextlib.ExitStack() as stack:
@@ -132,6 +194,8 @@ def collect(process: subprocess.Popen[bytes], told: int, run: Run) -> tuple[bool
                 return False, answer.getvalue()
             for key, _ in selector.select(left):
                 copy(key, selector)
+            if stopper and stopper.why and answer.getvalue():
+                break
     return True, answer.getvalue()
 
 

@@ -110,6 +110,8 @@ def run_script(spec: dict[str, Any]) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o022)
+    os.setpgid(0, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.chdir(spec["cwd"])
     os.execve("/bin/sh", ["sh", "-c", spec["script"]], spec["env"])
 
@@ -130,8 +132,38 @@ def first_process(spec: dict[str, Any], status: int) -> NoReturn:
     for number in (0, 1, 2):
         os.close(number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    kill_group_on_request(script)
     await_children(script, status)
     os._exit(0)
+
+
+def kill_group_on_request(script: int) -> None:
+    """As the agent cancels: SIGKILL to the script's process group, and to nothing else."""
+    lead_a_group(script)
+    signal.signal(signal.SIGTERM, lambda *_: kill_group(script))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def lead_a_group(script: int) -> None:
+    try:  # noqa: SIM105 - contextlib costs start-up time
+        os.setpgid(script, script)
+    except OSError:
+        pass  # it has done so itself, and may be another program by now
+
+
+def kill_group(script: int) -> None:
+    try:  # noqa: SIM105
+        os.killpg(script, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has ended meanwhile
+
+
+def tell(status: int, code: int) -> None:
+    """Below 0: the signal that ended it. After a time-out nobody listens any more."""
+    try:  # noqa: SIM105
+        os.write(status, str(code).encode())
+    except BrokenPipeError:
+        pass
 
 
 def await_children(script: int, status: int) -> None:
@@ -142,12 +174,13 @@ def await_children(script: int, status: int) -> None:
             return
         if child == script:
             code = os.waitstatus_to_exitcode(how)
-            os.write(status, str(code if code >= 0 else 128 - code).encode())
+            tell(status, code)
             os.close(status)
 
 
 def main() -> None:
     die_with_parent()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until there is a group to kill
     spec, status = json.loads(sys.argv[1]), int(sys.argv[2])
     if spec["namespaces"]:
         enter_namespaces()
@@ -159,6 +192,8 @@ def main() -> None:
         first_process(spec, status)
     for number in (0, 1, 2, status):
         os.close(number)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGTERM))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.waitpid(first, 0)
 
 

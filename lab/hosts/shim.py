@@ -7,8 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
+from lab import agent_versions
 from lab.hosts import sandbox
-from lab.hosts.machine import Finished, Job, Stopper
+from lab.hosts.machine import Finished, Job, Stopper, orchestration
 from lab.scenario import HostSpec
 from lab.shims import template
 from lab.shims.catalogue import SYSTEMS
@@ -30,11 +31,13 @@ class ShimMachine:
         self.platform_name, self.platform_version = system.platform_name, system.platform_version
         self._faults = {fault for fault in spec.faults if fault in template.FAULTS}
         self._fault_text: dict[str, str] = {}
+        self._left = sandbox.LeftBehind()
 
     def run(self, job: Job, stopper: Stopper) -> Finished:
         """Run one step; output of the run before a reboot stays and is appended to."""
         self._prepare()
-        folder = self._agent / job.command_id / job.step
+        self._left.reap()
+        folder = orchestration(self._agent, self._instance_id, job.command_id, job.step)
         folder.mkdir(parents=True, exist_ok=True)
         for name in () if job.again else ("stdout", "stderr"):
             (folder / name).unlink(missing_ok=True)
@@ -44,22 +47,23 @@ class ShimMachine:
         environment = template.environment(
             Path(seen["host"]), command_id=job.command_id, instance_id=self._instance_id, region=job.region
         )
-        environment |= {
+        del environment["SSM_COMMAND_ID"]
+        environment |= agent_versions.command_id(self._spec.agent_version, job.command_id) | {
             "PATH": f"{seen['shims']}/bin:/usr/bin:/bin",
             "AWS_SSM_PLATFORM_NAME": self.platform_name,
             "AWS_SSM_PLATFORM_VERSION": self.platform_version,
             **job.environment,
         }
-        return sandbox.execute(
-            sandbox.Run(self._root, folder, environment, job.timeout_s), stopper, isolated=isolated
-        )
+        run = sandbox.Run(self._root, folder, environment, job.timeout_s, self._agent)
+        return sandbox.execute(run, stopper, self._left, isolated=isolated)
 
     def forget(self, command_id: str) -> None:
         """The agent's copies of script and output go."""
-        shutil.rmtree(self._agent / command_id, ignore_errors=True)
+        shutil.rmtree(orchestration(self._agent, self._instance_id, command_id), ignore_errors=True)
 
     def reboot(self) -> None:
         """Another boot id, the newest kernel, an empty /run. Raises TamperedHost."""
+        self.cut_power()
         if not self._root.exists():
             return
         state = (self._root / "lab", self._root / "run", self._root / "proc", self._root / "proc/stat")
@@ -82,8 +86,13 @@ class ShimMachine:
         if self._root.exists():
             self._write_fault(name, on)
 
+    def cut_power(self) -> None:
+        """Whatever outlived its script ends."""
+        self._left.kill()
+
     def close(self) -> None:
-        """Scripts were stopped before; nothing else runs."""
+        """Scripts were stopped before; whatever outlived them ends now."""
+        self.cut_power()
 
     def _write_fault(self, name: str, on: bool) -> None:
         # By directory handles that follow no link: the files belong to scripts that nobody trusts.

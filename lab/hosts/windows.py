@@ -60,6 +60,9 @@ class WindowsMachine:
         state["waits_for_reboot"] = False
         self._save(state)
 
+    def cut_power(self) -> None:
+        """Nothing of it runs between two steps."""
+
     def adopt_faults(self, names: set[str]) -> None:
         """The faults that an earlier start left."""
         self._faults = set(names)

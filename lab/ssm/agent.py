@@ -61,7 +61,7 @@ def parsed(world: World, command: Command, invocation: Invocation, host: Host, d
     version = host.spec.agent_version
     values = parameters.resolved(command.parameters, declared, command.account, command.region)
     pasted = parameters.pasted(values, declared, version)
-    inputs = tuple(replaced(step["inputs"], pasted) for step in command.document["mainSteps"])
+    inputs = tuple(replaced(step["inputs"], pasted, version) for step in command.document["mainSteps"])
     environment = parameters.environment(values, declared, version)
     return Task(world, command, invocation, host, done, values, inputs, environment)
 
@@ -143,11 +143,18 @@ def close_step(world: World, result: StepResult, inputs: Mapping[str, Any], fini
         result.status, result.details = "Cancelled", "Cancelled"
     else:
         steps.judge(result, inputs)
+        steps.tell_end(result)
 
 
 def publish(task: Task) -> None:
     """Full copies to S3 first, then the terminal status: whoever sees the status finds the output."""
     world, host = task.world, task.host
+    if (
+        "agent_disk_full" in host.faults and not task.invocation.trace
+    ):  # its own disk: the agent dies with what it held
+        lose_output(task)
+        later(task, world.delays.agent_dies_s, finish)
+        return
     if "offline" in host.faults:  # the agent keeps its answer until it has a connection again
         later(task, world.delays.delivery_retry_s, publish)
         return
@@ -158,6 +165,13 @@ def publish(task: Task) -> None:
         return
     output.store_in_s3(task.command, task.invocation, allowed=not denied)
     finish(task)
+
+
+def lose_output(task: Task) -> None:
+    for step in task.invocation.steps:
+        step.stdout = step.stderr = b""
+        step.status = step.details = "Failed"
+        step.code = -1
 
 
 def later(task: Task, seconds: float, call: Callable[[Task], None]) -> None:

@@ -57,7 +57,16 @@ def deliver(world: worlds.World, command: Command, invocation: Invocation) -> No
         world.timers.after(world.delays.delivery_retry_s, partial(retry, world, command, invocation))
         return
     move(world, command, invocation, "InProgress", "InProgress")
-    start(world, command, invocation, host)
+    hand_over(world, command, invocation, host)
+    if "delivered_twice" in host.faults:
+        hand_over(world, command, invocation, host)
+
+
+def hand_over(world: worlds.World, command: Command, invocation: Invocation, host: Host) -> None:
+    """The agent takes a command once; the same id again is acknowledged and skipped, without a second reply."""
+    if command.id not in host.taken:
+        host.taken.add(command.id)
+        start(world, command, invocation, host)
 
 
 def retry(world: worlds.World, command: Command, invocation: Invocation) -> None:

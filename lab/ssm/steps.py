@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -63,6 +64,18 @@ def says(inputs: Inputs, name: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else ""
+
+
+def tell_end(result: StepResult) -> None:
+    """The agent's own words below stderr. Who was killed by somebody else has no code: -1."""
+    if result.code < 0:
+        name = signal.strsignal(-result.code) or f"signal {-result.code}"
+        words, result.code = f"signal: {name.lower()}", -1
+    elif result.status == "Failed":
+        words = f"exit status {result.code}"
+    else:
+        return
+    result.stderr += f"failed to run commands: {words}".encode()
 
 
 def judge(result: StepResult, inputs: Inputs) -> None:

@@ -44,6 +44,7 @@ HOSTS: list[dict[str, Any]] = [
     {"name": "bare", "agent": "absent", "instance_profile": False},
     {"name": "silent", "agent": "offline"},
     {"name": "old", "agent_version": "3.3.2745.9"},
+    {"name": "oldest", "agent_version": "3.0.283.9"},
     {"name": "win", "os": "windows2022", "kind": "scenario"},
     {"name": "far", "region": FAR, "os": "amzn2023", "count": 50},
     {"name": "other", "account": OTHER, "os": "sles15"},

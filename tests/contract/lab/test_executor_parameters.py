@@ -11,6 +11,7 @@ from lab.ssm.interpolation import replaced
 from lab.ssm.parameters import refusal
 from tests.contract.lab.fleet import Aws, code, steps_of
 
+OLD = "3.2.9999.0"  # the last before pasting became one pass
 TEXT, LIST = {"type": "String"}, {"type": "StringList"}
 
 
@@ -75,10 +76,10 @@ def test_fact_02_names_are_letters_and_digits(aws: Aws, name: str) -> None:
         ("$0", "{{P}}"),
     ],
 )
-def test_fact_02_marks_in_a_value_are_read_by_gos_replacement(value: str, pasted: str) -> None:
+def test_fact_02_marks_in_a_value_are_read_by_the_replacement_of_old_agents(value: str, pasted: str) -> None:
     """Source: parameters.go pastes with ReplaceAllString, which reads `$name` as a group that is not there."""
-    assert replaced("<{{P}}>", {"P": value}) == f"<{pasted}>"
-    assert replaced("{{ P }}", {"P": value}) == value  # a place alone is the value itself
+    assert replaced("<{{P}}>", {"P": value}, OLD) == f"<{pasted}>"
+    assert replaced("{{ P }}", {"P": value}, OLD) == value  # a place alone is the value itself
 
 
 @pytest.mark.parametrize(
