@@ -9,6 +9,7 @@ import pytest
 
 from lab.server import LabServer
 from tests.contract.lab import (
+    test_executor_agent,
     test_executor_flow,
     test_executor_output,
     test_executor_parameters,
@@ -17,8 +18,14 @@ from tests.contract.lab import (
 from tests.contract.lab.fleet import HOSTS, SCALE, Aws, scenario
 
 pytestmark = pytest.mark.timeout(600)  # the first test may have to build the roots
-GOLDEN = (test_executor_flow, test_executor_output, test_executor_parameters, test_executor_time)
-ROOTED = ("web", "old")
+GOLDEN = (
+    test_executor_agent,
+    test_executor_flow,
+    test_executor_output,
+    test_executor_parameters,
+    test_executor_time,
+)
+ROOTED = ("web", "old", "oldest")
 
 
 def rooted(host: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def traced(aws: Aws, pattern: str, **about: Any) -> dict[str, Any]:
         ("^(?=a)a?$", "invalid or unsupported Perl syntax: `(?=`"),
     ],
 )
-def test_a_pattern_that_re2_refuses_fails_the_document_before_any_step(
+def test_fact_14_a_pattern_that_re2_refuses_fails_the_document_before_any_step(
     aws: Aws, pattern: str, words: str
 ) -> None:
     """Default values included; the service itself takes such a document."""
@@ -40,7 +40,7 @@ def test_a_pattern_that_re2_refuses_fails_the_document_before_any_step(
     assert aws.run("web-01", f"cat {ROOT}/pattern-ran")["ResponseCode"] == 1
 
 
-def test_two_halves_of_a_thousand_are_one_pattern_of_two_thousand() -> None:
+def test_fact_14_two_halves_of_a_thousand_are_one_pattern_of_two_thousand() -> None:
     halves = compiled("^[a-z]{0,1000}[a-z]{0,1000}$")
     assert halves.search("a" * 2_000)
     assert not halves.search("a" * 2_001)
@@ -49,7 +49,7 @@ def test_two_halves_of_a_thousand_are_one_pattern_of_two_thousand() -> None:
         compiled("a{0,1001}")
 
 
-def test_the_agent_compiles_with_re2_what_python_reads_otherwise(aws: Aws) -> None:
+def test_fact_14_the_agent_compiles_with_re2_what_python_reads_otherwise(aws: Aws) -> None:
     """`$` is the end of the text alone, and there are no back-references."""
     assert "invalid" in traced(aws, r"^(a)\\1$".replace("\\\\", "\\"), default="aa")["TraceOutput"]
 
@@ -64,7 +64,7 @@ def test_the_agent_compiles_with_re2_what_python_reads_otherwise(aws: Aws) -> No
         ("a$", "a$"),
     ],
 )
-def test_pasting_is_one_pass_and_only_two_dollars_become_one(value: str, pasted: str) -> None:
+def test_fact_14_pasting_is_one_pass_and_only_two_dollars_become_one(value: str, pasted: str) -> None:
     given = {"P": value, "Q": "never"}
     assert replaced("<{{ P }}|{{Q}}>", given) == f"<{pasted}|never>"
     assert replaced("<{{ P }}|{{Q}}>", given, "3.2.9999.0") != f"<{pasted}|never>" or value in (
@@ -75,20 +75,20 @@ def test_pasting_is_one_pass_and_only_two_dollars_become_one(value: str, pasted:
 
 
 @pytest.mark.parametrize(("signal", "name"), [("KILL", "killed"), ("TERM", "terminated")])
-def test_a_script_that_somebody_kills_has_code_minus_one(aws: Aws, signal: str, name: str) -> None:
+def test_fact_14_a_script_that_somebody_kills_has_code_minus_one(aws: Aws, signal: str, name: str) -> None:
     # with the shell that the agent started it through
     found = aws.run("web-01", f"echo begun; kill -{signal} $PPID $$; sleep 5")
     assert (found["StatusDetails"], found["ResponseCode"]) == ("Failed", -1)
     assert found["StandardErrorContent"] == f"failed to run commands: signal: {name}"
 
 
-def test_a_failed_step_tells_its_code_below_its_errors(aws: Aws) -> None:
+def test_fact_14_a_failed_step_tells_its_code_below_its_errors(aws: Aws) -> None:
     found = aws.run("web-01", "printf oops >&2; exit 7")
     assert found["StandardErrorContent"] == "oopsfailed to run commands: exit status 7"
     assert aws.run("web-01", "printf fine >&2")["StandardErrorContent"] == "fine"
 
 
-def test_the_same_command_id_twice_runs_once_and_answers_once(aws: Aws) -> None:
+def test_fact_14_the_same_command_id_twice_runs_once_and_answers_once(aws: Aws) -> None:
     aws.fault("web-02", "delivered_twice")
     command_id = aws.send(aws.ids("web-02"), f"echo x >>{ROOT}/doubles; wc -l <{ROOT}/doubles")
     row = aws.ended(command_id)[aws.id("web-02")]
@@ -99,7 +99,7 @@ def test_the_same_command_id_twice_runs_once_and_answers_once(aws: Aws) -> None:
     assert aws.run("web-02", f"wc -l <{ROOT}/doubles")["StandardOutputContent"] == "1\n"
 
 
-def test_an_old_agent_tells_no_command_id_and_every_path_holds_it(aws: Aws) -> None:
+def test_fact_14_an_old_agent_tells_no_command_id_and_every_path_holds_it(aws: Aws) -> None:
     script = 'echo "[${SSM_COMMAND_ID:-}] [$AWS_SSM_INSTANCE_ID] $0"'
     for host, told in (("oldest", False), ("web-01", True)):
         command_id = aws.send(aws.ids(host), script)
@@ -113,7 +113,7 @@ def tool(seconds: float, name: str) -> str:
     return f"timeout 60 sh -c 'sleep {seconds}; echo done >{ROOT}/{name}' </dev/null >/dev/null 2>&1"
 
 
-def test_a_cancel_kills_the_script_and_its_tool_works_on(aws: Aws) -> None:
+def test_fact_14_a_cancel_kills_the_script_and_its_tool_works_on(aws: Aws) -> None:
     command_id = aws.send(aws.ids("web-03"), f": >{ROOT}/begun; {tool(1.5, 'tool')}; echo never")
     eventually(lambda: "begun" in aws.run("web-03", f"ls {ROOT}")["StandardOutputContent"])
     aws.ssm.cancel_command(CommandId=command_id)
@@ -124,7 +124,7 @@ def test_a_cancel_kills_the_script_and_its_tool_works_on(aws: Aws) -> None:
     eventually(lambda: "tool" in aws.run("web-03", f"ls {ROOT}")["StandardOutputContent"].split(), 5)
 
 
-def test_so_does_a_time_out(aws: Aws) -> None:
+def test_fact_14_so_does_a_time_out(aws: Aws) -> None:
     aws.server.control("/lab/time-scale", {"scale": 10})
     name = aws.publish(f"echo begun; {tool(1.5, 'late')}; echo never", timeoutSeconds="5")
     row = aws.ended(aws.send(aws.ids("web-03"), DocumentName=name))[aws.id("web-03")]
@@ -132,7 +132,7 @@ def test_so_does_a_time_out(aws: Aws) -> None:
     eventually(lambda: "late" in aws.run("web-03", f"ls {ROOT}")["StandardOutputContent"].split(), 5)
 
 
-def test_what_outlived_its_script_ends_with_the_power(aws: Aws) -> None:
+def test_fact_14_what_outlived_its_script_ends_with_the_power(aws: Aws) -> None:
     command_id = aws.send(aws.ids("web-04"), f": >{ROOT}/up; {tool(1.5, 'ghost')}")
     eventually(lambda: "up" in aws.run("web-04", f"ls {ROOT}")["StandardOutputContent"].split())
     aws.ssm.cancel_command(CommandId=command_id)
@@ -145,7 +145,7 @@ def test_what_outlived_its_script_ends_with_the_power(aws: Aws) -> None:
     assert "ghost" not in aws.run("web-04", f"ls {ROOT}")["StandardOutputContent"].split()
 
 
-def test_a_full_disk_where_the_agent_lives_loses_the_output(aws: Aws) -> None:
+def test_fact_14_a_full_disk_where_the_agent_lives_loses_the_output(aws: Aws) -> None:
     aws.fault("web-01", "agent_disk_full")
     begun = time.monotonic()
     found = aws.run("web-01", "echo spoken; exit 0")
@@ -154,7 +154,7 @@ def test_a_full_disk_where_the_agent_lives_loses_the_output(aws: Aws) -> None:
     assert Delays().agent_dies_s == 65
 
 
-def test_a_bucket_out_of_reach_makes_the_answer_half_a_minute_late(aws: Aws) -> None:
+def test_fact_14_a_bucket_out_of_reach_makes_the_answer_half_a_minute_late(aws: Aws) -> None:
     assert Delays().upload_give_up_s == 30
     aws.fault("web-02", "results_unreachable")
     begun = time.monotonic()

@@ -11,7 +11,7 @@ from tests.contract.lab.fleet import FAR, Aws, code
 def test_stopped_and_agentless_instances_are_not_among_the_nodes(aws: Aws) -> None:
     rows = aws.ssm.describe_instance_information(MaxResults=50)["InstanceInformationList"]
     found = {row["InstanceId"]: row["PingStatus"] for row in rows}
-    online = dict.fromkeys(aws.ids("web-01", "web-02", "web-03", "web-04", "win", "old"), "Online")
+    online = dict.fromkeys(aws.ids("web-01", "web-02", "web-03", "web-04", "win", "old", "oldest"), "Online")
     assert found == {**online, aws.id("silent"): "ConnectionLost"}
     by_id = {row["InstanceId"]: row for row in rows}
     assert by_id[aws.id("win")]["PlatformType"] == "Windows"
