@@ -134,5 +134,7 @@ class ShimMachine:
                 "held": spec.held,
             },
         )
+        for name in self._faults & self._fault_text.keys():
+            template.set_fault(fresh, name, True, self._fault_text[name])
         sandbox.own(fresh)
         fresh.rename(self._root)

@@ -71,9 +71,17 @@ install_pending() {
     done <"$LAB/kernels_added"
 }
 
+# For ever, or for so many seconds as the fault says, with the package lock in its hands.
 hang_if_asked() {
+    fault hang || return 0
+    read_line "$LAB/faults/hang"
     # exec: the signal that ends the shim must end the sleep too
-    if fault hang; then exec sleep 86400; fi
+    [ -n "$LINE" ] || exec sleep 86400
+    : >"$LAB/faults/lock_held"
+    show_faults
+    sleep "$LINE"
+    rm -f "$LAB/faults/lock_held"
+    show_faults
 }
 
 show_faults
