@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from exceptions.queries import current_for
+from patching.documents import aws_windows
 from patching.models import Enrolment, FixProposal, HostReport, PackageChange, Target
 from patching.queries.runs import meaning_of
 from patching.states import ProposalState, outcome_word
@@ -89,11 +90,12 @@ def host_report(request: SignedIn, pk: int, report: int) -> HttpResponse:
     """The report as the host printed it, for people who want to read it raw."""
     asset = get_object_or_404(Asset.objects.visible_to(request.user), pk=pk)
     found = get_object_or_404(
-        HostReport.objects.select_related("target__run"), pk=report, target__asset=asset
+        HostReport.objects.select_related("target__run", "row__dispatch"), pk=report, target__asset=asset
     )
     context = {
         "asset": asset,
         "report": found,
+        "aws_document": aws_windows.NAME,
         "text": json.dumps(found.content, indent=2, ensure_ascii=False),
     }
     return render(request, "reports/host_report.html", context)

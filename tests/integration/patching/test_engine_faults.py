@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
 from aws.errors import AccessRefused, Ambiguous, Missing, Refused, Throttled
-from patching.models import PowerHold
+from patching.models import HostReport, PowerHold
 from patching.operations import pause as brake
 from patching.operations.runs import halt
 from patching.states import DispatchState, Phase, RunState, TargetState, Verdict
@@ -17,6 +18,7 @@ from portal.tags.models import TagChange
 from tests import cast
 from tests.fakes import lose_answer
 from tests.integration.patching.stage import Stage
+from tests.integration.patching.test_pages import browser
 
 T = TargetState
 OTHER = "444455556666"
@@ -166,6 +168,9 @@ def test_a_silent_host_that_answers_a_look_is_judged_by_it(stage: Stage) -> None
     assert sent.parameters["AfterDispatch"] == [str(asked)]
     assert sent.parameters["Fixes"] == ["none"]
     assert target.reason.endswith("Its own report never arrived; a look afterwards found this.")
+    report = HostReport.objects.get(phase=Phase.PATCH)
+    page = browser(cast.ada()).get(reverse("reports:host-report", args=[target.asset_id, report.pk]))
+    assert "made by a look at the server, because its own report never arrived" in page.content.decode()
 
 
 def test_a_pause_stops_every_send_and_a_resume_lets_it_go_on(stage: Stage) -> None:
