@@ -14,6 +14,8 @@ AWS_SDK = {"boto3", "botocore", "moto"}
 WITHOUT_DJANGO = ("aws", "lab", "embedded", "cli", "script")
 # It drives the product and the lab from outside; nothing imports it.
 DEMO = ("lab", "demo")
+# They print and check the SSM documents, which need no Django; of the apps they may import these alone.
+DOCUMENT_TOOLS = {"script/documents.py", "script/show_document.py"}
 NAMES_THAT_SAY_NOTHING = {
     "utils",
     "util",
@@ -54,7 +56,16 @@ def test_only_aws_lab_and_tests_import_the_aws_sdk() -> None:
 @pytest.mark.parametrize("folder", WITHOUT_DJANGO)
 def test_what_stands_beside_the_site_imports_no_django_and_no_app(folder: str) -> None:
     files = [path for path in sources() if path.parts[0] == folder and path.parts[:2] != DEMO]
-    assert [str(path) for path in files if imported(path) & (APPS | {"django"})] == []
+    apart = [path for path in files if str(path) not in DOCUMENT_TOOLS]
+    assert [str(path) for path in apart if imported(path) & (APPS | {"django"})] == []
+
+
+@pytest.mark.parametrize("tool", sorted(DOCUMENT_TOOLS))
+def test_the_tools_of_the_documents_import_nothing_else_of_the_apps(tool: str) -> None:
+    tree = ast.parse((ROOT / tool).read_text())
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    of_apps = {name for name in modules if name.partition(".")[0] in APPS | {"django"}}
+    assert of_apps == {"patching.documents.assemble"}
 
 
 def test_the_product_never_imports_the_lab_or_the_embedded_servers() -> None:
