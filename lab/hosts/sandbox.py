@@ -108,6 +108,23 @@ def execute(
     After a cancel or a time-out other groups live on in `left`; when the power goes, or without it, all end.
     """
     isolated = namespaces() if isolated is None else isolated
+    process, told = begin(run, isolated=isolated)
+    stopper.on_stop(
+        lambda: end(process, isolated=isolated) if stopper.why == "power" else kill_script(process)
+    )
+    in_time, answer = collect(process, told, run, stopper)
+    stopper.done()
+    if left and stopper.why != "power" and (stopper.why or not in_time):
+        kill_script(process)
+        left.add(process)
+    else:
+        end(process, isolated=isolated)
+        process.wait()
+    return finished(run, answer, in_time=in_time, stopped=stopper.why)
+
+
+def begin(run: Run, *, isolated: bool) -> tuple[subprocess.Popen[bytes], int]:
+    """The sandbox with its script, and the descriptor on which the exit code will be told."""
     seen = places(isolated=isolated)
     spec = {
         "namespaces": isolated,
@@ -129,18 +146,7 @@ def execute(
         env={},
     )
     os.close(status)
-    stopper.on_stop(
-        lambda: end(process, isolated=isolated) if stopper.why == "power" else kill_script(process)
-    )
-    in_time, answer = collect(process, told, run, stopper)
-    stopper.done()
-    if left and stopper.why != "power" and (stopper.why or not in_time):
-        kill_script(process)
-        left.add(process)
-    else:
-        end(process, isolated=isolated)
-        process.wait()
-    return finished(run, answer, in_time=in_time, stopped=stopper.why)
+    return process, told
 
 
 def finished(run: Run, answer: bytes, *, in_time: bool, stopped: str) -> Finished:
