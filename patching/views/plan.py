@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -25,10 +24,8 @@ from patching.words import rule_words, unguarded
 from portal.access.rules import Denied, Invalid, check_role
 from portal.access.states import Role
 from portal.policy.waves import REST
-from portal.web.paging import Page
+from portal.web.paging import page_of_list
 from portal.web.requests import SignedIn
-
-SIZE = 50
 
 
 @reads
@@ -57,7 +54,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
         "waking": waking_of(window, made) if not at_once else None,
         "reasons": Counter(left.sentence for left in made.left_out).most_common(8),
         "show_left": show_left,
-        "page": _cut(sorted(rows, key=_by_name), request.GET.get("cursor", "")),
+        "page": page_of_list(request, sorted(rows, key=_by_name), of="plan"),
         "under_way": in_a_run(window, now) if at_once else [],
         "admin": is_admin(request),
         "pause": pause_in_force(request),
@@ -81,14 +78,6 @@ def _cutoff(window: Window, starts_at: datetime) -> datetime:
 
 def _by_name(row: queries.PlannedHost | queries.LeftOut) -> tuple[str, int]:
     return (row.asset.label.lower(), row.asset.pk)
-
-
-def _cut(rows: list[Any], cursor: str) -> Page:
-    """A page of a plan, which is computed as a whole: the cursor is the number of rows before it."""
-    first = min(int(cursor), len(rows)) if cursor.isascii() and cursor.isdecimal() and len(cursor) < 8 else 0
-    after = str(first + SIZE) if first + SIZE < len(rows) else ""
-    before = str(max(0, first - SIZE)) if first else ""
-    return Page(rows[first : first + SIZE], after, before, SIZE)
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -15,6 +16,14 @@ FORM_EXPIRED = (
     "This form was open for too long or came from another site. Go back, reload the page and send it again."
 )
 OUR_FAULT = "Something broke on our side. Nothing was changed by this page; try again in a minute."
+# Django's own words for these name its settings, which are not the reader's.
+TOO_MUCH = "The form holds more than the portal takes at once. Choose fewer servers or write less, and send it again."
+WRONG_HOST = "The portal does not answer under this name. Use the address that your team gave you."
+_SENTENCES: dict[type[Exception], str] = {
+    DisallowedHost: WRONG_HOST,
+    RequestDataTooBig: TOO_MUCH,
+    TooManyFieldsSent: TOO_MUCH,
+}
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -37,16 +46,22 @@ def server_error(request: HttpRequest) -> HttpResponse:
     # Rendered without the request: whatever broke may be what the page around it needs.
     if request.headers.get("HX-Request"):
         return _note(500, OUR_FAULT)
-    context = {"sentence": OUR_FAULT, "stylesheet_url": stylesheet_url()}
-    return HttpResponse(render_to_string("web/error_500.html", context), status=500)
+    return _bare(500, "Something broke", OUR_FAULT)
 
 
 def error_answer(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
     """The page, or for htmx one toast that replaces the last one, so that a failing poll does not pile up."""
     if request.headers.get("HX-Request"):
         return _note(status, sentence)
+    if not hasattr(request, "user"):  # refused before anybody could be recognised: there is no frame to draw
+        return _bare(status, title, sentence)
     context = {"title": title, "sentence": sentence, "status": status}
     return render(request, "web/error.html", context, status=status)
+
+
+def _bare(status: int, title: str, sentence: str) -> HttpResponse:
+    context = {"status": status, "title": title, "sentence": sentence, "stylesheet_url": stylesheet_url()}
+    return HttpResponse(render_to_string("web/error_bare.html", context), status=status)
 
 
 def _note(status: int, sentence: str) -> HttpResponse:
@@ -56,5 +71,7 @@ def _note(status: int, sentence: str) -> HttpResponse:
 
 def _sentence(exception: Exception | None, otherwise: str) -> str:
     """The refusal's own words where somebody wrote some; Django's technical ones are not for readers."""
+    if type(exception) in _SENTENCES:
+        return _SENTENCES[type(exception)]
     text = str(exception or "").strip()
     return text if text.endswith((".", "?", "!")) and " " in text else otherwise

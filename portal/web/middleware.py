@@ -5,13 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import resolve_url
 
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.web.errors import error_answer
 
+NUL = "\x00"
 Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class NoNulCharacters:
+    """Refuses NUL in an address, a field or a cookie: PostgreSQL stores none, and no person types one."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Before the session is looked up by a cookie.
+        return self._refusal(request, _place_of_nul(request)) or self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: object) -> HttpResponse | None:
+        return self._refusal(request, _field_with_nul(request.POST))
+
+    def _refusal(self, request: HttpRequest, place: str) -> HttpResponse | None:
+        if not place:
+            return None
+        sentence = f"{place} holds a NUL character. Delete it and send the request again."
+        return error_answer(request, 400, "This cannot be read", sentence)
+
+
+def _place_of_nul(request: HttpRequest) -> str:
+    """Where it stands, in words that begin a sentence; empty without one."""
+    if NUL in request.path:
+        return "The address"
+    if any(NUL in value for value in request.COOKIES.values()):
+        return "A cookie"
+    return _field_with_nul(request.GET)
+
+
+def _field_with_nul(fields: QueryDict) -> str:
+    for name, values in fields.lists():
+        if any(NUL in text for text in (name, *values)):
+            return f"The field {name.replace(NUL, '')[:100]!r}"
+    return ""
 
 
 class RefusalPages:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
-from django.core.exceptions import SuspiciousOperation
+from django.contrib import messages
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 
+from portal.web.cursors import BadCursor, read_cursor, write_cursor
+
 PAGE_SIZE = 50
-_READERS: dict[str, Callable[[str], Any]] = {
-    "datetime": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "Decimal": Decimal,
-    "UUID": UUID,
-}
-
-
-class BadCursor(SuspiciousOperation):
-    """The page link was cut or changed; the browser sees the 400 page."""
+FROM_THE_START = (
+    "The link to this page was cut or changed, or belongs to another list: here is the list from its start."
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +47,8 @@ class KeysetPager:
     nullable: frozenset[str] = field(default_factory=frozenset)
 
     def page(self, rows: QuerySet[Any], cursor: str = "") -> Page:
-        """The page after (or before) `cursor`. Raises BadCursor for a cursor that this order did not make."""
-        backwards, values = self._read(cursor) if cursor else (False, None)
+        """The page after (or before) `cursor`. Raises BadCursor for a cursor that this list did not make."""
+        backwards, values = self._read(cursor, rows) if cursor else (False, None)
         found = self._cut(rows, values, backwards)
         more, kept = len(found) > self.size, found[: self.size]
         if backwards:
@@ -67,14 +56,18 @@ class KeysetPager:
         has_next, has_previous = (True, more) if backwards else (more, bool(cursor))
         return Page(
             rows=kept,
-            next_cursor=self._write(kept[-1], backwards=False) if kept and has_next else "",
-            previous_cursor=self._write(kept[0], backwards=True) if kept and has_previous else "",
+            next_cursor=self._write(kept[-1], rows, backwards=False) if kept and has_next else "",
+            previous_cursor=self._write(kept[0], rows, backwards=True) if kept and has_previous else "",
             size=self.size,
         )
 
     def page_of(self, request: HttpRequest, rows: QuerySet[Any]) -> Page:
-        """The page that the address asks for in its `cursor`."""
-        return self.page(rows, request.GET.get("cursor", ""))
+        """The page that the address asks for in its `cursor`; the first one, and a word, where that is damaged."""
+        try:
+            return self.page(rows, request.GET.get("cursor", ""))
+        except BadCursor:
+            tell_damaged(request)
+            return self.page(rows)
 
     def _cut(self, rows: QuerySet[Any], values: list[Any] | None, backwards: bool) -> list[Any]:
         ordered = rows.order_by(*[self._ordering(name, backwards) for name in self.order])
@@ -114,21 +107,36 @@ class KeysetPager:
             further |= Q(**{f"{column}__isnull": True})
         return further
 
-    def _write(self, row: Any, *, backwards: bool) -> str:
-        values = [_pack(_value(row, _split(name)[0])) for name in self.order]
-        text = json.dumps([int(backwards), list(self.order), values], separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    def _write(self, row: Any, rows: QuerySet[Any], *, backwards: bool) -> str:
+        values = [_value(row, _split(name)[0]) for name in self.order]
+        return write_cursor([backwards, *values], of=self._list(rows))
 
-    def _read(self, cursor: str) -> tuple[bool, list[Any]]:
-        try:
-            text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-            backwards, order, packed = json.loads(text)
-            values = [_unpack(value) for value in packed]
-        except (ValueError, TypeError, KeyError, ArithmeticError, binascii.Error) as error:
-            raise BadCursor("This page link is damaged. Open the list again from its first page.") from error
-        if order != list(self.order) or len(values) != len(self.order):
-            raise BadCursor("This page link belongs to another sort order. Open the list again.")
-        return bool(backwards), values
+    def _read(self, cursor: str, rows: QuerySet[Any]) -> tuple[bool, list[Any]]:
+        backwards, *values = read_cursor(cursor, of=self._list(rows))
+        return backwards, values
+
+    def _list(self, rows: QuerySet[Any]) -> str:
+        return " ".join((rows.model._meta.label, *self.order))
+
+
+def page_of_list(request: HttpRequest, rows: Sequence[Any], *, of: str, size: int = PAGE_SIZE) -> Page:
+    """A page of rows that were computed as a whole: the cursor is the number of rows before it."""
+    try:
+        cursor = request.GET.get("cursor", "")
+        (first,) = read_cursor(cursor, of=of) if cursor else (0,)
+    except BadCursor:
+        tell_damaged(request)
+        first = 0
+    first = min(first, len(rows))
+    after = write_cursor([first + size], of=of) if first + size < len(rows) else ""
+    before = write_cursor([max(0, first - size)], of=of) if first else ""
+    return Page(list(rows[first : first + size]), after, before, size)
+
+
+def tell_damaged(request: HttpRequest) -> None:
+    """A word on the page; not for a fragment, which shows none and would leave it to a later page."""
+    if not request.headers.get("HX-Request"):
+        messages.warning(request, FROM_THE_START)
 
 
 def capped_count(rows: QuerySet[Any], *, cap: int = 10_000) -> tuple[int, bool]:
@@ -145,21 +153,3 @@ def _value(row: Any, path: str) -> Any:
     for step in path.split("__"):
         row = row[step] if isinstance(row, Mapping) else getattr(row, step)
     return row
-
-
-def _pack(value: Any) -> Any:
-    if value is None or isinstance(value, str | int | float):
-        return value
-    kind = type(value).__name__
-    if kind not in _READERS:
-        raise TypeError(f"Rows cannot be paged by a column of type {kind}.")
-    return {kind: value.isoformat() if isinstance(value, date) else str(value)}
-
-
-def _unpack(value: Any) -> Any:
-    if isinstance(value, dict):
-        ((kind, text),) = value.items()
-        return _READERS[kind](text)
-    if isinstance(value, list):
-        raise ValueError("a cursor holds no lists")
-    return value
