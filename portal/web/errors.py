@@ -71,7 +71,8 @@ def _note(status: int, sentence: str) -> HttpResponse:
 
 def _sentence(exception: Exception | None, otherwise: str) -> str:
     """The refusal's own words where somebody wrote some; Django's technical ones are not for readers."""
-    if type(exception) in _SENTENCES:
-        return _SENTENCES[type(exception)]
+    for kind, sentence in _SENTENCES.items():
+        if isinstance(exception, kind):
+            return sentence
     text = str(exception or "").strip()
     return text if text.endswith((".", "?", "!")) and " " in text else otherwise
