@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "portal.web.middleware.SignInFromFragments",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.sign_in.middleware.FirstChooseAPassword",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -109,6 +110,14 @@ ACCOUNT_ADAPTER = "portal.sign_in.adapter.ClosedSignUp"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = (
+    False  # a stranger could have letters sent to anybody, and nobody may sign up
+)
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Patch Portal: "
+ACCOUNT_FORMS = {
+    "change_password": "portal.sign_in.forms.ChangePassword",
+    "reset_password_from_key": "portal.sign_in.forms.ChoosePassword",
+}
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
 CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
@@ -205,6 +214,10 @@ CELERY_BEAT_SCHEDULE = {
     "plan-runs": {"task": "patching.tasks.plan_runs", "schedule": env.seconds("PLAN_SECONDS", default=60)},
     "write-tags": {
         "task": "portal.inventory.tasks.write_tags",
+        "schedule": env.seconds("TICK_SECONDS", default=5),
+    },
+    "send-notices": {
+        "task": "portal.sign_in.tasks.send_notices",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
     "sync-inventory": {

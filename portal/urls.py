@@ -3,14 +3,11 @@
 from django.contrib.staticfiles.urls import staticfiles_urlpatterns
 from django.urls import include, path
 
-from portal.sign_in.password import password_reset
-
 urlpatterns = [
     path("", include("reports.urls")),
     path("", include("patching.urls")),
     path("exceptions/", include("exceptions.urls")),
-    path("accounts/password/reset/", password_reset, name="account_reset_password"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("portal.sign_in.urls")),
     path("", include("portal.inventory.urls")),
     path("", include("portal.web.urls")),
     *staticfiles_urlpatterns(),
