@@ -15,4 +15,5 @@ urlpatterns = [
 handler400 = "portal.web.errors.bad_request"
 handler403 = "portal.web.errors.forbidden"
 handler404 = "portal.web.errors.not_found"
+handler429 = "portal.web.errors.too_many"  # allauth's limits ask for it by this name
 handler500 = "portal.web.errors.server_error"

@@ -14,6 +14,7 @@ NOT_UNDERSTOOD = "The request could not be understood."
 FORM_EXPIRED = (
     "This form was open for too long or came from another site. Go back, reload the page and send it again."
 )
+TOO_MANY = "Too many tries came from where you are. Wait five minutes and try again."
 OUR_FAULT = "Something broke on our side. Nothing was changed by this page; try again in a minute."
 
 
@@ -29,6 +30,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return error_answer(request, 404, "Nothing here", WRONG_ADDRESS)
 
 
+def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_answer(request, 429, "Not so fast", TOO_MANY)
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return error_answer(request, 403, "The form has expired", FORM_EXPIRED)
 
@@ -37,16 +42,24 @@ def server_error(request: HttpRequest) -> HttpResponse:
     # Rendered without the request: whatever broke may be what the page around it needs.
     if request.headers.get("HX-Request"):
         return _note(500, OUR_FAULT)
-    context = {"sentence": OUR_FAULT, "stylesheet_url": stylesheet_url()}
-    return HttpResponse(render_to_string("web/error_500.html", context), status=500)
+    return _bare_page(500, "Something broke", OUR_FAULT)
 
 
 def error_answer(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
     """The page, or for htmx one toast that replaces the last one, so that a failing poll does not pile up."""
     if request.headers.get("HX-Request"):
         return _note(status, sentence)
+    if not hasattr(
+        request, "user"
+    ):  # refused before anybody asked who it is, e.g. for the name of a foreign host
+        return _bare_page(status, title, sentence)
     context = {"title": title, "sentence": sentence, "status": status}
     return render(request, "web/error.html", context, status=status)
+
+
+def _bare_page(status: int, title: str, sentence: str) -> HttpResponse:
+    context = {"status": status, "title": title, "sentence": sentence, "stylesheet_url": stylesheet_url()}
+    return HttpResponse(render_to_string("web/error_bare.html", context), status=status)
 
 
 def _note(status: int, sentence: str) -> HttpResponse:
