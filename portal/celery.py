@@ -7,4 +7,4 @@ from portal.start import read_settings
 read_settings()
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["portal.inventory", "exceptions", "patching", "reports"])
+app.autodiscover_tasks(["portal.inventory", "portal.sign_in", "exceptions", "patching", "reports"])

@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -67,6 +68,26 @@ class Environment:
                 f"{name} is {value!r}; write a number of seconds above 0, e.g. {default}."
             )
         return number
+
+    def whole_number(self, name: str, *, default: int, least: int) -> int:
+        value = os.environ.get(name, "").strip() or str(default)
+        if not re.fullmatch(r"[0-9]{1,12}", value) or int(value) < least:
+            raise ImproperlyConfigured(
+                f"{name} is {value!r}; write a whole number of at least {least}, e.g. {default}."
+            )
+        return int(value)
+
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """Addresses and networks, separated by commas; empty: none."""
+        found = []
+        for word in self.words(name, default=[]):
+            try:
+                found.append(ip_network(word))
+            except ValueError as error:
+                raise ImproperlyConfigured(
+                    f"{name} has {word!r}; write addresses or networks, e.g. 10.0.0.5,10.1.0.0/24."
+                ) from error
+        return found
 
     def words(self, name: str, *, default: list[str]) -> list[str]:
         return [word.strip() for word in os.environ.get(name, ",".join(default)).split(",") if word.strip()]

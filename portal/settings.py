@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import structlog
 from celery.schedules import crontab
 from kombu import Queue
 
 from portal.environment import Environment
+from portal.logs import *  # noqa: F403 - constants that Django reads by their names
+from portal.logs import configure_structlog
+from portal.sign_in_settings import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
+configure_structlog()
 
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret("SECRET_KEY", example="a long random string, e.g. from `openssl rand -base64 48`")
@@ -49,6 +53,7 @@ INSTALLED_APPS = [
     "reports",
 ]
 MIDDLEWARE = [
+    "portal.web.middleware.OnlyTrustedProxies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -61,6 +66,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "portal.web.middleware.SignInFromFragments",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.sign_in.middleware.FirstChooseAPassword",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -97,21 +103,6 @@ TEMPLATES = [
 ]
 COTTON_DIR = "components"
 
-AUTH_USER_MODEL = "access.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
-ACCOUNT_ADAPTER = "portal.sign_in.adapter.ClosedSignUp"
-ACCOUNT_LOGIN_METHODS = {"username", "email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
-LOGIN_REDIRECT_URL = "/"
-LOGIN_URL = "account_login"
 CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
 MAIL = env.mail_server("EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT = MAIL.host, MAIL.port
@@ -120,7 +111,17 @@ EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.wrapped, not MAIL.wrapped
 EMAIL_TIMEOUT = 10  # seconds; a page waits for it
 DEFAULT_FROM_EMAIL = env.address("EMAIL_FROM", default="Patch Portal <patch-portal@example.com>")
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_URL.startswith("https://")
+# TLS ends at a proxy. Which proxies are believed, and how many stand one behind the other.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+PROXY_COUNT = env.whole_number("PROXY_COUNT", default=1, least=1)
+HTTPS = PORTAL_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+HSTS_SECONDS = env.whole_number("HSTS_SECONDS", default=31_536_000, least=0)
+SECURE_HSTS_SECONDS = HSTS_SECONDS if HTTPS else 0
+# Without a proxy that tells how it was reached, a redirect would run in a circle (portal/web/checks.py says so).
+SECURE_SSL_REDIRECT = HTTPS and bool(TRUSTED_PROXIES)
+SECURE_SSL_HOST = urlsplit(PORTAL_URL).netloc
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
@@ -208,6 +209,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "portal.inventory.tasks.write_tags",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
+    "send-notices": {
+        "task": "portal.sign_in.tasks.send_notices",
+        "schedule": env.seconds("TICK_SECONDS", default=5),
+    },
     "sync-inventory": {
         "task": "portal.inventory.tasks.sync_all",
         "schedule": env.seconds("SYNC_SECONDS", default=300),
@@ -220,16 +225,6 @@ CLOCKS_DIFFER_S = 600.0
 for entry in CELERY_BEAT_SCHEDULE.values():
     if isinstance(entry["schedule"], float):
         entry["options"] = {"expires": CLOCKS_DIFFER_S + 2 * entry["schedule"]}
-
-# Tracebacks without the values of variables: those may be secrets, and drawing them took a worker many seconds.
-structlog.configure(
-    processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
-    ]
-)
 
 # AWS: the simulated one stands outside, behind AWS_ENDPOINT_URL, which boto3 reads by itself.
 AWS_PORTAL_REGION = env.matching(

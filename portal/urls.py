@@ -3,14 +3,11 @@
 from django.contrib.staticfiles.urls import staticfiles_urlpatterns
 from django.urls import include, path
 
-from portal.sign_in.password import password_reset
-
 urlpatterns = [
     path("", include("reports.urls")),
     path("", include("patching.urls")),
     path("exceptions/", include("exceptions.urls")),
-    path("accounts/password/reset/", password_reset, name="account_reset_password"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("portal.sign_in.urls")),
     path("", include("portal.inventory.urls")),
     path("", include("portal.web.urls")),
     *staticfiles_urlpatterns(),
@@ -18,4 +15,5 @@ urlpatterns = [
 handler400 = "portal.web.errors.bad_request"
 handler403 = "portal.web.errors.forbidden"
 handler404 = "portal.web.errors.not_found"
+handler429 = "portal.web.errors.too_many"  # allauth's limits ask for it by this name
 handler500 = "portal.web.errors.server_error"

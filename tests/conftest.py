@@ -35,6 +35,8 @@ UNSET = (
     "DEBUG",
     "PORTAL_URL",
     "ALLOWED_HOSTS",
+    "TRUSTED_PROXIES",
+    "PROXY_COUNT",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Lower
 
 from portal.access.states import Dimension, Role
 
@@ -12,6 +13,15 @@ class User(AbstractUser):
     """A person who signs in. What they may see and do comes from their grants alone."""
 
     time_zone = models.CharField(max_length=64, blank=True)
+    # The password was chosen by an admin: until the person chooses one, every page leads to the one for that.
+    must_change_password = models.BooleanField(default=False)
+
+    class Meta(AbstractUser.Meta):
+        # People sign in with either, however they write it: two that differ only in case would be one person's.
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="username_once"),
+            models.UniqueConstraint(Lower("email"), name="email_once", condition=~models.Q(email="")),
+        ]
 
     @property
     def display_name(self) -> str:
@@ -38,3 +48,30 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} is {self.role} of {self.dimension} {self.value}".rstrip()
+
+
+class SecurityNotice(models.Model):
+    """One e-mail about a person's sign-in or rights, to be handed to the mail server by a task.
+
+    `address` is kept as it was: a person is also told at the address that was just taken from them.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="security_notices")
+    address = models.EmailField(max_length=254)
+    sentence = models.TextField()
+    created_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)  # null: sent, or given up
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["next_try_at"],
+                name="security_notice_due",
+                condition=models.Q(next_try_at__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.sentence}"

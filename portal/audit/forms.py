@@ -12,6 +12,7 @@ SUBJECTS = {
     "power": "Starting and stopping",
     "run": "Runs",
     "sending": "Pause of all sending",
+    "sign_in": "Signing in",
     "tag": "Tags",
     "target": "Servers in runs",
     "window": "Windows",

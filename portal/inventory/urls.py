@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path("people/", people.people, name="people"),
     path("people/new/", people.person_new, name="person-new"),
     path("people/<int:pk>/", people.person, name="person"),
+    path("people/<int:pk>/change/", people.person_change, name="person-change"),
     path("people/<int:pk>/give/", people.person_give, name="person-give"),
     path("people/<int:pk>/take/<int:grant>/", people.person_take, name="person-take"),
     path("people/<int:pk>/active/", people.person_active, name="person-active"),

@@ -1,10 +1,37 @@
-"""Forms of people and rights; the rules live in the operations."""
+"""Forms of people, rights and passwords; the rules live in the operations."""
 
 from __future__ import annotations
 
+from allauth.account.forms import ChangePasswordForm, ResetPasswordKeyForm
 from django import forms
+from django.utils import timezone
 
 from portal.access.states import Dimension, Role
+from portal.sign_in import operations
+
+
+class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
+    def save(self) -> None:
+        operations.choose_password(
+            person=self.user, password=self.cleaned_data["password1"], by_link=False, now=timezone.now()
+        )
+
+
+class ChoosePassword(ResetPasswordKeyForm):  # type: ignore[misc]
+    """Behind the link of an e-mail."""
+
+    def save(self) -> None:
+        operations.choose_password(
+            person=self.user, password=self.cleaned_data["password1"], by_link=True, now=timezone.now()
+        )
+
+
+class ChangePersonForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=200)
+    email = forms.CharField(
+        label="E-mail", max_length=254, required=False, widget=forms.EmailInput(),
+        help_text="They sign in with it, and password links go there.",
+    )  # fmt: skip
 
 
 class PersonForm(forms.Form):

@@ -19,7 +19,7 @@ from portal.access.states import Dimension, Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from portal.sign_in import operations
-from portal.sign_in.forms import GrantForm, PeopleFilter, PersonForm
+from portal.sign_in.forms import ChangePersonForm, GrantForm, PeopleFilter, PersonForm
 from portal.web.filters import chips_of
 from portal.web.forms import onto, status_of
 from portal.web.paging import KeysetPager, capped_count
@@ -86,6 +86,29 @@ def person_new(request: SignedIn) -> HttpResponse:
                     request, "access/password.html", {"person": made, "password": password, "new": True}
                 )
     return render(request, "access/person_new.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+def person_change(request: SignedIn, pk: int) -> HttpResponse:
+    """Name and e-mail address, as an admin gives them."""
+    _check_admin(request)
+    found, status = get_object_or_404(User, pk=pk), 200
+    form = ChangePersonForm(
+        request.POST or None, initial={"name": found.get_full_name(), "email": found.email}
+    )
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                operations.change_person(
+                    person=found, **form.cleaned_data, by=request.user, now=timezone.now()
+                )
+            except Denied as refusal:
+                status = onto(form, refusal)
+            else:
+                messages.success(request, "Saved.")
+                return redirect("inventory:person", pk)
+    return render(request, "access/person_change.html", {"form": form, "person": found}, status=status)
 
 
 @never_cache

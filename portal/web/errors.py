@@ -15,6 +15,7 @@ NOT_UNDERSTOOD = "The request could not be understood."
 FORM_EXPIRED = (
     "This form was open for too long or came from another site. Go back, reload the page and send it again."
 )
+TOO_MANY = "Too many tries came from where you are. Wait five minutes and try again."
 OUR_FAULT = "Something broke on our side. Nothing was changed by this page; try again in a minute."
 # Django's own words for these name its settings, which are not the reader's.
 TOO_MUCH = "The form holds more than the portal takes at once. Choose fewer servers or write less, and send it again."
@@ -36,6 +37,10 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return error_answer(request, 404, "Nothing here", WRONG_ADDRESS)
+
+
+def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_answer(request, 429, "Not so fast", TOO_MANY)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

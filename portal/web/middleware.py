@@ -9,10 +9,24 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import resolve_url
 
 from portal.access.rules import Conflict, Denied, Invalid
+from portal.web.client_address import FORWARDED, is_trusted, peer
 from portal.web.errors import error_answer
 
 NUL = "\x00"
 Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class OnlyTrustedProxies:
+    """The first of all: what a stranger says on behalf of a proxy is thrown away before anybody reads it."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not is_trusted(peer(request)):
+            for header in FORWARDED:
+                request.META.pop(header, None)
+        return self.get_response(request)
 
 
 class NoNulCharacters:

@@ -38,6 +38,9 @@ WRONG = {
     "TICK_SECONDS": "often",
     "SYNC_SECONDS": "0",
     "DEBUG": "perhaps",
+    "TRUSTED_PROXIES": "front",
+    "PROXY_COUNT": "0",
+    "HSTS_SECONDS": "-1",
 }
 
 

@@ -1,0 +1,65 @@
+"""Who signed in and out, and who failed to: events of the audit trail, bounded so that nobody floods it."""
+
+from __future__ import annotations
+
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import Q
+
+from portal.access.models import User
+from portal.audit.operations import Entry, record
+
+HOUR_S = 3600
+# Events of failed sign-ins an hour; what goes beyond stands in the log only, and one event says so.
+PER_SOURCE, FROM_ALL = 20, 500
+NAME_LENGTH = 100
+
+WRONG = "wrong name or password"
+TOO_MANY = "too many tries, so the password was not looked at"
+SHUT_OUT = "the password was right, but they are shut out"
+
+
+def signed_in(person: User, source: str) -> None:
+    _record("succeeded", person, f"{person.display_name} signed in from {source}", source, by=person)
+
+
+def signed_out(person: User, source: str) -> None:
+    _record("ended", person, f"{person.display_name} signed out", source, by=person)
+
+
+def failed(name: str, why: str, source: str, *, network: str) -> None:
+    """`name` as it was typed; only what can be read of it is kept, and never a password.
+
+    `network` is what the limits take for one source: the address, or its /64 of IPv6.
+    """
+    if full := _is_over("all", FROM_ALL) or _is_over(network, PER_SOURCE):
+        if full == "now":
+            summary = f"More sign-ins failed within the hour than are listed, the last from {source}; the log has all"
+            _record("failed", None, summary, source)
+        return
+    shown = readable(name)
+    person = User.objects.filter(Q(username__iexact=shown) | Q(email__iexact=shown)).first()
+    _record("failed", person, f"Sign-in as {shown!r} from {source} failed: {why}", source, name=shown)
+
+
+def readable(name: str) -> str:
+    return "".join(sign for sign in name if sign.isprintable())[:NAME_LENGTH]
+
+
+def _is_over(whose: str, limit: int) -> str:
+    """'' within the limit of this hour, `now` for the first beyond it, `long` for all others."""
+    key = f"sign-ins-failed:{whose}"
+    cache.add(key, 0, HOUR_S)
+    try:
+        count = cache.incr(key)
+    except ValueError:  # the hour ended between the two
+        return ""
+    return "" if count <= limit else "now" if count == limit + 1 else "long"
+
+
+@transaction.atomic
+def _record(
+    what: str, person: User | None, summary: str, source: str, *, by: User | None = None, **detail: str
+) -> None:
+    subject = str(person.pk) if person else ""
+    record(Entry(f"sign_in.{what}", "sign_in", subject, summary, detail={"source": source, **detail}), by=by)

@@ -1,0 +1,34 @@
+"""Who signs in and how: the settings that are the same on every machine. portal/settings.py takes them all."""
+
+from __future__ import annotations
+
+AUTH_USER_MODEL = "access.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "portal.sign_in.adapter.ClosedSignUp"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # a stranger could have e-mails sent to anybody
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Patch Portal: "
+ACCOUNT_FORMS = {
+    "change_password": "portal.sign_in.forms.ChangePassword",
+    "reset_password_from_key": "portal.sign_in.forms.ChoosePassword",
+}
+LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "account_login"
+ACCOUNT_RATE_LIMITS = {
+    # Each try costs a hash that is slow on purpose.
+    "login": "60/m/ip",
+    # The key is the name and the source together: guesses at a name never lock its owner, who comes from elsewhere
+    # or with a browser that has signed them in before (docs/adr/0069).
+    "login_failed": "20/5m/ip,5/5m/key",
+    "login_failed_known_browser": "10/5m/key",
+    "reset_password": "10/10m/ip,5/10m/key",
+}
