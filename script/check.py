@@ -66,6 +66,11 @@ def steps() -> list[Step]:
         ),
         Step("migrations", (*MANAGE, "makemigrations", "--check", "--dry-run"), "manage.py makemigrations"),
         Step("django", (*MANAGE, "check", "--fail-level", "WARNING"), "correct what Django names above"),
+        Step(
+            "addresses",
+            (str(BIN / "python"), "-W", "ignore::RuntimeWarning", "-m", "tests.attack.rules"),
+            "say in tests/attack/rules.py who may use the address",
+        ),
         Step("locks", (str(BIN / "python"), "script/lock.py", "--check"), "script/lock"),
         *generated(),
     ]

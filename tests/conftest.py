@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import RunServers, start
+from tests.times import Times
 
 TESTS = Path(__file__).resolve().parent
 WITHOUT_DJANGO = {"aws", "lab", "embedded", "documents", "architecture", "script", "hosts", "crash"}
@@ -40,8 +41,14 @@ UNSET = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--times", action="store_true", help="keep where the time went in docs/testing.md")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Starts the servers in the first process and hands their addresses to Django's settings."""
+    if config.getoption("--times") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Times())
     os.environ.update(NO_AWS)
     for name in UNSET:
         os.environ.pop(name, None)

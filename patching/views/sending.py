@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
@@ -32,7 +33,7 @@ def pause(request: SignedIn) -> HttpResponse:
             status = onto(form, refusal)
         else:
             messages.warning(request, "All sending is paused. What is in flight goes on and is collected.")
-            return redirect(_back(request))
+            return HttpResponseRedirect(_back(request))
     return _pause_page(request, form, 422 if form.errors and status == 200 else status)
 
 
@@ -47,12 +48,13 @@ def resume(request: SignedIn) -> HttpResponse:
     check_role(request.user, Role.ADMIN)
     brake.resume(by=request.user, now=timezone.now())
     messages.success(request, "Sending is resumed. Runs that are still inside their window go on.")
-    return redirect(_back(request))
+    return HttpResponseRedirect(_back(request))
 
 
 def _back(request: SignedIn) -> str:
     """Where the reader came from, if that is a page of ours; otherwise Tonight."""
     wanted = request.POST.get("next") or request.headers.get("Referer", "")
-    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
-        return wanted if not wanted.endswith("/sending/pause/") else "/tonight/"
-    return "/tonight/"
+    ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    if not ours or wanted.endswith("/sending/pause/"):
+        return reverse("patching:tonight")
+    return wanted
