@@ -19,7 +19,6 @@ from aws.ports import Cloud, Invocation
 from patching.documents import aws_windows
 from patching.documents.output import STDOUT_LIMIT, OutputUnreadable, ResultLine, parse_result_line
 from patching.documents.report import parse_report
-from patching.engine.request import output_prefix
 from patching.models import Dispatch
 from patching.queries.looks import asked_about
 from patching.states import Phase
@@ -100,7 +99,7 @@ class Answers:
         return evidence.outputs_of(
             self._cloud.objects(),
             bucket=settings.RESULTS_BUCKET,
-            prefix=output_prefix(self._dispatch),
+            prefix=self._dispatch.output_prefix,
             command_id=self._command_id,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -12,6 +13,15 @@ from aws.ports import ObjectStore
 
 # Below a command's prefix: its fifty hosts store a stdout and a stderr for each step. Any host may write there.
 MOST_KEYS = 1_000
+OUTPUT = "output"  # the folder that hosts write to
+
+
+def new_output_prefix(account_id: str) -> str:
+    """Where the hosts of one command store their output: IAM lets them write below their own account's folder.
+
+    The random part keeps hosts that are not in the command from finding the place; what is believed never rests on it.
+    """
+    return f"{OUTPUT}/{account_id}/{secrets.token_hex(16)}"
 
 
 def report_key(
