@@ -25,5 +25,15 @@ class Migration(migrations.Migration):
             name='output_prefix',
             field=models.CharField(blank=True, db_default='', default='', max_length=200),
         ),
+        migrations.AddField(
+            model_name='hostreport',
+            name='evidence_sha256',
+            field=models.CharField(blank=True, db_default='', default='', max_length=64),
+        ),
+        migrations.AddField(
+            model_name='hostreport',
+            name='remark',
+            field=models.TextField(blank=True, db_default='', default=''),
+        ),
         migrations.RunPython(keep_the_places_of_open_commands, migrations.RunPython.noop),
     ]

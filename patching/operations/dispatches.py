@@ -29,7 +29,7 @@ from patching.planner import batches, by_place
 from patching.queries import looks, tested
 from patching.states import DISPATCH_IN_FLIGHT, DispatchState, Phase, TargetState
 from portal.audit.operations import Entry, record
-from portal.evidence.store import new_output_prefix
+from portal.evidence.outputs import new_output_prefix
 
 UNTESTED = (
     "No server with its operating system was proven in an earlier wave, so there is nothing to promote."

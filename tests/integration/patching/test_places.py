@@ -55,7 +55,11 @@ def test_the_place_is_told_to_systems_manager_alone(stage: Stage) -> None:
     for dispatch in run.dispatches.all():
         secret = dispatch.output_prefix.rpartition("/")[2]
         assert len(secret) == 32
-        told = [str(values) for _, request in stage.cloud.commands.values() for values in request.parameters.values()]
+        told = [
+            str(values)
+            for _, request in stage.cloud.commands.values()
+            for values in request.parameters.values()
+        ]
         written = [f"{event.summary} {event.detail}" for event in AuditEvent.objects.all()]
         assert not [text for text in told + written if secret in text]
 
