@@ -86,6 +86,7 @@ CAPACITY = frozenset(
 # A 4xx or none by number, yet AWS may have done the work.
 UNCERTAIN = frozenset(
     {
+        "ConditionalRequestConflict",
         "InternalError",
         "InternalFailure",
         "InternalServerError",

@@ -21,6 +21,10 @@ class Ambiguous(CloudError):
     """Time-out, lost connection or 5xx: the call may or may not have taken effect. Look before repeating."""
 
 
+class TooSlow(CloudError):
+    """A read that was given a time limit did not end within it. Nothing was changed."""
+
+
 class Refused(CloudError):
     """AWS said no and did nothing; repeating the same call gives the same no."""
 

@@ -202,12 +202,17 @@ class TargetGroups(Protocol):
 
 
 class ObjectStore(Protocol):
-    def put(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> None: ...
-    def get(self, bucket: str, key: str, *, last_bytes: int) -> bytes:
-        """The object, or its last bytes where it is larger. Raises Missing when there is no such object."""
+    def put_once(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> bool:
+        """Write one object; False where one of that key exists already: nothing is ever written over."""
         ...
 
-    def keys(self, bucket: str, prefix: str) -> Iterator[str]: ...
+    def get(self, bucket: str, key: str, *, last_bytes: int, within_s: float) -> bytes:
+        """The object, or its last bytes where it is larger. Raises Missing when there is no such object, TooSlow."""
+        ...
+
+    def keys(self, bucket: str, prefix: str, *, most: int) -> Iterator[str]:
+        """The first `most` keys below a prefix, in S3's own order (by UTF-8 bytes)."""
+        ...
 
 
 @dataclass(frozen=True)

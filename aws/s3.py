@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from itertools import islice
+from typing import Any
 
 from aws.calls import Calls
-from aws.errors import Refused
+from aws.errors import Refused, TooSlow
 from aws.iam import iam
 
 KEYS_PER_PAGE = 1000
+CHUNK = 65_536
 
 
 class S3Adapter:
@@ -18,13 +22,21 @@ class S3Adapter:
         self._calls = calls
 
     @iam("s3:PutObject")
-    def put(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> None:
-        """Write one object, over an older one too. Raises Missing for an unknown bucket."""
-        self._calls.call("PutObject", Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+    def put_once(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> bool:
+        """Write one object; False where one of that key exists already: nothing is ever written over."""
+        what = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": content_type}
+        try:
+            self._calls.call("PutObject", **what, IfNoneMatch="*")
+        except Refused as error:
+            if error.code == "PreconditionFailed":
+                return False
+            raise
+        return True
 
     @iam("s3:GetObject")
-    def get(self, bucket: str, key: str, *, last_bytes: int) -> bytes:
-        """The object, or its last bytes where it is larger. Raises Missing when there is no such object."""
+    def get(self, bucket: str, key: str, *, last_bytes: int, within_s: float) -> bytes:
+        """The object, or its last bytes where it is larger. Raises Missing when there is no such object, TooSlow."""
+        until = time.monotonic() + within_s
         try:
             answer = self._calls.call("GetObject", Bucket=bucket, Key=key, Range=f"bytes=-{last_bytes}")
         except Refused as error:
@@ -32,11 +44,25 @@ class S3Adapter:
                 return b""
             raise
         with self._calls.telling("GetObject"):  # the body is still on its way
-            body: bytes = answer["Body"].read(last_bytes)
-        return body
+            return _read(answer["Body"], last_bytes, until)
 
     @iam("s3:ListBucket")
-    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
-        """Keys below a prefix, in S3's own order (by UTF-8 bytes)."""
-        for page in self._calls.pages("ListObjectsV2", KEYS_PER_PAGE, Bucket=bucket, Prefix=prefix):
-            yield from (item["Key"] for item in page.get("Contents", ()))
+    def keys(self, bucket: str, prefix: str, *, most: int) -> Iterator[str]:
+        """The first `most` keys below a prefix, in S3's own order (by UTF-8 bytes)."""
+        pages = self._calls.pages("ListObjectsV2", min(most, KEYS_PER_PAGE), Bucket=bucket, Prefix=prefix)
+        yield from islice((item["Key"] for page in pages for item in page.get("Contents", ())), most)
+
+
+def _read(body: Any, most: int, until: float) -> bytes:
+    """At most so many bytes, whatever the service sends. `until` is an instant of the monotonic clock."""
+    read = bytearray()
+    try:
+        while len(read) < most and (part := body.read(min(CHUNK, most - len(read)))):
+            read += part
+            if time.monotonic() > until:
+                raise TooSlow(
+                    "The object did not arrive in the time that it was given.", operation="GetObject"
+                )
+    finally:
+        body.close()  # what was not read is not fetched
+    return bytes(read)

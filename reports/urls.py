@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reports.views import packages, runs, search, server, servers
+from reports.views import evidence, packages, runs, search, server, servers
 
 app_name = "reports"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("servers/act/", servers.act, name="servers-act"),
     path("servers/<int:pk>/", server.server, name="server"),
     path("servers/<int:pk>/reports/<int:report>/", server.host_report, name="host-report"),
+    path("servers/<int:pk>/reports/<int:report>/evidence/", evidence.report_evidence, name="report-evidence"),
     path("servers/<int:pk>/packages/", packages.packages, name="packages"),
     path("servers/<int:pk>/packages.csv", packages.packages_csv, name="packages-csv"),
     path("reports/", runs.finished, name="finished"),

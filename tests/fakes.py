@@ -224,19 +224,22 @@ class FakeEc2:
 class FakeObjects:
     cloud: FakeCloud
 
-    def put(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> None:
-        self.cloud.call("PutObject")
-        self.cloud.stored[key] = body
+    def put_once(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> bool:
+        self.cloud.call("PutObject", (key,))
+        fresh = key not in self.cloud.stored
+        self.cloud.stored.setdefault(key, body)
+        self.cloud.after("PutObject")
+        return fresh
 
-    def get(self, bucket: str, key: str, *, last_bytes: int) -> bytes:
-        self.cloud.call("GetObject")
+    def get(self, bucket: str, key: str, *, last_bytes: int, within_s: float) -> bytes:
+        self.cloud.call("GetObject", (key,))
         if key not in self.cloud.stored:
             raise Missing(f"There is no object {key}.")
         return self.cloud.stored[key][-last_bytes:]
 
-    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
-        self.cloud.call("ListObjectsV2")
-        yield from [key for key in self.cloud.stored if key.startswith(prefix)]
+    def keys(self, bucket: str, prefix: str, *, most: int) -> Iterator[str]:
+        self.cloud.call("ListObjectsV2", (prefix,))
+        yield from sorted(key for key in self.cloud.stored if key.startswith(prefix))[:most]
 
 
 def copy_snapshots(cloud: FakeCloud, state: str = "completed") -> None:

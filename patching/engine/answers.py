@@ -6,59 +6,87 @@ that instance alone. So a line counts only from there, and an object only where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
-
-from django.conf import settings
 
 from aws.command_ends import Proves, proves
 from aws.errors import Missing
 from aws.ports import Cloud, Invocation
 from patching.documents import aws_windows
-from patching.documents.output import STDOUT_LIMIT, OutputUnreadable, ResultLine, parse_result_line
+from patching.documents.output import OutputUnreadable, ResultLine, parse_result_line
 from patching.documents.report import parse_report
-from patching.engine.request import output_prefix
 from patching.models import Dispatch
 from patching.queries.looks import asked_about
 from patching.states import Phase
-from portal.evidence import store as evidence
+from portal.evidence.outputs import NotRead, Outputs
+
+Clock = Callable[[], datetime]
+NOT_VOUCHED = "What lies in its folder of the bucket is not what its result line vouches for."
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`report` is None when there is none that counts, and `missing` says why; `text` is where it was found."""
+    """`report` is None when there is none that counts, and `missing` says why; `raw` is the output that held it."""
 
     line: ResultLine | None
     report: dict[str, Any] | None
-    text: str = ""
+    raw: bytes = b""
     source: str = ""  # s3 | invocation
     missing: str = ""
+    remark: str = ""  # why the bucket's copy was left alone
 
 
 class Answers:
     """The answers of one command; its outputs in S3 are listed once, when the first of them is needed."""
 
-    def __init__(self, dispatch: Dispatch, command_id: str, cloud: Cloud) -> None:
+    def __init__(self, dispatch: Dispatch, command_id: str, cloud: Cloud, clock: Clock) -> None:
         self._dispatch, self._command_id, self._cloud = dispatch, command_id, cloud
+        self._outputs = Outputs(cloud.objects(), dispatch.output_prefix, command_id, clock)
 
     def of(self, invocation: Invocation) -> Answer:
+        """Raises CloudError where AWS does not answer now: it is asked again, for this host alone."""
         line, whole = self._line(invocation)
-        problem = ""
-        for source, text in self._texts(invocation, line, whole):
-            try:
-                report = parse_report(text, line)
-            except OutputUnreadable as error:
-                problem = problem or str(error)
-                continue
-            if (
-                report["instance_id"] == invocation.instance_id
-                and report["dispatch"] == line_of(line).dispatch
-            ):
-                return Answer(line, report, text, source)
-            problem = "The output holds the report of another command or another instance."
+        found, remark = self._in_the_bucket(invocation, line)
+        if found:
+            return found
+        text = whole or (self._whole(invocation) if line else invocation.output)
+        raw = text.encode("utf-8", "replace")
+        report, problem = self._report(invocation, line, raw)
+        if report is not None:
+            return Answer(line, report, raw, "invocation", remark=remark)
+        problem = f"{problem} {remark}".strip()
         return Answer(line, None, missing=no_report_sentence(self._dispatch, invocation, problem))
+
+    def _in_the_bucket(self, invocation: Invocation, line: ResultLine | None) -> tuple[Answer | None, str]:
+        """The first output in the host's folder that the line vouches for; else why not all of it was read."""
+        if line is None:
+            return None, ""
+        remark = ""
+        try:
+            for raw in self._outputs.of(invocation.instance_id):
+                report, _ = self._report(invocation, line, raw)
+                if report is not None:
+                    return Answer(line, report, raw, "s3"), ""
+                remark = NOT_VOUCHED
+        except NotRead as left:
+            return None, str(left)
+        return None, remark
+
+    def _report(
+        self, invocation: Invocation, line: ResultLine | None, raw: bytes
+    ) -> tuple[dict[str, Any] | None, str]:
+        """The report in an output, or why there is none that counts."""
+        try:
+            report = parse_report(raw.decode("utf-8", "replace"), line)
+        except OutputUnreadable as error:
+            return None, str(error)
+        wanted = (invocation.instance_id, line.dispatch if line else "")
+        if (report["instance_id"], report["dispatch"]) != wanted:
+            return None, "The output holds the report of another command or another instance."
+        return report, ""
 
     def _line(self, invocation: Invocation) -> tuple[ResultLine | None, str]:
         """The line of the list call, or of the whole output that SSM keeps; and that output where it was asked for."""
@@ -78,44 +106,12 @@ class Answers:
         own = (str(self._dispatch.pk), str(Phase.PRECHECK if looks else Phase.PATCH))
         return {own, (asked_about(self._dispatch), str(Phase.PATCH))}
 
-    def _texts(
-        self, invocation: Invocation, line: ResultLine | None, whole: str
-    ) -> Iterator[tuple[str, str]]:
-        """Where the report may be found: the bucket first, then what SSM itself keeps."""
-        if line is None:
-            yield "invocation", whole or invocation.output
-            return
-        if (stored := self._stored(invocation.instance_id)) is not None:
-            yield "s3", stored
-        yield "invocation", whole or self._whole(invocation)
-
-    def _stored(self, instance_id: str) -> str | None:
-        if not (key := self._keys.get(instance_id)):
-            return None
-        where = {"bucket": settings.RESULTS_BUCKET, "key": key}
-        return evidence.read_output(self._cloud.objects(), **where, last_bytes=STDOUT_LIMIT)
-
-    @cached_property
-    def _keys(self) -> dict[str, str]:
-        return evidence.outputs_of(
-            self._cloud.objects(),
-            bucket=settings.RESULTS_BUCKET,
-            prefix=output_prefix(self._dispatch),
-            command_id=self._command_id,
-        )
-
     def _whole(self, invocation: Invocation) -> str:
         ssm = self._cloud.ssm(self._dispatch.account_id, self._dispatch.region)
         try:
             return ssm.get_invocation(invocation.command_id, invocation.instance_id).output
         except Missing:
             return invocation.output
-
-
-def line_of(line: ResultLine | None) -> ResultLine:
-    """A report was read, so there was a line that vouched for it."""
-    assert line is not None
-    return line
 
 
 def no_report_sentence(dispatch: Dispatch, invocation: Invocation, why: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from django.db.models import Min
 
+from aws.errors import CloudError
 from aws.ports import Cloud, Command, Invocation
 from patching.engine.answers import Answers
 from patching.engine.places import for_each
@@ -16,9 +18,12 @@ from patching.operations import dispatches, results
 from patching.operations.results import Outcome
 from patching.states import DispatchState, Phase
 from portal.evidence import store as evidence
+from portal.evidence.store import Kept
 from portal.inventory.operations import clear_results_denied, mark_results_denied
 
 Clock = Callable[[], datetime]
+NOT_KEPT = Kept("", "")
+NOTHING_UNREAD: Mapping[int, CloudError] = MappingProxyType({})
 
 
 def sweep(run: Run, *, cloud: Cloud, clock: Clock) -> None:
@@ -50,15 +55,16 @@ def _look(dispatch: Dispatch, commands: list[Command], *, cloud: Cloud, clock: C
     completed = sum(command.completed_count for command in ours)
     # A command that AWS's list does not show yet may have answers all the same.
     nobody = bool(ours) and completed == 0
+    unread: dict[int, CloudError] = {}
     if completed != dispatch.completed_seen and not nobody and _worth_reading(dispatch, completed, clock()):
-        seen = _collect(
-            dispatch, [c.command_id for c in ours] or dispatch.command_ids, cloud=cloud, clock=clock
-        )
-        # A list that shows fewer than the count says is not consistent yet: it is read again.
-        done = completed if seen >= completed else -1
         ids = [command.command_id for command in ours] or dispatch.command_ids
+        seen, unread = _collect(dispatch, ids, cloud=cloud, clock=clock)
+        # A list that shows fewer than the count says is not consistent yet: it is read again.
+        done = completed if seen >= completed and not unread else -1
         Dispatch.objects.filter(pk=dispatch.pk).update(completed_seen=done, command_ids=ids, read_at=clock())
-    _finish(dispatch, clock())
+    _finish(dispatch, clock(), unread)
+    for error in unread.values():
+        raise error
 
 
 def _worth_reading(dispatch: Dispatch, completed: int, now: datetime) -> bool:
@@ -74,52 +80,70 @@ def _worth_reading(dispatch: Dispatch, completed: int, now: datetime) -> bool:
     return now >= read_at + max(gather, read_at - sent_at)
 
 
-def _collect(dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock: Clock) -> int:
-    """Stores every terminal invocation that is not stored yet; returns how many terminal ones AWS showed."""
+def _collect(
+    dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock: Clock
+) -> tuple[int, dict[int, CloudError]]:
+    """Stores every terminal invocation that is not stored yet.
+
+    Returns how many terminal ones AWS showed, and row pk → error of those that could not be read or kept now: one
+    host's trouble waits for the next look alone.
+    """
     waiting = {
         row.target.instance_id: row
         for row in dispatch.rows.filter(collected_at=None).select_related("target")
     }
-    terminal, found = 0, []
+    terminal, found, unread = 0, [], {}
     for command_id in command_ids:
-        answers = Answers(dispatch, command_id, cloud)
+        answers = Answers(dispatch, command_id, cloud, clock)
         for invocation in cloud.ssm(dispatch.account_id, dispatch.region).list_invocations(command_id):
             terminal += invocation.terminal
             row = waiting.get(invocation.instance_id)
-            outcome = (
-                _outcome(dispatch, invocation, answers, cloud=cloud) if invocation.terminal and row else None
-            )
-            if row and outcome:
-                found.append((row, outcome))
+            if row is None or not invocation.terminal:
+                continue
+            try:
+                outcome = _outcome(dispatch, invocation, answers, cloud=cloud, clock=clock)
+            except CloudError as error:
+                unread[row.pk] = error
+                continue
+            found += [(row, outcome)] if outcome else []
     _store(found, now=clock())
-    return terminal
+    return terminal, unread
 
 
 def _store(found: list[tuple[DispatchTarget, Outcome]], *, now: datetime) -> None:
     results.store_all(found, now=now)
-    readable = [(row.target.asset_id, outcome.source) for row, outcome in found if outcome.report is not None]
-    mark_results_denied(asset_ids=[asset for asset, source in readable if source != "s3"], now=now)
-    clear_results_denied(asset_ids=[asset for asset, source in readable if source == "s3"], now=now)
+    readable = [(row.target.asset_id, outcome) for row, outcome in found if outcome.report is not None]
+    # Where something lies in its folder, it may write there.
+    denied = [asset for asset, outcome in readable if outcome.source != "s3" and not outcome.remark]
+    mark_results_denied(asset_ids=denied, now=now)
+    clear_results_denied(asset_ids=[pk for pk, outcome in readable if outcome.source == "s3"], now=now)
 
 
-def _outcome(dispatch: Dispatch, invocation: Invocation, answers: Answers, *, cloud: Cloud) -> Outcome | None:
+def _outcome(
+    dispatch: Dispatch, invocation: Invocation, answers: Answers, *, cloud: Cloud, clock: Clock
+) -> Outcome | None:
     """What a terminal invocation left; None for a second delivery: it says so at once, the first's report follows."""
     answer = answers.of(invocation)
     if answer.line and answer.line.status == "duplicate_running" and dispatch.phase != Phase.VERIFY:
         return None
-    key = _keep(dispatch, invocation, answer.text, cloud=cloud) if answer.report is not None else ""
+    said = (invocation.status, invocation.status_details)
+    if answer.report is None:
+        return Outcome(*said, None, answer.source, missing=answer.missing, line=answer.line)
+    kept, problem = _keep(dispatch, invocation, answer.raw, cloud=cloud, clock=clock)
     return Outcome(
-        invocation.status,
-        invocation.status_details,
+        *said,
         answer.report,
         answer.source,
-        key,
-        answer.missing,
-        None if answer.report is not None else answer.line,
+        kept.key,
+        kept.sha256,
+        remark=f"{answer.remark} {problem}".strip(),
     )
 
 
-def _keep(dispatch: Dispatch, invocation: Invocation, text: str, *, cloud: Cloud) -> str:
+def _keep(
+    dispatch: Dispatch, invocation: Invocation, raw: bytes, *, cloud: Cloud, clock: Clock
+) -> tuple[Kept, str]:
+    """Where the report is kept, or why it is not: while the bucket may still come back, that is tried again."""
     key = evidence.report_key(
         run_id=dispatch.run_id,
         starts_at=dispatch.run.starts_at,
@@ -127,16 +151,23 @@ def _keep(dispatch: Dispatch, invocation: Invocation, text: str, *, cloud: Cloud
         phase=dispatch.phase,
         instance_id=invocation.instance_id,
         dispatch_id=str(dispatch.pk),
+        sha256=evidence.digest(raw),
     )
-    evidence.store_report(cloud.objects(), key=key, raw=text.encode())
-    return key
+    try:
+        return evidence.store_report(cloud.objects(), key=key, raw=raw), ""
+    except evidence.EvidenceAltered as problem:
+        return NOT_KEPT, f"The report was read but is not kept as evidence: {problem}"
+    except CloudError as error:
+        if clock() <= overdue_at(dispatch):
+            raise
+        return NOT_KEPT, f"The report was read but is not kept as evidence: {error}"
 
 
-def _finish(dispatch: Dispatch, now: datetime) -> None:
+def _finish(dispatch: Dispatch, now: datetime, unread: Mapping[int, CloudError]) -> None:
     if not dispatch.rows.filter(collected_at=None).exists():
         dispatches.close(dispatch, DispatchState.COLLECTED, now=now)
     elif now > overdue_at(dispatch):
-        _write_off(dispatch, now)
+        _write_off(dispatch, now, unread)
 
 
 def overdue_at(dispatch: Dispatch) -> datetime:
@@ -146,10 +177,12 @@ def overdue_at(dispatch: Dispatch) -> datetime:
     return (dispatch.sent_at or dispatch.claimed_at) + timedelta(seconds=wait)
 
 
-def _write_off(dispatch: Dispatch, now: datetime) -> None:
+def _write_off(dispatch: Dispatch, now: datetime, unread: Mapping[int, CloudError] = NOTHING_UNREAD) -> None:
     why = "Systems Manager gave no final answer in the time that delivery, execution and reboot may take."
-    left = dispatch.rows.filter(collected_at=None)
-    lost = [(row, Outcome(row.status or "Unknown", row.status_details, None, missing=why)) for row in left]
+    lost = []
+    for row in dispatch.rows.filter(collected_at=None):
+        missing = f"Its answer could not be read to the end: {unread[row.pk]}" if row.pk in unread else why
+        lost.append((row, Outcome(row.status or "Unknown", row.status_details, None, missing=missing)))
     results.store_all(lost, now=now)
     dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=why)
 

@@ -28,12 +28,8 @@ def request(dispatch: Dispatch) -> SendRequest:
         comment=dispatch.comment,
         delivery_timeout_s=max(30, policy.delivery_timeout_s),
         output_bucket=settings.RESULTS_BUCKET,
-        output_prefix=output_prefix(dispatch),
+        output_prefix=dispatch.output_prefix,
     )
-
-
-def output_prefix(dispatch: Dispatch) -> str:
-    return f"output/run={dispatch.run_id}/dispatch={dispatch.pk}"
 
 
 def parameters(dispatch: Dispatch) -> dict[str, list[str]]:

@@ -18,6 +18,10 @@ class HostReport(models.Model):
     content = models.JSONField()
     source = models.CharField(max_length=16)  # s3 | invocation | line: where it was read from
     evidence_key = models.CharField(max_length=500, blank=True)
+    # of the object as it was written; empty on reports that were kept before 2026-11-29
+    evidence_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
+    # what is to be said of how it was read and kept, in sentences
+    remark = models.TextField(blank=True, default="", db_default="")
     stored_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -172,6 +172,8 @@ class Dispatch(models.Model):
     document_hash = models.CharField(max_length=64)
     # name=version, …: exactly this is installed; empty: by the policy
     package_set = models.TextField(blank=True)
+    # where its hosts store what they print: below their account's own folder, at a place that nobody can guess
+    output_prefix = models.CharField(max_length=200, blank=True, default="", db_default="")
     batch = models.PositiveIntegerField()
     attempt = models.PositiveSmallIntegerField(default=1)
     instance_ids = models.JSONField()

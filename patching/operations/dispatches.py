@@ -29,6 +29,7 @@ from patching.planner import batches, by_place
 from patching.queries import looks, tested
 from patching.states import DISPATCH_IN_FLIGHT, DispatchState, Phase, TargetState
 from portal.audit.operations import Entry, record
+from portal.evidence.outputs import new_output_prefix
 
 UNTESTED = (
     "No server with its operating system was proven in an earlier wave, so there is nothing to promote."
@@ -121,6 +122,7 @@ def _insert(
         document_version=document.version,
         document_hash=document.content_hash,
         package_set=packages,
+        output_prefix=new_output_prefix(document.account_id),
         batch=_next_batch(run),
         instance_ids=[row.instance_id for row in rows],
         claimed_at=now,

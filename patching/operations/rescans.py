@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from patching.operations.results import Stored
 
 NOTE = "Its own report never arrived; a look afterwards found this."
-AS_REPORT = ["target", "phase", "status", "content", "source", "evidence_key", "stored_at"]
+AS_REPORT = ["target", "phase", "status", "content", "source", "evidence_key", "evidence_sha256",
+             "remark", "stored_at"]  # fmt: skip
 
 
 def to_be_judged(stored: Iterable[Stored], now: datetime) -> list[Stored]:
@@ -117,5 +118,7 @@ def _as_report(item: Stored, now: datetime) -> HostReport:
         content=report,
         source="rescan",
         evidence_key=item.outcome.evidence_key,
+        evidence_sha256=item.outcome.evidence_sha256,
+        remark=item.outcome.remark,
         stored_at=now,
     )

@@ -37,9 +37,16 @@ class Outcome:
     report: dict[str, Any] | None
     source: str = ""
     evidence_key: str = ""
+    evidence_sha256: str = ""
     missing: str = ""
     line: ResultLine | None = None  # the short result line, where the whole report did not arrive
     note: str = ""  # a sentence that follows the reason
+    remark: str = ""  # of how the report was read and kept
+
+    @property
+    def unkept(self) -> bool:
+        """There is a report, and a reason why it is no evidence."""
+        return self.report is not None and bool(self.remark) and not self.evidence_key
 
 
 def store(row: DispatchTarget, outcome: Outcome, *, now: datetime) -> None:
@@ -61,6 +68,7 @@ def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime)
     HostReport.objects.bulk_create(
         _host_report(item, now) for item in stored if item.outcome.report is not None
     )
+    record_all([_unkept(item) for item in stored if item.outcome.unkept], by=None)
     _after_checks([item for item in stored if item.row.phase == Phase.PRECHECK], now)
     patched = [item for item in stored if item.row.phase != Phase.PRECHECK]
     _after_patches(rescans.to_be_judged(patched, now), now)
@@ -94,8 +102,15 @@ def _host_report(item: Stored, now: datetime) -> HostReport:
         content=report,
         source=item.outcome.source,
         evidence_key=item.outcome.evidence_key,
+        evidence_sha256=item.outcome.evidence_sha256,
+        remark=item.outcome.remark,
         stored_at=now,
     )
+
+
+def _unkept(item: Stored) -> Entry:
+    summary, asset = f"{item.target.asset.label}: {item.outcome.remark}", str(item.target.asset_id)
+    return Entry("report.unkept", "asset", asset, summary, run_id=item.target.run_id)
 
 
 def _after_checks(stored: list[Stored], now: datetime) -> None:

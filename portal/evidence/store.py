@@ -1,45 +1,76 @@
-"""The evidence bucket: where host reports are kept as printed, and where SSM puts the output of commands."""
+"""The evidence bucket: what is kept of hosts' reports, each object written once and known by its SHA-256."""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 
 from django.conf import settings
 
 from aws.errors import Missing
 from aws.ports import ObjectStore
 
-# Below a command's prefix: its fifty hosts store a stdout and a stderr for each step. Any host may write there.
-MOST_KEYS = 1_000
+EVIDENCE = "evidence"  # the folder that only the portal writes to
+READ_WITHIN_S = 20.0
+MOST_BYTES = 2_000_000  # no report that is kept comes near it
+
+
+class EvidenceAltered(Exception):
+    """What lies in the bucket is not what the portal stored; the message is the sentence for the page."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where a report lies, and what its bytes hash to."""
+
+    key: str
+    sha256: str
 
 
 def report_key(
-    *, run_id: int, starts_at: datetime, account_id: str, phase: str, instance_id: str, dispatch_id: str
+    *,
+    run_id: int,
+    starts_at: datetime,
+    account_id: str,
+    phase: str,
+    instance_id: str,
+    dispatch_id: str,
+    sha256: str,
 ) -> str:
-    """Partitioned by date and account, as Athena and DuckDB read it."""
+    """Partitioned by account and date, as Athena and DuckDB read it; other content has another key."""
     day = starts_at.astimezone(UTC).date().isoformat()
-    return (
-        f"reports/date={day}/account={account_id}/run={run_id}/phase={phase}/{instance_id}-{dispatch_id}.txt"
-    )
+    folder = f"{EVIDENCE}/{account_id}/date={day}/run={run_id}/phase={phase}"
+    return f"{folder}/{instance_id}-{dispatch_id}-{sha256[:16]}.txt"
 
 
-def store_report(objects: ObjectStore, *, key: str, raw: bytes) -> None:
-    """The only writer of raw results. Raises CloudError."""
-    objects.put(settings.RESULTS_BUCKET, key, raw, content_type="text/plain; charset=utf-8")
+def digest(raw: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(raw).hexdigest()
 
 
-def outputs_of(objects: ObjectStore, *, bucket: str, prefix: str, command_id: str) -> dict[str, str]:
-    """instance id → key of the whole stdout that its agent stored; those that stored none are not in it."""
-    above = f"{prefix}/{command_id}/"
-    first = islice(objects.keys(bucket, above), MOST_KEYS)
-    keys = [key for key in first if key.endswith("/stdout")]
-    return {key[len(above) :].partition("/")[0]: key for key in reversed(keys)}
+def store_report(objects: ObjectStore, *, key: str, raw: bytes) -> Kept:
+    """The only writer of raw results; the same report twice is stored once.
+
+    Raises CloudError, and EvidenceAltered when something else lies under the key.
+    """
+    bucket, sha256 = settings.RESULTS_BUCKET, digest(raw)
+    if not objects.put_once(bucket, key, raw, content_type="text/plain; charset=utf-8"):
+        read_report(objects, Kept(key, sha256))
+    return Kept(key, sha256)
 
 
-def read_output(objects: ObjectStore, *, bucket: str, key: str, last_bytes: int) -> str | None:
-    """The end of a stdout, or None when it is gone. Foreign bytes are replaced, not trusted."""
+def read_report(objects: ObjectStore, kept: Kept) -> bytes:
+    """The report as it was stored. Raises EvidenceAltered where it is another one or gone, and CloudError."""
+    where = {"last_bytes": MOST_BYTES, "within_s": READ_WITHIN_S}
     try:
-        return objects.get(bucket, key, last_bytes=last_bytes).decode("utf-8", "replace")
+        raw = objects.get(settings.RESULTS_BUCKET, kept.key, **where)
     except Missing:
-        return None
+        raise EvidenceAltered(
+            f"{kept.key} is not in the bucket {settings.RESULTS_BUCKET} any more."
+        ) from None
+    if digest(raw) != kept.sha256:
+        raise EvidenceAltered(
+            f"{kept.key} is not what the portal stored: its SHA-256 is {digest(raw)}, and {kept.sha256} was stored."
+        )
+    return raw

@@ -76,8 +76,8 @@ def watched(world: World) -> Iterator[None]:
         if not world.strikes("invocations_not_shown_yet"):
             yield from [cancelled(world, ssm, item) for item in found]
 
-    def get(objects: fakes.FakeObjects, bucket: str, key: str, *, last_bytes: int) -> bytes:
-        body = GET(objects, bucket, key, last_bytes=last_bytes)
+    def get(objects: fakes.FakeObjects, bucket: str, key: str, **limits: Any) -> bytes:
+        body = GET(objects, bucket, key, **limits)
         lies = {"report_torn": body[: len(body) // 2], "report_empty": b"", "report_doubled": body * 2}
         for fault, seen in lies.items():
             if world.strikes(fault):

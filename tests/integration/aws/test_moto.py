@@ -88,11 +88,14 @@ def test_objects(moto_cloud: AwsCloud) -> None:
     )
     objects = moto_cloud.objects()
     for key in ("runs/1/b", "runs/1/a", "runs/2/a"):
-        objects.put("results", key, key.encode())
-    assert list(objects.keys("results", "runs/1/")) == ["runs/1/a", "runs/1/b"]
-    assert objects.get("results", "runs/2/a", last_bytes=100) == b"runs/2/a"
+        objects.put_once("results", key, key.encode())
+    assert list(objects.keys("results", "runs/1/", most=10)) == ["runs/1/a", "runs/1/b"]
+    assert list(objects.keys("results", "", most=2)) == ["runs/1/a", "runs/1/b"]
+    assert objects.get("results", "runs/2/a", last_bytes=100, within_s=20) == b"runs/2/a"
+    assert not objects.put_once("results", "runs/2/a", b"another")
+    assert objects.get("results", "runs/2/a", last_bytes=100, within_s=20) == b"runs/2/a"
     with pytest.raises(Missing) as no_key:
-        objects.get("results", "runs/3", last_bytes=100)
+        objects.get("results", "runs/3", last_bytes=100, within_s=20)
     with pytest.raises(Missing) as no_bucket:
-        objects.put("nowhere-at-all", "a", b"")
+        objects.put_once("nowhere-at-all", "a", b"")
     assert (no_key.value.code, no_bucket.value.code) == ("NoSuchKey", "NoSuchBucket")

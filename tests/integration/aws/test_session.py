@@ -232,7 +232,7 @@ def test_without_credentials_the_sentence_says_so(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(AccessRefused, match="Unable to locate credentials"):
-        make_cloud(scripted.url).objects().put("bucket", "key", b"")
+        make_cloud(scripted.url).objects().put_once("bucket", "key", b"")
 
 
 # --- the rate --------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def test_a_whole_run(stage: Stage) -> None:
     assert stage.tag(1, "LastPatched") == run.starts_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert len(patch_sends(stage)) == 3
     assert AssetPatchState.objects.filter(last_verdict=Verdict.PATCHED, kernel_running="6.1.112").count() == 3
-    assert [key for key in stage.cloud.stored if key.startswith("reports/")]
+    assert [key for key in stage.cloud.stored if key.startswith("evidence/")]
 
 
 def test_the_fewest_calls(stage: Stage) -> None:

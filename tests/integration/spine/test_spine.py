@@ -177,7 +177,8 @@ def _assert_tags(run: Run, during: dict[str, set[str]]) -> None:
 
 
 def _assert_evidence(cloud: AwsCloud, rows: dict[str, Target]) -> None:
-    kept = list(cloud.objects().keys(os.environ.get("RESULTS_BUCKET", "patch-portal-results"), "reports/"))
+    bucket = os.environ.get("RESULTS_BUCKET", "patch-portal-results")
+    kept = list(cloud.objects().keys(bucket, "evidence/", most=1_000))
     report = HostReport.objects.get(target=rows["deb"], phase="patch")
     assert report.source == "s3"
     assert report.evidence_key in kept

@@ -21,7 +21,7 @@ SERVICES = {"elasticloadbalancing": "elbv2"}  # IAM's name of a service → the 
 
 
 def test_there_are_adapter_methods_to_walk() -> None:
-    assert {"Ec2Adapter.create_tags", "SsmAdapter.send_command", "S3Adapter.put"} <= METHODS.keys()
+    assert {"Ec2Adapter.create_tags", "SsmAdapter.send_command", "S3Adapter.put_once"} <= METHODS.keys()
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

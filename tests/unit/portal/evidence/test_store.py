@@ -1,22 +1,18 @@
-"""Keys of the evidence bucket, and finding what the agent stored there."""
+"""Evidence: where a report is kept, that it is written once, and that a changed one is told."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from django.conf import settings
 
-from portal.evidence.store import outputs_of, read_output, report_key, store_report
+from portal.evidence.store import EvidenceAltered, Kept, digest, read_report, report_key, store_report
 from tests.fakes import Clock, FakeCloud, FakeObjects
 
-HERE = {"bucket": "b", "prefix": "output/7", "command_id": "c-1"}
-
-
-def output_of(cloud: FakeCloud, instance_id: str = "i-1") -> str | None:
-    """What the portal reads of one host: the listing of its command, then its object."""
-    key = outputs_of(FakeObjects(cloud), **HERE).get(instance_id)
-    return key and read_output(FakeObjects(cloud), bucket="b", key=key, last_bytes=1_000)
+FACTS = {"run_id": 7, "account_id": "111122223333", "phase": "patch", "dispatch_id": "d-1"}
+LATE = datetime(2026, 12, 6, 0, 30, tzinfo=timezone(timedelta(hours=1)))
+RAW = b"as printed \xff"
 
 
 @pytest.fixture
@@ -24,45 +20,49 @@ def cloud() -> FakeCloud:
     return FakeCloud(Clock())
 
 
-@pytest.mark.parametrize("step", ["awsrunShellScript/patch", "awsrunPowerShellScript/0.patch"])
-def test_the_output_is_found_where_the_agent_puts_it(cloud: FakeCloud, step: str) -> None:
-    folder = f"output/7/c-1/i-1/{step}"
-    cloud.stored = {
-        f"{folder}/stderr": b"warning",
-        f"{folder}/stdout": "Grüße".encode(),
-        "output/7/c-1/i-10/x/stdout": b"another host",
-        "output/7/c-2/i-1/x/stdout": b"another command",
-    }
-    assert output_of(cloud) == "Grüße"
-    assert output_of(cloud, "i-10") == "another host"
+@pytest.fixture
+def objects(cloud: FakeCloud) -> FakeObjects:
+    return FakeObjects(cloud)
 
 
-def test_no_output_is_told_as_none(cloud: FakeCloud) -> None:
-    cloud.stored = {"output/7/c-1/i-1/awsrunShellScript/patch/stderr": b"only errors",
-                    "output/7/c-1/i-10/awsrunShellScript/patch/stdout": b"another host"}  # fmt: skip
-    assert output_of(cloud) is None
+def key_of(raw: bytes, instance_id: str = "i-1") -> str:
+    return report_key(starts_at=LATE, instance_id=instance_id, sha256=digest(raw), **FACTS)
 
 
-def test_an_object_that_vanishes_between_list_and_read_is_none(cloud: FakeCloud) -> None:
-    cloud.stored = {"output/7/c-1/i-1/awsrunShellScript/patch/stdout": b"x"}
-    cloud.before = lambda name: cloud.stored.clear() if name == "GetObject" else None
-    assert output_of(cloud) is None
+def test_the_key_tells_account_and_day_in_utc_and_depends_on_the_content() -> None:
+    key = key_of(RAW)
+    assert key.startswith("evidence/111122223333/date=2026-12-05/run=7/phase=patch/i-1-d-1-")
+    assert len({key, key_of(RAW, "i-2"), key_of(b"another")}) == 3
 
 
-def test_bytes_that_are_no_text_do_not_stop_the_reading(cloud: FakeCloud) -> None:
-    cloud.stored = {"output/7/c-1/i-1/awsrunShellScript/patch/stdout": b"ok \xff\xfe end"}
-    found = output_of(cloud)
-    assert found is not None
-    assert found.startswith("ok ")
-    assert found.endswith(" end")
+def test_a_report_is_kept_as_printed_with_its_sha256(cloud: FakeCloud, objects: FakeObjects) -> None:
+    kept = store_report(objects, key="k", raw=RAW)
+    assert kept == Kept("k", hashlib.sha256(RAW).hexdigest())
+    assert cloud.stored == {"k": RAW}
+    assert read_report(objects, kept) == RAW
 
 
-def test_a_report_is_kept_as_printed_under_the_day_in_utc(cloud: FakeCloud) -> None:
-    late = datetime(2026, 12, 6, 0, 30, tzinfo=timezone(timedelta(hours=1)))
-    facts = {"run_id": 7, "account_id": "111122223333", "phase": "patch", "dispatch_id": "d-1"}
-    key = report_key(starts_at=late, instance_id="i-1", **facts)
-    assert key.startswith("reports/date=2026-12-05/account=111122223333/run=7/phase=patch/")
-    assert report_key(starts_at=late, instance_id="i-2", **facts) != key
-    store_report(FakeObjects(cloud), key=key, raw=b"as printed \xff")
-    assert cloud.stored == {key: b"as printed \xff"}
-    assert settings.RESULTS_BUCKET
+def test_the_same_report_twice_is_one_object(cloud: FakeCloud, objects: FakeObjects) -> None:
+    """A crash between the object and its row: the next look writes it again."""
+    assert store_report(objects, key="k", raw=RAW) == store_report(objects, key="k", raw=RAW)
+    assert cloud.stored == {"k": RAW}
+
+
+@pytest.mark.parametrize("planted", [b"", b"forged", RAW + b" ", b"x" * 3_000_000])
+def test_what_lies_there_already_is_never_written_over(
+    cloud: FakeCloud, objects: FakeObjects, planted: bytes
+) -> None:
+    cloud.stored["k"] = planted
+    with pytest.raises(EvidenceAltered, match="k is not what the portal stored: its SHA-256 is"):
+        store_report(objects, key="k", raw=RAW)
+    assert cloud.stored == {"k": planted}
+
+
+def test_a_changed_or_removed_object_is_told_not_shown(cloud: FakeCloud, objects: FakeObjects) -> None:
+    kept = store_report(objects, key="k", raw=RAW)
+    cloud.stored["k"] = b"patched, agrees"
+    with pytest.raises(EvidenceAltered, match=f"{kept.sha256} was stored"):
+        read_report(objects, kept)
+    del cloud.stored["k"]
+    with pytest.raises(EvidenceAltered, match="k is not in the bucket patch-portal-results any more"):
+        read_report(objects, kept)
