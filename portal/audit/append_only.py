@@ -1,7 +1,7 @@
 """Tables that only grow: no row is changed or removed, and the database itself says when it was written.
 
 The guards are triggers. They hold against everyone, the tables' owner too; the application's role has not even the
-privileges that they refuse (portal/audit/roles.py, docs/adr/0066).
+privileges that they refuse (portal/audit/database_roles.py, docs/adr/0066).
 """
 
 from __future__ import annotations
