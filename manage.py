@@ -5,8 +5,9 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from portal.start import read_settings
+from portal.start import read_settings, work_as_the_owner
 
 if __name__ == "__main__":
     read_settings()
+    work_as_the_owner(sys.argv[1:2])
     execute_from_command_line(sys.argv)

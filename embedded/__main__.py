@@ -11,7 +11,14 @@ from embedded import EmbeddedError, Stack, stop_on_signals
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the stack would choose by itself unless the environment says it.
-FROM_OUTSIDE = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PORTAL_URL")
+FROM_OUTSIDE = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "PORTAL_URL",
+)
 
 
 def main() -> int:

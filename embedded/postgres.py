@@ -19,9 +19,11 @@ from embedded.identity import Identity, database_identity
 from embedded.supervisor import Process, dies_with_parent
 
 SHARED_COPIES = Path("/var/lib/patch-portal")
+# The role that owns all tables; the site itself works as another.
+OWNER = "postgres"
 # The builtin C.UTF-8 provider gives case and search for every script without ICU, which the wheel lacks.
 INITDB = (
-    "--username=postgres",
+    f"--username={OWNER}",
     "--auth=trust",
     "--encoding=UTF8",
     "--locale=C",
@@ -87,8 +89,8 @@ class Postgres:
     def ready(self) -> bool:
         return self._run("pg_isready", "-q", "-t", "1").returncode == 0
 
-    def url(self, database: str) -> str:
-        return f"postgres://postgres@/{quote(database)}?host={quote(str(self.sockets), safe='')}"
+    def url(self, database: str, *, role: str = OWNER) -> str:
+        return f"postgres://{quote(role)}@/{quote(database)}?host={quote(str(self.sockets), safe='')}"
 
     def ensure_database(self, name: str) -> None:
         if not self.ask("postgres", f"select 1 from pg_database where datname = {literal(name)}"):
@@ -104,7 +106,7 @@ class Postgres:
         return done.stdout.strip()
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(self.programs / program), "-h", str(self.sockets), "-U", "postgres", *arguments]
+        command = [str(self.programs / program), "-h", str(self.sockets), "-U", OWNER, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
     def _initdb(self, folder: Path) -> None:

@@ -14,7 +14,12 @@ from embedded.site import PYTHON, ROOT
 
 Manage = Callable[..., str]
 # Apps of ours may lie at the top or inside portal; packages from outside change with their lock.
-MIGRATIONS = ("*/migrations/*.py", "portal/*/migrations/*.py", "requirements.txt")
+MIGRATIONS = (
+    "*/migrations/*.py",
+    "portal/*/migrations/*.py",
+    "portal/audit/database_roles.py",
+    "requirements.txt",
+)
 STATIC = ("static/**/*", "portal/settings.py", "requirements.txt")
 
 
@@ -34,6 +39,7 @@ def migrate_if_needed(database: Postgres, name: str, manage: Manage) -> None:
     )
     if seen != wanted:
         manage("migrate", "--no-input", "--verbosity", "0")
+        manage("database_roles")
         database.ask("postgres", f'comment on database "{name}" is {literal(wanted)}')
 
 

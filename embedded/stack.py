@@ -20,9 +20,9 @@ from embedded.sockets import remove_socket_folder, socket_folder
 from embedded.supervisor import Process, Supervisor, dies_with_parent
 from embedded.valkey import Valkey
 
-HOST, DATABASE = "127.0.0.1", "portal"
+HOST, DATABASE, ROLE = "127.0.0.1", "portal", "portal"
 # Bytecode files halve the time to the first page, so a shell that turned them off does not decide for the site.
-NOT_FOR_CHILDREN = ("PYTHONDONTWRITEBYTECODE", "DJANGO_SETTINGS_MODULE")
+NOT_FOR_CHILDREN = ("PYTHONDONTWRITEBYTECODE", "DJANGO_SETTINGS_MODULE", "DATABASE_OWNER_URL")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class LabOptions:
 class Stack:
     """Everything running while the context is open. Raises EmbeddedError with a sentence when a part cannot start.
 
-    `environment` is added to that of every process; a DATABASE_URL or REDIS_URL in it replaces the embedded server.
+    `environment` is added to that of every process; a DATABASE_URL or REDIS_URL in it replaces the embedded server,
+    and a DATABASE_OWNER_URL beside the former is the role that migrates.
     With `workers=False` only the site runs until `start_workers()`.
     """
 
@@ -55,6 +56,7 @@ class Stack:
         self.supervisor = Supervisor(self.state / "logs")
         self.postgres: Postgres | None = None
         self.environment = dict(environment or {})
+        self._owner = self.environment.pop("DATABASE_OWNER_URL", "")
         self._open = ExitStack()
 
     @property
@@ -122,7 +124,8 @@ class Stack:
         if "DATABASE_URL" not in self.environment:
             self.postgres = Postgres(self.state / "postgres", sockets)
             self.postgres.prepare()
-            self.environment["DATABASE_URL"] = self.postgres.url(DATABASE)
+            self.environment["DATABASE_URL"] = self.postgres.url(DATABASE, role=ROLE)
+            self._owner = self.postgres.url(DATABASE)
             servers.append(self.postgres.process())
         if "REDIS_URL" not in self.environment:
             valkey = Valkey(self.state / "valkey", sockets)
@@ -151,10 +154,17 @@ class Stack:
 
     def _migrate(self) -> None:
         if self.postgres is None:
-            self.run_manage("migrate", "--no-input", "--verbosity", "0")
+            self._run_as_owner("migrate", "--no-input", "--verbosity", "0")
+            if self._owner:
+                self._run_as_owner("database_roles")
             return
         self.postgres.ensure_database(DATABASE)
-        preparation.migrate_if_needed(self.postgres, DATABASE, self.run_manage)
+        preparation.migrate_if_needed(self.postgres, DATABASE, self._run_as_owner)
+
+    def _run_as_owner(self, *arguments: str) -> str:
+        """Only these commands are told how the role that owns the tables signs in."""
+        owner = {"DATABASE_OWNER_URL": self._owner} if self._owner else {}
+        return preparation.run_manage(arguments, self.environment_of_children() | owner)
 
 
 def secret_key(state: Path) -> str:

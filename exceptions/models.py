@@ -11,6 +11,7 @@ from django_fsm import ConcurrentTransitionMixin, FSMField, FSMModelMixin
 
 from exceptions.states import ExceptionState
 from portal.access.queries import scope
+from portal.audit.append_only import append_only
 from portal.inventory.models import Asset
 
 if TYPE_CHECKING:
@@ -76,13 +77,16 @@ class Covered(models.Model):
 
 
 class Approval(models.Model):
-    """One decision on a request; never deleted."""
+    """One decision on a request; never changed or deleted."""
 
     request = models.ForeignKey(ExceptionRequest, on_delete=models.PROTECT, related_name="approvals")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     decision = models.CharField(max_length=16)  # approved | rejected | returned | revoked
     reason = models.TextField(blank=True)
-    at = models.DateTimeField()
+    at = models.DateTimeField()  # by the database's clock
+
+    class Meta:
+        triggers = append_only("at", owner_may_tell_the_time=True)
 
     def __str__(self) -> str:
         return f"{self.by} {self.decision} {self.request}"

@@ -158,8 +158,13 @@ class Environment:
             )
         return value.replace("unix://", "redis+socket://", 1)
 
-    def postgres(self, name: str) -> dict[str, Any]:
-        """Django's DATABASES entry from `postgres://user:password@host:port/name`; `?host=/dir` is a socket."""
+    def postgres(self, name: str, *, otherwise: str = "") -> dict[str, Any]:
+        """Django's DATABASES entry from `postgres://user:password@host:port/name`; `?host=/dir` is a socket.
+
+        `otherwise` is the variable that counts where this one is not set.
+        """
+        if otherwise and not os.environ.get(name):
+            return self.postgres(otherwise)
         parts = urlsplit(os.environ.get(name, ""))
         if parts.scheme not in {"postgres", "postgresql"} or len(parts.path) < 2:
             raise ImproperlyConfigured(
@@ -175,5 +180,6 @@ class Environment:
             "PORT": str(parts.port or query.get("port", "")),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {key: query[key] for key in ("sslmode", "sslrootcert") if key in query},
+            "OPTIONS": {"connect_timeout": 10}
+            | {key: query[key] for key in ("sslmode", "sslrootcert") if key in query},
         }

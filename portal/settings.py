@@ -22,7 +22,10 @@ SECRET_KEY = env.secret("SECRET_KEY", example="a long random string, e.g. from `
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 PORTAL_URL = env.url("PORTAL_URL", default="http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
-DATABASES = {"default": env.postgres("DATABASE_URL")}
+# The application's role reads and writes; the owner's alone makes tables, and only manage.py migrate is told of it.
+DATABASE_APPLICATION = env.postgres("DATABASE_URL")
+DATABASE_OWNER = env.postgres("DATABASE_OWNER_URL", otherwise="DATABASE_URL")
+DATABASES = {"default": DATABASE_APPLICATION}
 REDIS_URL = env.redis("REDIS_URL")
 
 INSTALLED_APPS = [

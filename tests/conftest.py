@@ -115,6 +115,17 @@ def django_db_modify_db_settings(
     """pytest-django asks for this before it creates the test database; the servers are ready then."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def flush_past_the_guards(request: pytest.FixtureRequest) -> None:
+    """Tests that commit are followed by a TRUNCATE of all tables, which the guarded ones refuse everybody."""
+    if SERVERS in request.config.stash:
+        from django.db.backends.postgresql.operations import DatabaseOperations
+
+        from tests.unguarded import sql_flush
+
+        DatabaseOperations.sql_flush = sql_flush  # type: ignore[method-assign]
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """The whole PostgreSQL is thrown away after the run; dropping its databases first would only wait for browsers that

@@ -66,7 +66,7 @@ def _also_fine(row: Target) -> bool:
 def _evidence(run: Run) -> Iterator[str]:
     for row in DispatchTarget.objects.filter(dispatch__run=run, collected_at=None):
         yield f"{row.target.asset.label}: no result and no reason for its {row.phase} (I4)."
-    for row in DispatchTarget.objects.filter(dispatch__run=run, report=None, no_report_reason=""):
+    for row in DispatchTarget.objects.filter(dispatch__run=run, reports=None, no_report_reason=""):
         yield f"{row.target.asset.label}: neither a report nor a reason for its {row.phase} (I4)."
 
 

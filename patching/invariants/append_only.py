@@ -1,4 +1,4 @@
-"""I10: the database itself refuses to change or delete audit events."""
+"""I10: the database refuses to change or remove audit events, approvals and host reports, and tells their time."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from collections.abc import Iterator
 from django.db import connection
 
 from patching.invariants.violation import Violation
-from portal.audit.models import AuditEvent
+from portal.audit.append_only import append_only_models, guards_of
 
-GUARDS = """
-    select count(*) from pg_trigger
-    where tgrelid = %s::regclass and tgname like 'pgtrigger_append_only%%' and tgenabled in ('O', 'A')
-"""
+ENABLED = "select tgname from pg_trigger where tgrelid = %s::regclass and tgenabled in ('O', 'A')"
 
 
-def the_audit_is_guarded() -> Iterator[Violation]:
-    """I10: the trigger that protects the audit table is there and enabled."""
-    with connection.cursor() as cursor:
-        cursor.execute(GUARDS, [AuditEvent._meta.db_table])
-        (count,) = cursor.fetchone()
-    if not count:
-        yield Violation(
-            "I10", 0, "Audit events can be changed: the trigger append_only is missing or switched off."
-        )
+def what_only_grows_is_guarded() -> Iterator[Violation]:
+    """I10: each trigger that guards a table is there and enabled."""
+    for model in append_only_models():
+        with connection.cursor() as cursor:
+            cursor.execute(ENABLED, [model._meta.db_table])
+            enabled = {name for (name,) in cursor.fetchall()}
+        for guard in guards_of(model):
+            if guard.get_pgid(model) not in enabled:
+                said = f"{model._meta.verbose_name_plural} can be forged: the trigger {guard.name} is missing or off."
+                yield Violation("I10", 0, said.capitalize())

@@ -10,7 +10,7 @@ from django.db.models import CharField, Count, Exists, F, OuterRef, Q, Subquery,
 from django.db.models.functions import Cast, Concat
 
 from exceptions.invariants import broken
-from patching.invariants.append_only import the_audit_is_guarded
+from patching.invariants.append_only import what_only_grows_is_guarded
 from patching.invariants.commands import attempts_are_counted, commands_have_one_owner, every_dispatch_is_told
 from patching.invariants.exempt import exempt_is_never_sent, foreign_tags_are_respected
 from patching.invariants.flights import clusters_go_one_by_one, concurrency_is_kept, waves_wait
@@ -68,7 +68,7 @@ def nothing_is_lost(runs: Ids) -> Iterator[Violation]:
     for row in over.filter(state=DispatchState.GIVEN_UP, reason=""):
         yield Violation("I4", row.run_id, f"Command {row.pk} was given up without a reason.")
     hosts = DispatchTarget.objects.filter(dispatch__in=over.values("pk")).select_related("dispatch")
-    untold = Q(collected_at=None) | Q(report=None, no_report_reason="")
+    untold = Q(collected_at=None) | Q(reports=None, no_report_reason="")
     for host in hosts.filter(untold):
         said = f"Target {host.target_id} has neither report nor reason ({host.phase})."
         yield Violation("I4", host.dispatch.run_id, said)
@@ -171,7 +171,7 @@ def late(runs: Ids, *, now: datetime) -> list[Violation]:
 def of_the_portal() -> list[Violation]:
     """Promises that belong to no run: who approved what, and that the audit itself cannot be changed."""
     exceptions = [Violation(item.invariant, 0, item.sentence, item.request_id) for item in broken()]
-    return [*the_audit_is_guarded(), *exceptions]
+    return [*what_only_grows_is_guarded(), *exceptions]
 
 
 CHECKS = len(ALL) + len(BY_THE_CLOCK) + 2

@@ -5,24 +5,36 @@ from __future__ import annotations
 from django.db import models
 
 from patching.models.runs import DispatchTarget, Run, Target
+from portal.audit.append_only import append_only
 from portal.inventory.models import Asset
 
 
 class HostReport(models.Model):
-    """One report as the host printed it; the raw text is in the evidence bucket under `evidence_key`."""
+    """One report as the host printed it; the raw text is in the evidence bucket under `evidence_key`.
 
-    row = models.OneToOneField(DispatchTarget, on_delete=models.CASCADE, related_name="report")
-    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="reports")
+    Never changed or deleted. A row has a second one where a look afterwards told more than its own did.
+    """
+
+    row = models.ForeignKey(DispatchTarget, on_delete=models.PROTECT, related_name="reports")
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="reports")
     phase = models.CharField(max_length=12)
     status = models.CharField(max_length=32)
     content = models.JSONField()
-    source = models.CharField(max_length=16)  # s3 | invocation | line: where it was read from
+    source = models.CharField(max_length=16)  # s3 | invocation | line | rescan: where it was read from
     evidence_key = models.CharField(max_length=500, blank=True)
     # of the object as it was written; empty on reports that were kept before 2026-11-29
     evidence_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
     # what is to be said of how it was read and kept, in sentences
     remark = models.TextField(blank=True, default="", db_default="")
-    stored_at = models.DateTimeField()
+    stored_at = models.DateTimeField()  # by the database's clock
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["row"], condition=~models.Q(source="rescan"), name="own_report_once"
+            ),
+        ]
+        triggers = append_only("stored_at", owner_may_tell_the_time=True)
 
     def __str__(self) -> str:
         return f"{self.phase} report of {self.target}"

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from patching.operations.results import Stored
 
 NOTE = "Its own report never arrived; a look afterwards found this."
-AS_REPORT = ["target", "phase", "status", "content", "source", "evidence_key", "evidence_sha256",
-             "remark", "stored_at"]  # fmt: skip
 
 
 def to_be_judged(stored: Iterable[Stored], now: datetime) -> list[Stored]:
@@ -76,12 +74,8 @@ def _with_looks(looks: list[Stored], now: datetime) -> list[Stored]:
     checks = last_checks(item.target for item in looks)
     patched = patch_rows(item.target for item in looks)
     found = [_judged_by(item, patched[item.target.pk], checks.get(item.target.pk)) for item in looks]
-    HostReport.objects.bulk_create(
-        (_as_report(item, now) for item in found if item.outcome.report is not None),
-        update_conflicts=True,  # the first report said only that work went on
-        unique_fields=["row"],
-        update_fields=AS_REPORT,
-    )
+    # beside the patch command's own report, where there is one: that said only that work went on
+    HostReport.objects.bulk_create(_as_report(item, now) for item in found if item.outcome.report is not None)
     return found
 
 

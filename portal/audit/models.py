@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pgtrigger
 from django.db import models
 from django.db.models.functions import Now
+
+from portal.audit.append_only import append_only
 
 
 class AuditEvent(models.Model):
@@ -27,7 +28,7 @@ class AuditEvent(models.Model):
                 fields=["run_id", "-id"], name="audit_run", condition=models.Q(run_id__isnull=False)
             ),
         ]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = append_only("at")
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor}: {self.summary}"

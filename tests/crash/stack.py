@@ -19,7 +19,7 @@ import yaml
 from embedded import preparation, site, supervisor
 from embedded.postgres import Postgres
 from embedded.sockets import new_socket_folder, remove_socket_folder
-from embedded.stack import HOST, NOT_FOR_CHILDREN, free_port
+from embedded.stack import HOST, NOT_FOR_CHILDREN, ROLE, free_port
 from embedded.supervisor import Process, Supervisor, dies_with_parent
 from embedded.valkey import Valkey
 from tests.crash.scenario import PORTAL, REGION
@@ -64,12 +64,14 @@ class LiveStack:
         self._settle_environment()
         self.supervisor.start(self.postgres.process(), self.valkey.process(), self._lab())
         self.postgres.ensure_database(DATABASE)
-        self.run_manage("migrate", "--no-input", "--verbosity", "0")
+        owner = self.children(DATABASE_OWNER_URL=self.postgres.url(DATABASE))
+        for command in (("migrate", "--no-input", "--verbosity", "0"), ("database_roles",)):
+            preparation.run_manage(command, owner)
 
     def _settle_environment(self) -> None:
         self.port = free_port()
         self.environment = PACE | {
-            "DATABASE_URL": self.postgres.url(DATABASE),
+            "DATABASE_URL": self.postgres.url(DATABASE, role=ROLE),
             "REDIS_URL": self.valkey.url,
             "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
             "PLAIN_STATIC": "true",

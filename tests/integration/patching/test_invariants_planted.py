@@ -7,21 +7,24 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 
 from exceptions.models import Approval, Covered, ExceptionRequest
 from patching.invariants import audited, late, of_the_portal, violations
-from patching.models import Dispatch, DispatchTarget, Run
+from patching.models import Dispatch, DispatchTarget, HostReport, Run
 from patching.operations import audits, pause
 from patching.states import RunState
 from portal.access.models import Grant
+from portal.audit.append_only import guards_of
 from portal.audit.models import AuditEvent
 from portal.audit.operations import Entry, record
 from portal.tags.models import TagChange
 from tests import cast
 from tests.integration.patching.stage import Stage
 from tests.integration.patching.test_pages import browser
+from tests.unguarded import unguarded
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -192,7 +195,8 @@ def test_nobody_approves_their_own_request(run: Run) -> None:
 def test_nobody_approves_without_the_role(run: Run) -> None:
     excepted(run, by=cast.cy())
     assert portal_says() == ["I9 Cy approved it without being an approver."]
-    Approval.objects.update(at=timezone.now() - MINUTE)
+    with unguarded():
+        Approval.objects.update(at=timezone.now() - MINUTE)
     Grant.objects.filter(user=cast.cy()).delete()
     record(Entry("person.revoked", "person", str(cast.cy().pk), "Cy is no longer approver"), by=None)
     assert portal_says() == []  # the role went after the decision
@@ -200,7 +204,8 @@ def test_nobody_approves_without_the_role(run: Run) -> None:
 
 def test_no_exception_without_approval_or_end(run: Run) -> None:
     request = excepted(run)
-    request.approvals.all().delete()
+    with unguarded():
+        request.approvals.all().delete()
     ExceptionRequest.objects.filter(pk=request.pk).update(ends_at=request.starts_at + timedelta(days=400))
     assert [words.partition(",")[0] for words in portal_says()] == [
         f"I9 It lasts until {request.to_date:%-d %B %Y}",
@@ -208,13 +213,15 @@ def test_no_exception_without_approval_or_end(run: Run) -> None:
     ]
 
 
-def test_an_audit_table_that_can_be_changed() -> None:
+@pytest.mark.parametrize("model", [AuditEvent, Approval, HostReport], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("guard", ["append_only", "no_truncate", "own_time"])
+def test_a_table_that_can_be_forged(model: type[Model], guard: str) -> None:
     assert portal_says() == []
+    (trigger,) = [found for found in guards_of(model) if found.name == guard]
     with connection.cursor() as cursor:
-        cursor.execute(f"alter table {AuditEvent._meta.db_table} disable trigger all")
-    assert portal_says() == [
-        "I10 Audit events can be changed: the trigger append_only is missing or switched off."
-    ]
+        cursor.execute(f"alter table {model._meta.db_table} disable trigger {trigger.get_pgid(model)}")
+    name = str(model._meta.verbose_name_plural).capitalize()
+    assert portal_says() == [f"I10 {name} can be forged: the trigger {guard} is missing or off."]
 
 
 def test_the_page_links_to_exceptions_and_names_the_portal(run: Run) -> None:
@@ -222,7 +229,7 @@ def test_the_page_links_to_exceptions_and_names_the_portal(run: Run) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"alter table {AuditEvent._meta.db_table} disable trigger all")
     kept = audits.audit_runs(now=run.ends_at)
-    assert [item["invariant"] for item in kept.violations] == ["I10", "I9", "I9"]
+    assert [item["invariant"] for item in kept.violations] == ["I10", "I10", "I10", "I9", "I9"]
     text = browser(cast.audrey()).get(reverse("patching:audits")).content.decode()
     assert reverse("exceptions:case", args=[request.pk]) in text
     assert f'href="{reverse("patching:run", args=[0])}"' not in text
