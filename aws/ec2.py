@@ -9,7 +9,7 @@ from typing import Any
 from aws.calls import Calls
 from aws.errors import Refused
 from aws.iam import iam
-from aws.ports import TAGGED_RESOURCES_PER_CALL, Instance, RootVolumeTask, VolumeSnapshot
+from aws.ports import TAGGED_RESOURCES_PER_CALL, Instance, RootVolumeTask, Unreadable, VolumeSnapshot
 
 INSTANCES_PER_PAGE = 1000
 VALUES_PER_FILTER = 200
@@ -24,18 +24,19 @@ class Ec2Adapter:
         self._calls = calls
 
     @iam("ec2:DescribeInstances")
-    def describe_instances(self) -> Iterator[Instance]:
+    def describe_instances(self) -> Iterator[Instance | Unreadable]:
         """Every instance, terminated ones too while EC2 still shows them."""
         return self._instances()
 
     @iam("ec2:DescribeInstances")
     def describe(self, instance_ids: Sequence[str]) -> list[Instance]:
-        """Only those that exist; an unknown id is left out, not an error."""
+        """Only those that exist and can be read; another id is left out, not an error."""
         found: list[Instance] = []
         for start in range(0, len(instance_ids), VALUES_PER_FILTER):
             chunk = list(instance_ids[start : start + VALUES_PER_FILTER])
             # A filter, because one unknown id in InstanceIds would refuse the whole call.
-            found += self._instances(Filters=[{"Name": "instance-id", "Values": chunk}])
+            rows = self._instances(Filters=[{"Name": "instance-id", "Values": chunk}])
+            found += [row for row in rows if isinstance(row, Instance)]
         return found
 
     @iam("ec2:CreateTags")
@@ -110,11 +111,19 @@ class Ec2Adapter:
             found += [task_of(raw) for page in pages for raw in page.get("ReplaceRootVolumeTasks", ())]
         return found
 
-    def _instances(self, **params: Any) -> Iterator[Instance]:
+    def _instances(self, **params: Any) -> Iterator[Instance | Unreadable]:
         for page in self._calls.pages("DescribeInstances", INSTANCES_PER_PAGE, **params):
             for reservation in page.get("Reservations", ()):
                 for raw in reservation.get("Instances", ()):
-                    yield instance_of(raw, self._calls.account_id, self._calls.region)
+                    yield read_instance(raw, self._calls.account_id, self._calls.region)
+
+
+def read_instance(raw: Mapping[str, Any], account_id: str, region: str) -> Instance | Unreadable:
+    """One entry, whatever stands in it: a bad one never stops the list."""
+    try:
+        return instance_of(raw, account_id, region)
+    except (LookupError, TypeError, ValueError, AttributeError) as problem:
+        return Unreadable(str(raw.get("InstanceId", "")), f"EC2 told of it what cannot be read: {problem!r}")
 
 
 def instance_of(raw: Mapping[str, Any], account_id: str, region: str) -> Instance:
@@ -169,8 +178,11 @@ def task_of(raw: Mapping[str, Any]) -> RootVolumeTask:
 
 
 def in_utc(moment: datetime | None) -> datetime | None:
-    """The SDK gives instants in several zone objects; ours are always UTC."""
-    return moment.astimezone(UTC) if moment else None
+    """The SDK gives instants in several zone objects; ours are always UTC. One outside the calendar is none."""
+    try:
+        return moment.astimezone(UTC) if moment else None
+    except OverflowError:
+        return None
 
 
 def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -43,6 +43,14 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """An entry of DescribeInstances that is not as AWS documents it: it is there, and nothing more is known."""
+
+    instance_id: str
+    why: str
+
+
+@dataclass(frozen=True)
 class VolumeSnapshot:
     """One EBS snapshot of ours. It holds the volume as it was at `started_at`, also while it is still pending."""
 
@@ -127,9 +135,9 @@ class SendRequest:
 
 
 class Ec2(Protocol):
-    def describe_instances(self) -> Iterator[Instance]: ...
+    def describe_instances(self) -> Iterator[Instance | Unreadable]: ...
     def describe(self, instance_ids: Sequence[str]) -> list[Instance]:
-        """Only those that exist; an unknown id is left out, not an error."""
+        """Only those that exist and can be read; another id is left out, not an error."""
         ...
 
     def create_tags(self, instance_ids: Sequence[str], tags: Mapping[str, str]) -> None: ...

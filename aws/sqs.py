@@ -23,7 +23,7 @@ class SqsAdapter:
         answer = self._calls.call(
             "ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=MESSAGES_PER_CALL, WaitTimeSeconds=wait_s
         )
-        return [QueueMessage(row["ReceiptHandle"], row["Body"]) for row in answer.get("Messages", ())]
+        return [QueueMessage(row["ReceiptHandle"], row.get("Body", "")) for row in answer.get("Messages", ())]
 
     @iam("sqs:DeleteMessage")
     def delete(self, url: str, receipts: Sequence[str]) -> None:

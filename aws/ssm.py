@@ -42,7 +42,10 @@ class SsmAdapter:
 
     def _nodes(self, **narrowed: Any) -> Iterator[ManagedNode]:
         for page in self._calls.pages("DescribeInstanceInformation", PAGE, **narrowed):
-            yield from map(node_of, page.get("InstanceInformationList", ()))
+            # one without an id is nobody's
+            yield from (
+                node_of(raw) for raw in page.get("InstanceInformationList", ()) if raw.get("InstanceId")
+            )
 
     @iam("ssm:SendCommand")
     def send_command(self, request: SendRequest) -> Command:
@@ -78,7 +81,8 @@ class SsmAdapter:
     def list_invocations(self, command_id: str) -> Iterator[Invocation]:
         """Every instance of one command; empty for a while after SendCommand."""
         for page in self._calls.pages("ListCommandInvocations", PAGE, CommandId=command_id, Details=True):
-            yield from map(listed_invocation, page.get("CommandInvocations", ()))
+            rows = page.get("CommandInvocations", ())
+            yield from (listed_invocation(raw) for raw in rows if raw.get("InstanceId"))
 
     @iam("ssm:GetCommandInvocation")
     def get_invocation(self, command_id: str, instance_id: str) -> Invocation:

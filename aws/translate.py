@@ -11,6 +11,7 @@ from botocore import exceptions as sdk
 
 from aws import codes
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Missing, Refused, Throttled
+from aws.plain import plain
 
 NO_CREDENTIALS = (
     sdk.NoCredentialsError,
@@ -33,6 +34,7 @@ NEVER_SENT = (
     sdk.DataNotFoundError,
     sdk.OperationNotPageableError,
 )
+MESSAGE_LENGTH = 1_500  # of AWS's own words; TerminationReasons and policies can go on for pages
 INSTANCE_ID = re.compile(r"\b(?:i|mi)-[0-9a-zA-Z]+")
 REDACTIONS = (
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "(access key hidden)"),
@@ -119,4 +121,4 @@ def _of_kind(kind: type[CloudError], site: CallSite, said: str, code: str) -> Cl
 def _tidy(said: str) -> str:
     for pattern, instead in REDACTIONS:
         said = pattern.sub(instead, said)
-    return " ".join(said.split())
+    return " ".join(plain(said).split())[:MESSAGE_LENGTH]

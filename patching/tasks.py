@@ -20,6 +20,7 @@ from patching.operations.runs import plan_due
 from patching.queries.waking import wakes_at
 from patching.states import RUN_OVER, RunState
 from portal.inventory.cloud import cloud, event_queue
+from portal.isolation import isolated
 
 # So long a task goes on with runs that are due again at once; a tick brings the next.
 ROUNDS = timedelta(seconds=60)
@@ -80,10 +81,8 @@ def consume_events() -> None:
 def tend_snapshots() -> None:
     """Follows root snapshots, restores from them, and deletes those whose time is over."""
     for part in (restores.tend, snapshots.tend):
-        try:
+        with isolated("snapshots_not_tended", part=part.__module__):  # tried again at the next tick
             part(cloud=cloud(), clock=database_now)
-        except CloudError as error:  # the others were visited; this one is tried again at the next tick
-            log.warning("snapshots_not_tended", part=part.__module__, error=str(error))
 
 
 @shared_task(name="patching.tasks.remind_schedulers")

@@ -17,6 +17,8 @@ from typing import Any, Literal, NoReturn
 
 from jsonschema import Draft202012Validator
 
+from aws.plain import plain
+
 Kind = Literal["REPORT", "PACKAGES"]
 
 STDOUT_LIMIT = 500_000  # characters looked at, from the end
@@ -29,8 +31,6 @@ _OPEN = {
     for kind in ("REPORT", "PACKAGES")
 }
 _CLOSE = {kind: re.compile(rf"^PATCH-PORTAL-{kind}>>>\r?$", re.MULTILINE) for kind in ("REPORT", "PACKAGES")}
-# PostgreSQL's jsonb refuses NUL and lone surrogates; terminals obey control characters.
-_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class OutputUnreadable(Exception):
@@ -103,11 +103,11 @@ def loads(text: str, limit: int) -> Any:
 def clean(value: Any) -> Any:
     """The same value without unsafe characters in any of its texts."""
     if isinstance(value, str):
-        return _UNSAFE.sub("", value)
+        return plain(value)
     if isinstance(value, list):
         return [clean(item) for item in value]
     if isinstance(value, dict):
-        return {_UNSAFE.sub("", key): clean(item) for key, item in value.items()}
+        return {plain(key): clean(item) for key, item in value.items()}
     return value
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from aws.command_ends import TERMINAL
+from aws.plain import plain
 from aws.ports import Queue
 from patching.operations.hints import look_soon
 
@@ -50,7 +51,7 @@ def _command_id(body: str) -> str:
     try:
         return _ended(json.loads(body))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        log.warning("event_unreadable", error=repr(error), body=body[:500])
+        log.warning("event_unreadable", error=repr(error), body=plain(body[:500]))
         return ""
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -21,8 +20,8 @@ from portal.access.rules import Denied, Invalid, check_role
 from portal.access.states import Role
 from portal.audit.operations import Entry, record
 from portal.inventory.models import Asset
+from portal.isolation import isolated
 
-log = structlog.get_logger(__name__)
 PLANNED_AT_ONCE = 1_000
 BEFORE_SENDING = (
     TargetState.PLANNED, TargetState.WAKING, TargetState.WAITING, TargetState.CHECKING,
@@ -34,10 +33,9 @@ def plan_due(*, now: datetime) -> list[Run]:
     """Makes the runs of every active window that start within its planning horizon. Idempotent."""
     made: list[Run] = []
     for window in Window.objects.filter(active=True):
-        try:
+        # one broken window never stops the others (invariant I12); the log keeps the trace
+        with isolated("window_not_planned", window=window.slug):
             made += _plan_window(window, now)
-        except Exception:  # one broken window never stops the others (invariant I12); the log keeps the trace
-            log.exception("window_not_planned", window=window.slug)
     return made
 
 

@@ -26,6 +26,7 @@ class Account(models.Model):
     active = models.BooleanField(default=True)
     synced_at = models.DateTimeField(null=True)
     sync_error = models.TextField(blank=True)  # the last failure, as a sentence; empty after a good sync
+    unstored = models.TextField(blank=True)  # servers that could not be stored at the last one, as a sentence
 
     class Meta:
         ordering = ["account_id"]
@@ -62,6 +63,7 @@ class Asset(models.Model):
     launch_time = models.DateTimeField(null=True)
     tags = models.JSONField(default=dict)
     tag_drift = models.JSONField(default=dict)  # key → what the portal wrote and what was found instead
+    oddities = models.JSONField(default=list)  # sentences: what it told that is not kept as it was told
     owner = models.CharField(max_length=256, blank=True)
     application = models.CharField(max_length=256, blank=True)
     environment = models.CharField(max_length=256, blank=True)

@@ -7,24 +7,25 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
-from aws.errors import CloudError
-from aws.ports import STATES_GONE, Cloud, Instance, ManagedNode
+from aws.ports import STATES_GONE, Cloud, Instance, ManagedNode, Unreadable
 from portal.access.models import User
 from portal.access.rules import Invalid, check_role
 from portal.access.states import Role
 from portal.audit.operations import Entry, record, record_all
+from portal.inventory.intake import READ_FIELDS, asset_from, bound, bound_tags
 from portal.inventory.models import Account, Asset
-from portal.inventory.rules import check_account_fields, coverage, drift, drift_sentence, worst_first
+from portal.inventory.rules import check_account_fields, drift, drift_sentence, worst_first
+from portal.inventory.words import unstored_sentence
+from portal.isolation import isolated, sentence
 from portal.tags.queries import written
 
-READ_FIELDS = ["owner", "application", "environment", "business_unit", "cluster"]
 SYNCED_FIELDS = [
     "region", "name", "state", "platform", "os_name", "os_version", "instance_type", "image_id", "availability_zone",
     "private_ip", "instance_profile_arn", "root_device_type", "launch_time", "tags", *READ_FIELDS, "ssm_status",
     "agent_version", "last_ping_at", "coverage", "coverage_reasons", "last_seen_at", "gone_at",
-    "tag_drift",
+    "tag_drift", "oddities",
 ]  # fmt: skip
 WATCHED_TAGS = ("window", "exception")  # those that last, and that other tools act on
 # A tag may be written while the instances are being listed: only older ones are compared.
@@ -33,61 +34,113 @@ SETTLED = timedelta(minutes=2)
 
 def sync_all(*, cloud: Cloud, now: datetime) -> dict[str, str]:
     """Every active account; returns account id → the sentence of its failure, for those that failed."""
-    failures = {}
+    failures: dict[str, str] = {}
     for account in Account.objects.filter(active=True):
-        if sentence := sync_account(account, cloud=cloud, now=now):
-            failures[account.account_id] = sentence
+        account_id = account.account_id
+        with isolated(
+            "account_not_read",
+            lambda said, account_id=account_id: failures.update({account_id: said}),
+            account=account_id,
+        ):
+            if said := sync_account(account, cloud=cloud, now=now):
+                failures[account_id] = said
     return failures
 
 
 def sync_account(account: Account, *, cloud: Cloud, now: datetime) -> str:
     """All regions of one account; a region that fails keeps its assets as they were. Returns what failed."""
-    failures = []
+    failures: list[str] = []
+    unstored: dict[str, str] = {}
     for region in account.regions:
-        try:
-            instances = list(cloud.ec2(account.account_id, region).describe_instances())
-            nodes = {node.instance_id: node for node in cloud.ssm(account.account_id, region).managed_nodes()}
-        except CloudError as error:
-            failures.append(f"{region}: {error}")
-            continue
-        store(account, region, instances, nodes, now=now)
-    _note_sync(account, " ".join(failures), now)
-    return " ".join(failures)
+        with isolated(
+            "region_not_read",
+            lambda said, region=region: failures.append(f"{region}: {said}"),
+            account=account.account_id,
+            region=region,
+        ):
+            unstored |= _sync_region(account, region, cloud=cloud, now=now)
+    told = " ".join(failures), unstored_sentence(unstored)
+    _note_sync(account, *told, now)
+    return " ".join(filter(None, told))
+
+
+def _sync_region(account: Account, region: str, *, cloud: Cloud, now: datetime) -> dict[str, str]:
+    """Instance id → why it could not be stored."""
+    listed = list(cloud.ec2(account.account_id, region).describe_instances())
+    nodes = {node.instance_id: node for node in cloud.ssm(account.account_id, region).managed_nodes()}
+    return store(account, region, listed, nodes, now=now)
 
 
 @transaction.atomic
-def _note_sync(account: Account, sentence: str, now: datetime) -> None:
-    if sentence != account.sync_error:
-        summary = f"{account.name}: {sentence}" if sentence else f"{account.name} can be read again"
+def _note_sync(account: Account, failed: str, unstored: str, now: datetime) -> None:
+    """Who was read is read, also where single servers of it could not be stored."""
+    if (failed, unstored) != (account.sync_error, account.unstored):
+        said = f"{failed} {unstored}".strip()
+        summary = f"{account.name}: {said}" if said else f"{account.name} can be read again"
         record(Entry("account.sync", "account", account.account_id, summary), by=None)
-    synced = {} if sentence else {"synced_at": now}
-    Account.objects.filter(pk=account.pk).update(sync_error=sentence, **synced)
+    synced = {} if failed else {"synced_at": now}
+    Account.objects.filter(pk=account.pk).update(sync_error=failed, unstored=unstored, **synced)
 
 
 @transaction.atomic
 def store(
-    account: Account, region: str, instances: list[Instance], nodes: dict[str, ManagedNode], *, now: datetime
-) -> None:
-    """Upserts what was listed and keeps what vanished as gone; the listing must be complete."""
+    account: Account, region: str, listed: list[Instance | Unreadable], nodes: dict[str, ManagedNode], *,
+    now: datetime,
+) -> dict[str, str]:  # fmt: skip
+    """Upserts what was listed and keeps what vanished as gone; the listing must be complete.
+
+    Returns instance id → why it could not be stored: each stands alone, and its row stays as it was.
+    """
     known = {asset.instance_id: asset for asset in Asset.objects.filter(account=account, region=region)}
-    present = [item for item in instances if item.state not in STATES_GONE]
-    rows = [
-        asset_from(account, item, nodes.get(item.instance_id), known.get(item.instance_id), now)
-        for item in present
-    ]
+    unstored = {item.instance_id: item.why for item in listed if isinstance(item, Unreadable)}
+    present = {
+        item.instance_id: item
+        for item in listed
+        if isinstance(item, Instance) and item.state not in STATES_GONE
+    }
+    rows = _rows(account, present.values(), nodes, known, unstored, now)
     _note_drift(rows, known, now)
-    Asset.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["account", "instance_id"],
-        update_fields=SYNCED_FIELDS,
-        batch_size=1000,
-    )
-    here = {item.instance_id for item in present}
+    unstored |= _upsert(rows)
+    here = present.keys() | unstored.keys()
     vanished = [
         asset.pk for asset in known.values() if asset.instance_id not in here and asset.gone_at is None
     ]
     Asset.objects.filter(pk__in=vanished).update(gone_at=now, state="terminated")
+    return unstored
+
+
+def _rows(
+    account: Account, present: Iterable[Instance], nodes: dict[str, ManagedNode], known: dict[str, Asset],
+    unstored: dict[str, str], now: datetime,
+) -> list[Asset]:  # fmt: skip
+    rows: list[Asset] = []
+    for item in present:
+        instance_id = item.instance_id
+        with isolated(
+            "server_not_stored",
+            lambda said, instance_id=instance_id: unstored.update({instance_id: said}),
+            instance=instance_id,
+        ):
+            rows.append(asset_from(account, item, nodes.get(instance_id), known.get(instance_id), now))
+    return rows
+
+
+def _upsert(rows: list[Asset]) -> dict[str, str]:
+    """Instance id → why. What the database refuses is halved until the row that is to blame stands alone."""
+    try:
+        with transaction.atomic():
+            Asset.objects.bulk_create(
+                rows, update_conflicts=True, unique_fields=["account", "instance_id"], update_fields=SYNCED_FIELDS,
+                batch_size=1000,
+            )  # fmt: skip
+    except (OperationalError, InterfaceError):  # the database itself is in trouble: that is no row's fault
+        raise
+    except (Error, ValueError, TypeError) as error:
+        if len(rows) == 1:
+            return {rows[0].instance_id: sentence(error)}
+        middle = len(rows) // 2
+        return _upsert(rows[:middle]) | _upsert(rows[middle:])
+    return {}
 
 
 def _note_drift(rows: list[Asset], known: dict[str, Asset], now: datetime) -> None:
@@ -107,57 +160,6 @@ def _drift_entry(row: Asset, key: str) -> Entry:
     change = row.tag_drift[key]
     summary = f"{row.label}: {drift_sentence(key, change)}. It was changed outside the portal"
     return Entry("tag.drift", "instance", row.instance_id, summary, detail={"key": key, **change})
-
-
-def asset_from(
-    account: Account, item: Instance, node: ManagedNode | None, known: Asset | None, now: datetime
-) -> Asset:
-    """What is seen now; what Systems Manager does not tell of a stopped host is kept from before."""
-    read = {field: _clean(item.tags.get(settings.TAG_KEYS[field], "")) for field in READ_FIELDS}
-    reasons = coverage(
-        item,
-        node,
-        owner=read["owner"],
-        seen_by_ssm=bool(known and known.agent_version),
-        results_denied_at=known.results_denied_at if known else None,
-    )
-    return Asset(
-        account=account,
-        region=item.region,
-        instance_id=item.instance_id,
-        name=_clean(item.tags.get("Name", "")),
-        state=item.state,
-        platform=item.platform,
-        os_name=node.platform_name if node else (known.os_name if known else ""),
-        os_version=node.platform_version if node else (known.os_version if known else ""),
-        instance_type=item.instance_type,
-        image_id=item.image_id,
-        availability_zone=item.availability_zone,
-        private_ip=item.private_ip,
-        instance_profile_arn=item.instance_profile_arn,
-        root_device_type=item.root_device_type,
-        launch_time=item.launch_time,
-        tags={_clean(key): _clean(value) for key, value in item.tags.items()},
-        **read,
-        ssm_status=node.ping_status if node else _silent_status(known),
-        agent_version=node.agent_version if node else (known.agent_version if known else ""),
-        last_ping_at=node.last_ping_at if node else (known.last_ping_at if known else None),
-        results_denied_at=known.results_denied_at if known else None,
-        coverage=reasons[0] if reasons else "",
-        coverage_reasons=list(reasons),
-        first_seen_at=known.first_seen_at if known else now,
-        last_seen_at=now,
-        gone_at=None,
-    )
-
-
-def _silent_status(known: Asset | None) -> str:
-    return "ConnectionLost" if known and known.agent_version else ""
-
-
-def _clean(text: str) -> str:
-    """PostgreSQL stores any text but NUL."""
-    return text.replace("\x00", "")
 
 
 @transaction.atomic
@@ -191,10 +193,11 @@ def _write(changed: list[Asset]) -> None:
 
 def _changed(row: Asset, item: Instance, now: datetime) -> bool:
     """Puts on the row what EC2 shows now; whether that was news."""
-    tags = {_clean(key): _clean(value) for key, value in item.tags.items()}
+    tags, _ = bound_tags(item.tags)
     gone_at = now if item.state in STATES_GONE else row.gone_at
     before = (row.state, row.tags, row.launch_time, row.gone_at)
     row.state, row.tags, row.launch_time, row.gone_at = item.state, tags, item.launch_time, gone_at
+    bound(row, ["state", "launch_time"])
     return before != (row.state, row.tags, row.launch_time, row.gone_at)
 
 
@@ -272,8 +275,7 @@ def try_account(account: Account, *, cloud: Cloud) -> list[tuple[str, bool, str]
 
 
 def _tried(what: str, call) -> tuple[str, bool, str]:  # type: ignore[no-untyped-def]
-    try:
+    said: list[str] = []
+    with isolated("account_check_failed", said.append, tried=what):
         call()
-    except CloudError as error:
-        return what, False, str(error)
-    return what, True, ""
+    return what, not said, "".join(said)

@@ -23,6 +23,7 @@ def coverage(
     owner: str,
     seen_by_ssm: bool = False,
     results_denied_at: datetime | None = None,
+    odd: bool = False,
 ) -> list[Coverage]:
     """Every reason, the most hindering first. A stopped host is not blamed for a silent agent.
 
@@ -35,6 +36,7 @@ def coverage(
         (Coverage.OFFLINE, instance.state == "running" and _silent(node, seen_by_ssm)),
         (Coverage.UNKNOWN_PLATFORM, node is not None and not known_platform(node)),
         (Coverage.RESULTS_DENIED, results_denied_at is not None),
+        (Coverage.ODD_FACTS, odd),
         (Coverage.NO_OWNER, not owner),
     ]
     return [reason for reason, holds in checks if holds]

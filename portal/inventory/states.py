@@ -13,6 +13,7 @@ class Coverage(TextChoices):
     OFFLINE = "offline", "SSM agent offline"
     UNKNOWN_PLATFORM = "unknown_platform", "Unknown platform"
     RESULTS_DENIED = "results_denied", "May not write results"
+    ODD_FACTS = "odd_facts", "Tells odd facts"
     NO_OWNER = "no_owner", "No owner"
 
 

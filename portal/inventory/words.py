@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from portal.inventory.states import Coverage
+
+NAMED = 5
 
 WAYS_OUT = {
     Coverage.NO_INSTANCE_PROFILE: "Attach an instance profile with the policy AmazonSSMManagedInstanceCore.",
@@ -10,5 +14,17 @@ WAYS_OUT = {
     Coverage.OFFLINE: "The agent was there and fell silent: restart it, and look at network and disk.",
     Coverage.RESULTS_DENIED: "Let its instance profile write to the results bucket (s3:PutObject).",
     Coverage.UNKNOWN_PLATFORM: "The portal has no way to patch this system: patch it by hand or replace it.",
+    Coverage.ODD_FACTS: "What its agent or its tags say cannot be true or does not fit: look who set it.",
     Coverage.NO_OWNER: "Set the owner tag on the instance; nobody chooses a window for it until then.",
 }
+
+
+def unstored_sentence(why: Mapping[str, str]) -> str:
+    """E.g. `2 servers could not be stored: i-1: …; i-2: ….` Empty when every one was."""
+    if not why:
+        return ""
+    named = "; ".join(
+        f"{instance_id or 'one without an id'}: {said}" for instance_id, said in list(why.items())[:NAMED]
+    )
+    more = f"; and {len(why) - NAMED} more" if len(why) > NAMED else ""
+    return f"{len(why)} server{'s' if len(why) != 1 else ''} could not be stored: {named}{more}"

@@ -12,6 +12,7 @@ from django.db.models import F, Q, QuerySet
 from aws.errors import AccessRefused, CloudError, Missing, Refused
 from aws.ports import TAGGED_RESOURCES_PER_CALL, Cloud, Ec2
 from portal.audit.operations import Entry, record
+from portal.isolation import isolated
 from portal.tags.models import TagChange
 from portal.tags.states import OPEN, TagState
 
@@ -30,7 +31,13 @@ def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
     fulfilled = 0
     while batches:
         batch = _still_ours(batches.popleft())
-        if batch:
+        if not batch:
+            continue
+        with isolated(
+            "tags_not_written",
+            lambda said, batch=batch: _later(batch, CloudError(said), now=now),
+            account=batch[0].account_id,
+        ):
             done, smaller = _write(batch, cloud=cloud, now=now)
             fulfilled += done
             batches.extend(smaller)

@@ -41,6 +41,7 @@ def accounts(request: SignedIn) -> HttpResponse:
         "page": PAGER.page_of(request, queries.accounts()),
         "active": rows.filter(active=True).count(),
         "failing": rows.filter(active=True).exclude(sync_error="").count(),
+        "partly": rows.filter(active=True, sync_error="").exclude(unstored="").count(),
     }
     return render(request, "inventory/accounts.html", context)
 

@@ -83,7 +83,7 @@ def coverage_csv(request: SignedIn) -> HttpResponseBase:
     read_grants_once(request.user)
     header = (
         "server", "instance id", "account", "region", "application", "owner", "power", "Systems Manager",
-        "last sign of life", "reasons", "what to do",
+        "last sign of life", "reasons", "what to do", "odd facts",
     )  # fmt: skip
     return csv_response("coverage.csv", header, _cells(_filtered(request)[1].order_by("name", "pk")))
 
@@ -94,5 +94,5 @@ def _cells(rows: QuerySet[Asset]) -> Iterator[tuple[Any, ...]]:
         yield (
             row.label, row.instance_id, row.account.account_id, row.region, row.application, row.owner, row.state,
             row.ssm_status, row.last_ping_at, "; ".join(reason.label for reason in reasons),
-            " ".join(WAYS_OUT[reason] for reason in reasons),
+            " ".join(WAYS_OUT[reason] for reason in reasons), " ".join(row.oddities),
         )  # fmt: skip
