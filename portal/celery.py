@@ -1,6 +1,9 @@
 """The Celery app: only the clock and the hands; every piece of work is a row."""
 
+from typing import Any
+
 from celery import Celery
+from celery.signals import task_failure, worker_init
 
 from portal.start import read_settings
 
@@ -8,3 +11,19 @@ read_settings()
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["portal.inventory", "exceptions", "patching", "reports"])
+
+
+@worker_init.connect
+def limit_statements(**_: Any) -> None:
+    """Each connection of a worker and its children ends a statement that takes too long."""
+    from portal.limits import tasks
+
+    tasks.limit_statements()
+
+
+@task_failure.connect
+def tell_cancelled(sender: Any = None, exception: BaseException | None = None, **_: Any) -> None:
+    """A sentence beside Celery's traceback."""
+    from portal.limits import tasks
+
+    tasks.tell_cancelled(getattr(sender, "name", ""), exception)

@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "portal.web.middleware.RequestBudget",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -66,6 +67,9 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "portal.web.middleware.RefusalPages",
 ]
+# What a request may take in all; exports are the exception (portal/web/csv_export.py). docs/adr/0072.
+REQUEST_SECONDS = 5.0
+EXPORT_SECONDS, EXPORT_ROWS = 60.0, 1_000_000
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
 TEMPLATES = [
@@ -116,7 +120,7 @@ MAIL = env.mail_server("EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT = MAIL.host, MAIL.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.user, MAIL.password
 EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.wrapped, not MAIL.wrapped
-EMAIL_TIMEOUT = 10  # seconds; a page waits for it
+EMAIL_TIMEOUT = 4  # seconds; a page waits for it
 DEFAULT_FROM_EMAIL = env.address("EMAIL_FROM", default="Patch Portal <patch-portal@example.com>")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_URL.startswith("https://")
@@ -157,6 +161,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL.replace("redis+socket://", "unix://"),
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},  # seconds; a page waits for it
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -174,6 +179,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # message to another: so the same task runs twice only after a real death. docs/scale.md explains each of these.
 CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
+TASK_STATEMENT_SECONDS = 300  # one statement of a task: it ends, and says why, long before the task has to
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"visibility_timeout": 1800} if "redis" in CELERY_BROKER_URL.partition("://")[0] else {}
 )
