@@ -208,6 +208,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": env.seconds("SYNC_SECONDS", default=300),
     },
     "audit-runs": {"task": "patching.tasks.audit_runs", "schedule": crontab(hour="4", minute="17")},
+    "carry-audits-on": {
+        "task": "patching.tasks.carry_audits_on",
+        "schedule": env.seconds("TICK_SECONDS", default=5),
+    },
     "plan-runs": {"task": "patching.tasks.plan_runs", "schedule": env.seconds("PLAN_SECONDS", default=60)},
     "write-tags": {
         "task": "portal.inventory.tasks.write_tags",

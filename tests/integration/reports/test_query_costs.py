@@ -1,4 +1,4 @@
-"""What PostgreSQL expects of each page's statements on a fleet with a million targets: none reads everything for each row.
+"""What PostgreSQL expects of each page on a fleet with a million targets: no statement reads everything for each row.
 
 The tables are small; their statistics say that they are large, which is all that the planner looks at.
 """
