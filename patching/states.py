@@ -91,6 +91,13 @@ class ProposalState(TextChoices):
     DISMISSED = "dismissed", "Left as it is"
 
 
+class AuditState(TextChoices):
+    QUEUED = "queued", "Waiting to begin"
+    RUNNING = "running", "Checking"
+    DONE = "done", "Checked"
+    FAILED = "failed", "Ended early"
+
+
 class Phase(TextChoices):
     PRECHECK = "precheck", "Pre-check"
     PATCH = "patch", "Patch"
@@ -230,6 +237,15 @@ WAVE_STATES: dict[WaveState, Facts] = {
     W.STOPPED: Facts("nobody", "bad"),
 }
 WAVE_OVER = frozenset({W.PASSED, W.STOPPED})
+
+A = AuditState
+AUDIT_STATES: dict[AuditState, Facts] = {
+    A.QUEUED: Facts("clock", "unknown", (A.RUNNING, A.FAILED)),
+    A.RUNNING: Facts("clock", "busy", (A.DONE, A.FAILED)),
+    A.DONE: Facts("nobody", "good"),
+    A.FAILED: Facts("nobody", "bad"),
+}
+AUDIT_OVER = frozenset({A.DONE, A.FAILED})
 
 
 def outcome_word(state: str, verdict: str) -> str:

@@ -34,8 +34,14 @@ def plan_runs() -> None:
 
 @shared_task(name="patching.tasks.audit_runs")
 def audit_runs() -> None:
-    """Once a night; a second one at the same time only writes a second row."""
-    audits.audit_runs(now=database_now())
+    """Once a night; while one is under way that one counts."""
+    audits.ask(by=None, now=database_now())
+
+
+@shared_task(name="patching.tasks.carry_audits_on")
+def carry_audits_on() -> None:
+    """Checks runs for an audit that somebody or the night asked for; the next tick goes on."""
+    audits.work(clock=database_now, until=database_now() + ROUNDS)
 
 
 @shared_task(name="patching.tasks.advance_runs")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import task_failure, worker_init, worker_ready
 
 from portal.start import read_settings, say_what_the_database_allows
 
@@ -16,3 +16,19 @@ app.autodiscover_tasks(["portal.inventory", "portal.sign_in", "exceptions", "pat
 @worker_ready.connect
 def say_at_the_start(**_: Any) -> None:
     say_what_the_database_allows()
+
+
+@worker_init.connect
+def limit_statements(**_: Any) -> None:
+    """Each connection of a worker and its children ends a statement that takes too long."""
+    from portal.limits import tasks
+
+    tasks.limit_statements()
+
+
+@task_failure.connect
+def tell_cancelled(sender: Any = None, exception: BaseException | None = None, **_: Any) -> None:
+    """A sentence beside Celery's traceback."""
+    from portal.limits import tasks
+
+    tasks.tell_cancelled(getattr(sender, "name", ""), exception)

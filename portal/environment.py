@@ -180,6 +180,6 @@ class Environment:
             "PORT": str(parts.port or query.get("port", "")),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {"connect_timeout": 10}
+            "OPTIONS": {"connect_timeout": 4}  # seconds; a page waits for it
             | {key: query[key] for key in ("sslmode", "sslrootcert") if key in query},
         }

@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "portal.web.middleware.RequestBudget",
     "csp.middleware.CSPMiddleware",
     "portal.web.middleware.NoNulCharacters",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -76,6 +77,9 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "portal.web.middleware.RefusalPages",
 ]
+# What a request may take in all; exports are the exception (portal/web/csv_export.py). docs/adr/0072.
+REQUEST_SECONDS = 5.0
+EXPORT_SECONDS, EXPORT_ROWS = 60.0, 1_000_000
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
 TEMPLATES = [
@@ -111,7 +115,7 @@ MAIL = env.mail_server("EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT = MAIL.host, MAIL.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.user, MAIL.password
 EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.wrapped, not MAIL.wrapped
-EMAIL_TIMEOUT = 10  # seconds; a page waits for it
+EMAIL_TIMEOUT = 4  # seconds; a page waits for it
 DEFAULT_FROM_EMAIL = env.address("EMAIL_FROM", default="Patch Portal <patch-portal@example.com>")
 SESSION_COOKIE_HTTPONLY = True
 # TLS ends at a proxy. Which proxies are believed, and how many stand one behind the other.
@@ -162,6 +166,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL.replace("redis+socket://", "unix://"),
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},  # seconds; a page waits for it
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -179,6 +184,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # message to another: so the same task runs twice only after a real death. docs/scale.md explains each of these.
 CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
+TASK_STATEMENT_SECONDS = 300  # one statement of a task: it ends, and says why, long before the task has to
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"visibility_timeout": 1800} if "redis" in CELERY_BROKER_URL.partition("://")[0] else {}
 )
@@ -207,6 +213,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": env.seconds("SYNC_SECONDS", default=300),
     },
     "audit-runs": {"task": "patching.tasks.audit_runs", "schedule": crontab(hour="4", minute="17")},
+    "carry-audits-on": {
+        "task": "patching.tasks.carry_audits_on",
+        "schedule": env.seconds("TICK_SECONDS", default=5),
+    },
     "plan-runs": {"task": "patching.tasks.plan_runs", "schedule": env.seconds("PLAN_SECONDS", default=60)},
     "write-tags": {
         "task": "portal.inventory.tasks.write_tags",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patching.invariants.audit import ALL, CHECKS, audited, late, of_the_portal, violations
+from patching.invariants.audit import ALL, CHECKS, audited, chunk_checks, late, of_the_portal, violations
 from patching.invariants.violation import Violation
 
-__all__ = ["ALL", "CHECKS", "Violation", "audited", "late", "of_the_portal", "violations"]
+__all__ = ["ALL", "CHECKS", "Violation", "audited", "chunk_checks", "late", "of_the_portal", "violations"]

@@ -27,7 +27,8 @@ def nothing_is_sent_in_a_pause(runs: Ids) -> Iterator[Violation]:
 
 def _pauses() -> Iterator[tuple[datetime, datetime | None]]:
     """(from, to) of each; the one in force has no end."""
-    ended = AuditEvent.objects.filter(kind="sending.resumed", detail__has_keys=["paused_at", "resumed_at"])
+    ended = AuditEvent.objects.filter(subject_type="portal", subject_id="sending", kind="sending.resumed")
+    ended = ended.filter(detail__has_keys=["paused_at", "resumed_at"])
     for detail in ended.values_list("detail", flat=True):
         yield datetime.fromisoformat(detail["paused_at"]), datetime.fromisoformat(detail["resumed_at"])
     for row in SendingPause.objects.filter(paused=True, since__isnull=False):

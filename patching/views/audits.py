@@ -1,4 +1,4 @@
-"""The nightly audit of runs, for admins and auditors."""
+"""The audit of runs, for admins and auditors: what the last one found, and how far the one under way is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from django.views.decorators.http import require_POST
 
 from patching.models import RunAudit
 from patching.navigation import is_admin
-from patching.operations.audits import audit_runs
+from patching.operations.audits import ask, under_way
+from patching.states import AuditState
 from patching.views.reading import reads
 from portal.access.rules import check_role
 from portal.access.states import Role
@@ -22,17 +23,29 @@ PAGER = KeysetPager(order=("-checked_at", "-pk"))
 
 @reads
 def audits(request: SignedIn) -> HttpResponse:
+    """The page; asked by htmx for its progress alone, only that, or to load it anew when the audit is over."""
     check_role(request.user, Role.ADMIN, Role.AUDITOR)
-    page = PAGER.page_of(request, RunAudit.objects.all())
-    last = RunAudit.objects.first()
-    context = {"page": page, "last": last, "total": RunAudit.objects.count(), "admin": is_admin(request)}
+    current = under_way().select_related("asked_by").first()
+    if request.headers.get("HX-Target") == "audit-progress":
+        if current is None:
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        return render(request, "patching/_audit_progress.html", {"current": current})
+    context = {
+        "page": PAGER.page_of(
+            request, RunAudit.objects.exclude(state__in=[AuditState.QUEUED, AuditState.RUNNING])
+        ),
+        "last": RunAudit.objects.filter(state=AuditState.DONE).first(),
+        "total": RunAudit.objects.count(),
+        "current": current,
+        "admin": is_admin(request),
+    }
     return render(request, "patching/audits.html", context)
 
 
 @require_POST
 def audit_now(request: SignedIn) -> HttpResponse:
-    """Checks at once instead of tonight."""
-    check_role(request.user, Role.ADMIN)
-    done = audit_runs(now=timezone.now())
-    messages.success(request, f"{done.runs:,} runs were checked.")
+    """Asks for an audit at once instead of tonight; a worker makes it."""
+    audit, new = ask(by=request.user, now=timezone.now())
+    said = f"{audit.runs:,} runs are being checked." if new else "The runs are being checked already."
+    messages.success(request, said)
     return redirect("patching:audits")

@@ -1,15 +1,34 @@
-"""CSV answers: streamed row by row, and safe to open in a spreadsheet."""
+"""CSV answers: streamed row by row within bounds of their own, and safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+import weakref
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from io import StringIO
 from typing import Any
 
+from django.conf import settings
+from django.db import OperationalError
 from django.http import StreamingHttpResponse
 
+from portal.limits.budget import Budget, OutOfTime, Unavailable, ran_out, spending
+
+# The answers that are no page: they may take settings.EXPORT_SECONDS and hold settings.EXPORT_ROWS. There is no other
+# stream; a test compares this list with the addresses.
+STREAMS = frozenset({
+    "exceptions:register-csv", "inventory:audit-csv", "inventory:coverage-csv", "patching:recurring-csv",
+    "reports:packages-csv", "reports:run-report-csv", "reports:servers-csv",
+})  # fmt: skip
+AT_ONCE = 2  # of a process: the other threads stay free for pages
+TOO_MANY = (
+    f"{AT_ONCE} exports are being written at this moment, as many as the portal writes beside its pages. "
+    "Try again in a minute."
+)
+NARROW = "Narrow the list down with its filter and export it in parts."
+_places = threading.BoundedSemaphore(AT_ONCE)
 # A spreadsheet runs a cell that begins with one of these as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 ROWS_PER_CHUNK = 500
@@ -29,23 +48,56 @@ def safe_cell(value: Any) -> Any:
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
 
-def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """CSV text in pieces of at most ROWS_PER_CHUNK rows."""
-    buffer = StringIO()
+class CsvLines:
+    """CSV text in pieces of at most ROWS_PER_CHUNK rows. A file that had to end early says so in its last line.
+
+    Raises Unavailable when AT_ONCE others are being written. Close it to make room for the next.
+    """
+
+    def __init__(self, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        if not _places.acquire(blocking=False):
+            raise Unavailable(TOO_MANY)
+        self._give_back = weakref.finalize(self, _places.release)
+        self._lines = _lines(header, rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
+
+    def close(self) -> None:
+        self._lines.close()
+        self._give_back()
+
+
+def _lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Generator[str]:
+    """Reads the rows within the time and the number that an export has."""
+    buffer, budget = StringIO(), Budget(settings.EXPORT_SECONDS)
     writer = csv.writer(buffer)
     writer.writerow([safe_cell(cell) for cell in header])
-    for number, row in enumerate(rows, start=1):
-        writer.writerow([safe_cell(cell) for cell in row])
-        if number % ROWS_PER_CHUNK == 0:
-            yield _drain(buffer)
+    with spending(budget, shared=False):
+        try:
+            for number, row in enumerate(rows):
+                if number == settings.EXPORT_ROWS:
+                    writer.writerow([f"INCOMPLETE: {number:,} rows are the most of one file. {NARROW}"])
+                    break
+                writer.writerow([safe_cell(cell) for cell in row])
+                if number % ROWS_PER_CHUNK == ROWS_PER_CHUNK - 1:
+                    yield _drain(buffer)
+                    budget.check()
+        except (OutOfTime, OperationalError) as error:
+            if not ran_out(error):
+                raise
+            writer.writerow([f"INCOMPLETE: it took longer than {budget.seconds:g} seconds. {NARROW}"])
     yield _drain(buffer)
 
 
 def csv_response(
     filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> StreamingHttpResponse:
-    """A download named `filename`. `rows` is read while it is sent: pass `queryset.iterator()`."""
-    answer = StreamingHttpResponse(csv_lines(header, rows), content_type="text/csv; charset=utf-8")
+    """A download named `filename`. `rows` is read while it is sent: pass `queryset.iterator()`.
+
+    Raises Unavailable when too many are being written.
+    """
+    answer = StreamingHttpResponse(CsvLines(header, rows), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{filename}"'
     answer["Cache-Control"] = "no-store"
     return answer

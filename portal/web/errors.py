@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from portal.limits.budget import CROWDED_S, Budget, ran_out
 from portal.web.bundles import stylesheet_url
 
 WRONG_ADDRESS = "There is no page at this address. It may have moved, or it may not be yours to see."
@@ -16,6 +19,18 @@ FORM_EXPIRED = (
     "This form was open for too long or came from another site. Go back, reload the page and send it again."
 )
 TOO_MANY = "Too many tries came from where you are. Wait five minutes and try again."
+TOO_SLOW = (
+    "It would have taken longer than {seconds:g} seconds, so it was stopped. "
+    "Narrow it down, with a filter, fewer days or a longer search word, and open it again."
+)
+TOO_SLOW_ACT = (
+    "It took longer than {seconds:g} seconds, so it was stopped and taken back. Look whether anything of it was done, "
+    "then try again with fewer servers at once."
+)
+CROWDED = (
+    "Others wait for long answers too, so this page had {seconds:g} second instead of {usual:g} and was stopped. "
+    "Try again in a minute, or narrow it down with a filter, fewer days or a longer search word."
+)
 OUR_FAULT = "Something broke on our side. Nothing was changed by this page; try again in a minute."
 # Django's own words for these name its settings, which are not the reader's.
 TOO_MUCH = "The form holds more than the portal takes at once. Choose fewer servers or write less, and send it again."
@@ -48,10 +63,36 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    error = sys.exc_info()[1]  # Django asks for this page while it handles the error
+    if ran_out(error):
+        return unavailable(request, out_of_time(request))
     # Rendered without the request: whatever broke may be what the page around it needs.
     if request.headers.get("HX-Request"):
         return _note(500, OUR_FAULT)
-    return _bare(500, "Something broke", OUR_FAULT)
+    return _bare(request, 500, "Something broke", OUR_FAULT)
+
+
+def unavailable(request: HttpRequest, sentence: str) -> HttpResponse:
+    """503 with the reason. Asks the database nothing: it has no time for that."""
+    if request.headers.get("HX-Request"):
+        return _note(503, sentence)
+    return _bare(request, 503, "This took too long", sentence)
+
+
+def out_of_time(request: HttpRequest) -> str:
+    """Why a request was stopped, and the way out."""
+    budget: Budget | None = getattr(request, "budget", None)
+    seconds = budget.seconds if budget else 0
+    if budget and budget.crowded:
+        return CROWDED.format(seconds=CROWDED_S, usual=seconds)
+    return (TOO_SLOW if request.method in {"GET", "HEAD"} else TOO_SLOW_ACT).format(seconds=seconds)
+
+
+def _bare(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
+    context = {"title": title, "status": status, "sentence": sentence, "stylesheet_url": stylesheet_url()}
+    filtered = status == 503 and request.method == "GET" and request.META.get("QUERY_STRING")
+    context["path"] = request.path if filtered else ""
+    return HttpResponse(render_to_string("web/error_bare.html", context), status=status)
 
 
 def error_answer(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
@@ -59,14 +100,9 @@ def error_answer(request: HttpRequest, status: int, title: str, sentence: str) -
     if request.headers.get("HX-Request"):
         return _note(status, sentence)
     if not hasattr(request, "user"):  # refused before anybody could be recognised: there is no frame to draw
-        return _bare(status, title, sentence)
+        return _bare(request, status, title, sentence)
     context = {"title": title, "sentence": sentence, "status": status}
     return render(request, "web/error.html", context, status=status)
-
-
-def _bare(status: int, title: str, sentence: str) -> HttpResponse:
-    context = {"status": status, "title": title, "sentence": sentence, "stylesheet_url": stylesheet_url()}
-    return HttpResponse(render_to_string("web/error_bare.html", context), status=status)
 
 
 def _note(status: int, sentence: str) -> HttpResponse:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import resolve_url
 
 from portal.access.rules import Conflict, Denied, Invalid
+from portal.limits.budget import Budget, Unavailable, ran_out, spending
 from portal.web.client_address import FORWARDED, is_trusted, peer
-from portal.web.errors import error_answer
+from portal.web.errors import error_answer, out_of_time, unavailable
 
 NUL = "\x00"
+log = structlog.get_logger(__name__)
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -81,6 +84,26 @@ class RefusalPages:
             return error_answer(request, 400, "This cannot be saved", str(exception))
         if isinstance(exception, Denied):
             return error_answer(request, 403, "You may not do this", str(exception))
+        return None
+
+
+class RequestBudget:
+    """No request holds a worker longer than REQUEST_SECONDS, whether its reader waits or not. Exports may."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.budget = Budget(settings.REQUEST_SECONDS)  # type: ignore[attr-defined]
+        with spending(request.budget):  # type: ignore[attr-defined]
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if ran_out(exception):
+            log.warning("request_out_of_time", path=request.path, method=request.method)
+            return unavailable(request, out_of_time(request))
+        if isinstance(exception, Unavailable):
+            return unavailable(request, str(exception))
         return None
 
 

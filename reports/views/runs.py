@@ -12,7 +12,8 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from patching.models import Run, Target
-from patching.queries.runs import GOOD, NEEDS, meaning_of, progress
+from patching.queries.board import progress_by_run
+from patching.queries.runs import GOOD, NEEDS, Progress, meaning_of, progress
 from patching.states import RUN_OVER, Agreement, TargetState, Verdict, outcome_word
 from portal.access.queries import read_grants_once
 from portal.web.charts import Part
@@ -35,14 +36,17 @@ AGREEMENTS: dict[str, str] = {
 @require_GET
 def finished(request: SignedIn) -> HttpResponse:
     read_grants_once(request.user)
-    rows = Run.objects.visible_to(request.user).filter(state__in=RUN_OVER)
-    seen = Q(targets__in=Target.objects.visible_to(request.user))
-    rows = rows.annotate(
-        servers=Count("targets", filter=seen),
-        patched=Count("targets", filter=seen & Q(targets__verdict__in=GOOD)),
-        left_out=Count("targets", filter=seen & Q(targets__state=TargetState.SKIPPED)),
-    )
-    return render(request, "reports/finished.html", {"page": FINISHED.page_of(request, rows)})
+    runs = Run.objects.visible_to(request.user).filter(state__in=RUN_OVER)
+    page = FINISHED.page_of(request, runs)
+    # Only of the runs that are shown: counting in the query of the list would count those of every run there ever was.
+    counts = progress_by_run(page.rows, Target.objects.visible_to(request.user))
+    context = {"page": page, "rows": [_came_to(run, counts[run.pk]) for run in page]}
+    return render(request, "reports/finished.html", context)
+
+
+def _came_to(run: Run, counts: Progress) -> dict[str, Any]:
+    patched = sum(counts.verdicts.get(verdict, 0) for verdict in GOOD)
+    return {"run": run, "patched": patched, "servers": counts.total, "left_out": counts.skipped}
 
 
 def _rows(request: SignedIn, run: Run) -> QuerySet[Target]:

@@ -10,6 +10,8 @@ import pytest
 
 from exceptions.states import STATES, ExceptionState
 from patching.states import (
+    AUDIT_OVER,
+    AUDIT_STATES,
     DISPATCH_IN_FLIGHT,
     DISPATCH_STATES,
     HOLD_OVER,
@@ -25,6 +27,7 @@ from patching.states import (
     VERDICT_LOOKS,
     WAVE_OVER,
     WAVE_STATES,
+    AuditState,
     DispatchState,
     HoldState,
     RestoreState,
@@ -51,6 +54,7 @@ TABLES: dict[str, tuple[Mapping[Any, Any], type[Enum], Any, Collection[Any]]] = 
     "power hold": (HOLD_STATES, HoldState, HoldState.WANTED, HOLD_OVER),
     "snapshot": (SNAPSHOT_STATES, SnapshotState, SnapshotState.WANTED, {"deleted"}),
     "restore": (RESTORE_STATES, RestoreState, RestoreState.WANTED, RESTORE_OVER),
+    "run audit": (AUDIT_STATES, AuditState, AuditState.QUEUED, AUDIT_OVER),
 }
 
 

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from aws.iam import policy
 from exceptions.states import STATES as EXCEPTION_STATES
 from patching.states import (
+    AUDIT_STATES,
     DISPATCH_STATES,
     HOLD_STATES,
     PROPOSAL_STATES,
@@ -42,6 +43,7 @@ TABLES: dict[str, Mapping[Any, Facts]] = {
     "power-hold": HOLD_STATES,
     "snapshot": SNAPSHOT_STATES,
     "restore": RESTORE_STATES,
+    "run-audit": AUDIT_STATES,
 }
 
 

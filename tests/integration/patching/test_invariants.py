@@ -11,12 +11,12 @@ from django.urls import reverse
 
 from patching.invariants import violations
 from patching.models import Dispatch, DispatchTarget, HostReport, PowerHold, Run
-from patching.operations import audits
 from patching.states import DispatchState, HoldState, TargetState
 from portal.audit.models import AuditEvent
 from portal.notify.models import Notification
 from portal.tags.models import TagChange
 from tests import cast
+from tests.integration.patching.auditing import audit
 from tests.integration.patching.stage import Stage
 from tests.integration.patching.test_pages import browser
 from tests.unguarded import unguarded
@@ -120,9 +120,9 @@ class TestNightly:
     def test_keeps_what_it_found_and_tells_the_admins(self, run: Run) -> None:
         now = run.ends_at
         cast.ada()
-        assert audits.audit_runs(now=now).violations == []
+        assert audit(now).violations == []
         run.targets.filter(state=TargetState.BLOCKED).update(reason="")
-        found = audits.audit_runs(now=now)
+        found = audit(now)
         assert [item["invariant"] for item in found.violations] == ["I5"]
         told = Notification.objects.get(user=cast.ada(), kind="runs.audit")
         assert "1 broken promises" in told.sentence
@@ -130,7 +130,7 @@ class TestNightly:
     def test_the_page_is_for_admins_and_auditors(self, run: Run) -> None:
         assert "not been audited yet" in browser(cast.ada()).get(reverse("patching:audits")).content.decode()
         run.targets.filter(state=TargetState.BLOCKED).update(reason="")
-        audits.audit_runs(now=run.ends_at)
+        audit(run.ends_at)
         text = browser(cast.audrey()).get(reverse("patching:audits")).content.decode()
         assert "web-4 is blocked without a reason." in text
         assert "Check now" not in text

@@ -14,7 +14,7 @@ from django.utils import timezone
 from exceptions.models import Approval, Covered, ExceptionRequest
 from patching.invariants import audited, late, of_the_portal, violations
 from patching.models import Dispatch, DispatchTarget, HostReport, Run
-from patching.operations import audits, pause
+from patching.operations import pause
 from patching.states import RunState
 from portal.access.models import Grant
 from portal.audit.append_only import guards_of
@@ -22,6 +22,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.operations import Entry, record
 from portal.tags.models import TagChange
 from tests import cast
+from tests.integration.patching.auditing import audit
 from tests.integration.patching.stage import Stage
 from tests.integration.patching.test_pages import browser
 from tests.unguarded import unguarded
@@ -228,7 +229,7 @@ def test_the_page_links_to_exceptions_and_names_the_portal(run: Run) -> None:
     request = excepted(run, by=cast.ana(), decided=MINUTE)
     with connection.cursor() as cursor:
         cursor.execute(f"alter table {AuditEvent._meta.db_table} disable trigger all")
-    kept = audits.audit_runs(now=run.ends_at)
+    kept = audit(run.ends_at)
     assert [item["invariant"] for item in kept.violations] == ["I10", "I10", "I10", "I9", "I9"]
     text = browser(cast.audrey()).get(reverse("patching:audits")).content.decode()
     assert reverse("exceptions:case", args=[request.pk]) in text
