@@ -21,7 +21,7 @@ SAME_PASSWORD = "This is the password that you have. Choose another."
 log = structlog.get_logger(__name__)
 
 
-class ClosedSignUp(DefaultAccountAdapter):  # type: ignore[misc]
+class ClosedSignUp(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 

@@ -10,14 +10,14 @@ from portal.access.states import Dimension, Role
 from portal.sign_in import operations
 
 
-class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
+class ChangePassword(ChangePasswordForm):
     def save(self) -> None:
         operations.choose_password(
             person=self.user, password=self.cleaned_data["password1"], by_link=False, now=timezone.now()
         )
 
 
-class ChoosePassword(ResetPasswordKeyForm):  # type: ignore[misc]
+class ChoosePassword(ResetPasswordKeyForm):
     """Behind the link of an e-mail."""
 
     def save(self) -> None:

@@ -67,7 +67,7 @@ def _check_email(email: str, *, person: User | None = None) -> None:
         validate_email(email)
     except ValidationError as error:
         raise Invalid(f"{email!r} is not an e-mail address, e.g. ana@example.com.", field="email") from error
-    others = User.objects.exclude(pk=person.pk if person else None)
+    others = User.objects.exclude(pk=person.pk) if person else User.objects.all()
     if others.filter(Q(username__iexact=email) | Q(email__iexact=email)).exists():
         raise Invalid(f"Somebody signs in with {email} already. Look them up in the list.", field="email")
 

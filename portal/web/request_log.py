@@ -20,7 +20,7 @@ def bind_address(sender: Any, request: HttpRequest, **_: Any) -> None:
     structlog.contextvars.bind_contextvars(ip=client_address(request))
 
 
-class OneLine(logging.StreamHandler):  # type: ignore[type-arg]
+class OneLine(logging.StreamHandler):
     """A refused request is one line: no trace of our code, and nothing in it that a terminal would obey."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -10,7 +10,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("documents", "engine", "calls", "baseline", "start_to_last_send")
+NAMES = ("documents", "engine", "calls", "baseline", "start_to_last_send", "slow_clients")
+SKIPPED = 77  # a benchmark that lacks what it needs says so on standard error and ends with this
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
@@ -38,7 +39,7 @@ def main() -> int:
             check=False,
         )
         print(done.stdout, flush=True)
-        failed += done.returncode != 0
+        failed += done.returncode not in {0, SKIPPED}
         if done.returncode == 0:
             keep(name, done.stdout)
     return 1 if failed else 0
