@@ -31,7 +31,7 @@ def password_change(request: SignedIn) -> HttpResponse:
 def password_reset(request: HttpRequest) -> HttpResponse:
     """allauth's page where there is a mail server that answers; a sentence otherwise."""
     if not settings.EMAIL_HOST:
-        return _told(request, SENDS_NONE, 200 if request.method == "GET" else 409)
+        return _told(request, SENDS_NONE, 409 if request.method == "POST" else 200)
     try:
         return PasswordResetView.as_view()(request)
     except (OSError, SMTPException):

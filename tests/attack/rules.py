@@ -74,6 +74,7 @@ RULES: dict[str, Rule] = {
     "reports:servers-act": Rule(body={"act": "window", **SERVERS}),  # leads on, and changes nothing
     "reports:server": Rule(reads=PAYMENTS, rows=("asset",)),
     "reports:host-report": Rule(reads=PAYMENTS, rows=("asset", "report")),
+    "reports:report-evidence": Rule(reads=PAYMENTS, rows=("asset", "report")),
     "reports:packages": Rule(reads=PAYMENTS, rows=("asset",)),
     "reports:packages-csv": Rule(reads=PAYMENTS, rows=("asset",)),
     "reports:finished": PAGE,
