@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
@@ -41,3 +42,9 @@ def say_what_the_database_allows() -> None:
         log.warning(f"Whether the database guards the audit trail is not known yet: {error}")
     finally:
         connection.close()  # a connection must not be shared with the processes that are forked from this one
+
+
+def warn_of_settings() -> None:
+    """Logs what our own checks find unwise; the start goes on. Called when the apps are loaded."""
+    for message in run_checks(tags=["security"]):
+        structlog.get_logger(__name__).warning("unwise_setting", what=message.msg, instead=message.hint)

@@ -10,8 +10,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 CHOOSE = "account_change_password"
-# What that page needs, and the way out.
-OPEN = {CHOOSE, "account_logout", "web:stylesheet", "web:script", "web:theme"}
+# What that page needs, the other way to choose one, and the way out.
+OPEN = {CHOOSE, "account_logout", "account_reset_password", "account_reset_password_done",
+        "account_reset_password_from_key", "account_reset_password_from_key_done",
+        "web:stylesheet", "web:script", "web:theme"}  # fmt: skip
 
 
 class FirstChooseAPassword:

@@ -1,4 +1,4 @@
-"""What `manage.py check` and the migration at each start say of settings that do not fit together."""
+"""What `manage.py check` and the start of the web server say of settings that do not fit together."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from portal.web.bundles import stylesheet_url
 WRONG_ADDRESS = "There is no page at this address. It may have moved, or it may not be yours to see."
 NOT_ALLOWED = "You may not see or do this. A patch admin can give you the role for it."
 NOT_UNDERSTOOD = "The request could not be understood."
+WRONG_HOST = "The portal does not answer to this name. Use the address that you were given."
 FORM_EXPIRED = (
     "This form was open for too long or came from another site. Go back, reload the page and send it again."
 )
@@ -43,7 +44,9 @@ _SENTENCES: dict[type[Exception], str] = {
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return error_answer(request, 400, "This link does not work", _sentence(exception, NOT_UNDERSTOOD))
+    wrong_host = isinstance(exception, DisallowedHost)
+    sentence = WRONG_HOST if wrong_host else _sentence(exception, NOT_UNDERSTOOD)
+    return error_answer(request, 400, "This link does not work", sentence)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

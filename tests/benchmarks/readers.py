@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 HOST, PATIENCE_S = "127.0.0.1", 10.0
+LOOKS_S = 0.2  # at a page, before the next is opened
 PAGES = ("/", "/runs/", "/audit/", "/accounts/password/change/")
 
 
@@ -83,3 +84,4 @@ def _visit(port: int, person: Person, deadline: float, waited: list[float], fail
             waited.append(time.monotonic() - began)
         else:
             failed.append(f"{path}: {status}")
+        time.sleep(LOOKS_S)

@@ -55,11 +55,11 @@ class Headers(Slow):
 
 
 class Body(Slow):
-    """Announces a form and sends it by the byte."""
+    """Announces a form and sends it by the byte; signed in, so that the portal reads it before it answers."""
 
     first = (
         b"POST /accounts/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000\r\n"
-        b"Content-Type: application/x-www-form-urlencoded\r\n\r\nlogin="
+        b"Cookie: COOKIES\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\nlogin="
     )
     bit = b"a"
 

@@ -43,7 +43,8 @@ def pages_of(run: Run) -> dict[str, tuple[str, list[str]]]:
     approver = ["/exceptions/inbox/", f"/exceptions/{request.pk}/", "/exceptions/"]
     runs = ["/tonight/", "/runs/", f"/runs/{run.pk}/", f"/runs/{run.pk}/report/", "/reports/"]
     people, account = f"/people/{cast.ana().pk}/", f"/aws-accounts/{Asset.objects.get(pk=asset).account_id}/"
-    desk = ["/aws-accounts/", "/aws-accounts/new/", account, "/people/", "/people/new/", people, "/audit/", "/audits/",
+    desk = ["/aws-accounts/", "/aws-accounts/new/", account, "/people/", "/people/new/", people, f"{people}change/",
+            "/accounts/password/change/", "/audit/", "/audits/",
             "/recurring-faults/", "/sending/pause/", "/windows/new/", f"{window}retire/"]  # fmt: skip
     steer = [f"/runs/{run.pk}/{page}/" for page in ("retry", "extend", "halt")]
     shaped = ["/windows/", window, f"{window}plan/", f"{window}edit/", "/no-such-page/"]

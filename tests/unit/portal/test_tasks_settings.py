@@ -20,6 +20,11 @@ def test_runs_have_a_queue_of_their_own_and_a_plain_worker_takes_both() -> None:
     }  # fmt: skip
 
 
+def test_every_tick_finds_its_task() -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= set(app.tasks)
+
+
 def test_a_message_is_handed_on_only_after_its_task_must_have_ended() -> None:
     assert settings.CELERY_TASK_SOFT_TIME_LIMIT < settings.CELERY_TASK_TIME_LIMIT
     assert settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"] > settings.CELERY_TASK_TIME_LIMIT

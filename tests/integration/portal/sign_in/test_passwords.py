@@ -42,6 +42,7 @@ def test_the_first_password_opens_only_the_page_that_replaces_it(newcomer: tuple
     fragment = client.get("/", headers={"HX-Request": "true"})
     assert (fragment.status_code, fragment["HX-Redirect"]) == (204, CHOOSE)
     assert "of your own" in client.get(CHOOSE).content.decode()
+    assert client.get("/accounts/password/reset/").status_code == 200
     assert client.post("/accounts/logout/").status_code == 302
 
 

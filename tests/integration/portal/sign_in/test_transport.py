@@ -78,13 +78,24 @@ def test_https_without_a_proxy_is_warned_of(settings: Settings) -> None:
     assert "portal.W001" not in [message.id for message in run_checks()]
 
 
+def test_the_web_server_says_so_at_its_start() -> None:
+    for proxies, said in (("", 1), (PROXY, 0)):
+        environment = {"PORTAL_URL": "https://patch.example.com", "TRUSTED_PROXIES": proxies}
+        done = subprocess.run(
+            [sys.executable, "-c", "import portal.wsgi"], env=os.environ | environment, cwd=ROOT, capture_output=True,
+            text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.count("names no proxy") == said
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("host", ["evil.example.com", "a b", "localhost\x1b[2J", "[::1", "x" * 3000])
 def test_a_wrong_host_is_400_and_one_line(capfd: pytest.CaptureFixture[str], host: str) -> None:
     client = Client(raise_request_exception=False)
     answer = client.get("/accounts/login/", headers={"Host": host})
     assert answer.status_code == 400
-    assert "This link does not work" in answer.content.decode()
+    assert "does not answer to this name" in answer.content.decode()
+    assert "ALLOWED_HOSTS" not in answer.content.decode()
     written = capfd.readouterr().err
     assert written.count("\n") == 1
     assert "Invalid HTTP_HOST header" in written
