@@ -172,6 +172,8 @@ class Dispatch(models.Model):
     document_hash = models.CharField(max_length=64)
     # name=version, …: exactly this is installed; empty: by the policy
     package_set = models.TextField(blank=True)
+    # what earlier waves told that is not in the set, and why, as a sentence
+    left_out = models.TextField(blank=True)
     batch = models.PositiveIntegerField()
     attempt = models.PositiveSmallIntegerField(default=1)
     instance_ids = models.JSONField()
