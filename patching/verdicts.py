@@ -16,6 +16,7 @@ FIT = frozenset({"ready", "nothing_to_do"})  # what a pre-check calls a host tha
 # Checks that block nobody, but whose repair waits for the window's start: a fit host is checked once more for them.
 REPAIRED_FROM_THE_START = frozenset({"repository_signing", "agent"})
 _GOOD = frozenset({Verdict.PATCHED, Verdict.PATCHED_REBOOT_PENDING, Verdict.NOTHING_TO_DO})
+NAMED = 5  # packages that a sentence names
 _SSM_BAD = TERMINAL - {"Success"}
 _BAD_STATUS = frozenset({"failed", "partial", "blocked"})
 # Errors that leave the packages right and only the restart open.
@@ -51,6 +52,7 @@ class _Host:
     changed: int
     left: int | None  # updates that should have gone in; None: the host could not tell
     aside: int  # pending, and left out on purpose: on the exclude list, or not in the tested set
+    not_offered: str  # the same of the tested set that no repository of the host has, or ""
     broken: int
     reboot_open: str  # why a restart is still open, or ""
     rebooted: bool
@@ -88,6 +90,7 @@ def _from_report(report: Report, mode: str) -> _Host:
         changed=_length(report, "changes"),
         left=_left(packages["security" if mode == "security" else "upgradable"], _length(report, "aside")),
         aside=_length(report, "aside"),
+        not_offered=_not_offered(report),
         broken=_side_length(report, "broken") + _side_length(report, "duplicates"),
         reboot_open=_reboot_open(report),
         rebooted=_boot_changed(report),
@@ -104,6 +107,7 @@ def _from_line(line: ResultLine, mode: str) -> _Host:
         changed=line.changed,
         left=_left(line.security if mode == "security" else line.upgradable, line.aside),
         aside=line.aside,
+        not_offered="",
         broken=line.broken,
         reboot_open=_reboot_open_by_line(line),
         rebooted=line.reboot_done,
@@ -125,6 +129,13 @@ def _left(pending: int | None, aside: int) -> int | None:
 def _length(report: Report, key: str) -> int:
     """The true length of a list that may have been cut; Windows' reports know no `aside`."""
     return int(report["truncated"].get(key, len(report.get(key, ()))))
+
+
+def _not_offered(report: Report) -> str:
+    """E.g. ` Not on offer here and left out: nginx=1.2 and 3 more.`"""
+    names, count = report.get("not_offered", [])[:NAMED], _length(report, "not_offered")
+    more = f" and {count - len(names)} more" if count > len(names) else ""
+    return f" Not on offer here and left out: {', '.join(names)}{more}." if count else ""
 
 
 def _side_length(report: Report, key: str) -> int:
@@ -177,6 +188,10 @@ def _agreement(verdict: Verdict, evidence: Evidence) -> Agreement:
 
 
 def _reason(verdict: Verdict, host: _Host) -> str:
+    return _what_happened(verdict, host) + host.not_offered
+
+
+def _what_happened(verdict: Verdict, host: _Host) -> str:
     updates = _counted(host.changed, "package") + " changed"
     rest = f"{_counted(host.aside, 'update')} left out on purpose" if host.aside else "no update is left"
     if verdict is Verdict.NOTHING_TO_DO:

@@ -40,6 +40,14 @@ def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: st
         status = host.patch if looked_at in host.executed else "failed"
     ends = bool(looked_at) or phase == "patch"
     blocked = {"code": "disk_full", "detail": "Only 12 MB are free on /, 900 MB are needed."}
+    openssl = {
+        "name": "openssl",
+        "arch": "amd64",
+        "from": "3.0.11",
+        "to": "3.0.14",
+        "kind": "upgrade",
+        "security": True,
+    }
     report = {
         "schema": 1,
         "dispatch": request.parameters["DispatchId"][0],
@@ -55,9 +63,7 @@ def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: st
         "checks": host.checks if phase == "precheck" else [],
         "before": side("6.1.96", host.pending),
         "after": AFTER.get(status, side("6.1.96", host.pending) if looked_at else None) if ends else None,
-        "changes": [
-            {"name": "openssl", "arch": "amd64", "from": "3.0.11", "to": "3.0.14", "kind": "upgrade", "security": True}
-        ] if ends and status == "patched" else [],
+        "changes": ([openssl] if host.changes is None else host.changes) if ends and status == "patched" else [],
         "services": [],
         "reboot": {"needed": False, "reasons": [], "done": ends and status == "patched"},
         "took_s": 3,

@@ -33,6 +33,7 @@ class FakeHost:
     silent: bool = False  # accepts patch commands and never answers
     checks: list[dict[str, Any]] = field(default_factory=list)  # of its pre-check
     gone_silent: bool = False  # nor does it answer when it is looked at again
+    changes: list[dict[str, Any]] | None = None  # that its patch tells of; None: openssl, as everybody
     executed: list[str] = field(default_factory=list)  # dispatch ids whose patch document really ran
 
 

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patching', '0010_evidence_digest'),
+        ('patching', '0011_dispatch_left_out'),
     ]
 
     operations = [

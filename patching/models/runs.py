@@ -174,6 +174,8 @@ class Dispatch(models.Model):
     package_set = models.TextField(blank=True)
     # where its hosts store what they print: below their account's own folder, at a place that nobody can guess
     output_prefix = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # what earlier waves told that is not in the set, and why, as a sentence
+    left_out = models.TextField(blank=True)
     batch = models.PositiveIntegerField()
     attempt = models.PositiveSmallIntegerField(default=1)
     instance_ids = models.JSONField()

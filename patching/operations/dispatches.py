@@ -26,11 +26,13 @@ from patching.operations.admission import (
 )
 from patching.operations.runs import lock
 from patching.planner import batches, by_place
+from patching.promotion import PackageSet
 from patching.queries import looks, tested
 from patching.states import DISPATCH_IN_FLIGHT, DispatchState, Phase, TargetState
 from portal.audit.operations import Entry, record
 from portal.evidence.outputs import new_output_prefix
 
+NO_SET = PackageSet("")  # what goes in is chosen by the policy
 UNTESTED = (
     "No server with its operating system was proven in an earlier wave, so there is nothing to promote."
 )
@@ -63,27 +65,25 @@ def claim(run: Run, phase: Phase, ids: Iterable[int], *, now: datetime) -> Claim
     return Claim(dispatches=tuple(made))
 
 
-def _by_set(run: Run, phase: Phase, group: list[Target], now: datetime) -> Iterator[tuple[str, list[Target]]]:
+def _by_set(
+    run: Run, phase: Phase, group: list[Target], now: datetime
+) -> Iterator[tuple[PackageSet, list[Target]]]:
     """(package set, its targets): where versions are promoted, later waves get what the earlier ones proved."""
     if phase == Phase.VERIFY:
-        yield from (("", same) for same in _by_patch_command(group))
+        yield from ((NO_SET, same) for same in _by_patch_command(group))
         return
     promoted = [row for row in group if row.wave > 1 and row.platform == "linux"]
     if phase != Phase.PATCH or not run.run_policy.promote or not promoted:
-        yield "", group
+        yield NO_SET, group
         return
     if others := [row for row in group if row not in promoted]:
-        yield "", others
+        yield NO_SET, others
     unproven = tested.untested(run, promoted)
     targets.move([row.pk for row in unproven], TargetState.SKIPPED, now=now, code="untested", reason=UNTESTED)
     kinds = {(row.wave, row.os_label) for row in promoted if row not in unproven}
     for wave, os_label in sorted(kinds):
         same = [row for row in promoted if (row.wave, row.os_label) == (wave, os_label)]
-        try:
-            yield tested.package_set(run, wave, os_label), same
-        except ValueError as error:
-            ids = [row.pk for row in same]
-            targets.move(ids, TargetState.BLOCKED, now=now, code="set_too_large", reason=str(error))
+        yield tested.package_set(run, wave, os_label), same
 
 
 def _by_patch_command(group: list[Target]) -> list[list[Target]]:
@@ -110,7 +110,12 @@ def document_name(phase: Phase, platform: str) -> str:
 
 
 def _insert(
-    run: Run, phase: Phase, document: PublishedDocument, rows: list[Target], now: datetime, packages: str = ""
+    run: Run,
+    phase: Phase,
+    document: PublishedDocument,
+    rows: list[Target],
+    now: datetime,
+    packages: PackageSet,
 ) -> Dispatch:
     dispatch = Dispatch.objects.create(
         run=run,
@@ -121,7 +126,8 @@ def _insert(
         document_name=document.name,
         document_version=document.version,
         document_hash=document.content_hash,
-        package_set=packages,
+        package_set=packages.text,
+        left_out=packages.left_out,
         output_prefix=new_output_prefix(document.account_id),
         batch=_next_batch(run),
         instance_ids=[row.instance_id for row in rows],

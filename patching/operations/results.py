@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -12,7 +13,9 @@ from django.db import transaction
 from patching.documents.output import ResultLine
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
 from patching.operations import locked_rows, proposals, rescans, targets
+from patching.operations.package_changes import rows_of
 from patching.operations.targets import Step
+from patching.package_words import Change, credible
 from patching.planner import batches
 from patching.states import Agreement, Phase, TargetState, Verdict
 from patching.verdicts import FIT, REPAIRED_FROM_THE_START, Evidence, Judgement, judge
@@ -86,6 +89,17 @@ class Stored:
     row: DispatchTarget
     target: Target
     outcome: Outcome
+
+    @cached_property
+    def changes(self) -> tuple[list[Change], str]:
+        """What a package manager could have told, and a sentence about what it could not."""
+        return credible((self.outcome.report or {}).get("changes", []), self.target.platform)
+
+    @property
+    def notes(self) -> str:
+        """What follows the reason: of the outcome, of the tested set, of what is not believed."""
+        left_out = self.row.dispatch.left_out if self.outcome.report else ""
+        return " ".join(filter(None, (self.outcome.note, left_out, self.changes[1])))
 
     def close(self, now: datetime) -> None:
         self.row.status, self.row.status_details = self.outcome.status, self.outcome.status_details
@@ -192,8 +206,10 @@ def _after_patches(stored: list[Stored], now: datetime) -> None:
         if item.outcome.report is not None:
             _patched_facts(item.target, item.outcome.report)
     locked_rows.write([item.target for item in stored], PATCHED_FIELDS)
-    PackageChange.objects.bulk_create(change for item in stored for change in _package_changes(item))
-    targets.move_each({item.target: _end(judged[item.target], item.outcome.note) for item in stored}, now=now)
+    PackageChange.objects.bulk_create(
+        change for item in stored for change in rows_of(item.target, item.changes[0])
+    )
+    targets.move_each({item.target: _end(judged[item.target], item.notes) for item in stored}, now=now)
     _current_states(stored, judged, now)
     differ = [item for item in stored if judged[item.target].agreement in DISAGREE]
     record_all([_disagreement(item, judged[item.target]) for item in differ], by=None)
@@ -236,20 +252,6 @@ def _patched_facts(target: Target, report: dict[str, Any]) -> None:
     target.updated_count = (report.get("truncated") or {}).get("changes", len(report.get("changes", [])))
     target.available_count = (after.get("packages") or {}).get("upgradable")
     target.rebooted, target.reboot_needed = reboot.get("done"), reboot.get("needed")
-
-
-def _package_changes(item: Stored) -> Iterator[PackageChange]:
-    for change in (item.outcome.report or {}).get("changes", []):
-        yield PackageChange(
-            target=item.target,
-            asset_id=item.target.asset_id,
-            name=change["name"],
-            arch=change.get("arch") or "",
-            old=change.get("from") or "",
-            new=change.get("to") or "",
-            kind=change["kind"],
-            security=bool(change.get("security")),
-        )
 
 
 def states_of(rows: Iterable[Target]) -> dict[int, AssetPatchState]:

@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from patching.documents.assemble import PACKAGE_SET_BYTES
+from django.db.models import Count, QuerySet
+
 from patching.models import PackageChange, Run, Target
+from patching.promotion import PackageSet, elected
 from patching.states import Verdict
 
 GOOD = (Verdict.PATCHED, Verdict.NOTHING_TO_DO, Verdict.PATCHED_REBOOT_PENDING)
-MOST_PACKAGES = 400  # as many as the document's parameter takes
-NOTHING = "nothing-was-changed=0"  # a set that no host has a package of: nothing is installed
+
+
+def _proven(run: Run, before: int) -> QuerySet[Target]:
+    return run.targets.filter(wave__lt=before, verdict__in=GOOD, platform="linux").order_by()
 
 
 def systems(run: Run, before: int) -> set[str]:
     """Operating systems of which a server of an earlier wave is proven good."""
-    proven = run.targets.filter(wave__lt=before, verdict__in=GOOD).order_by()
-    return set(proven.values_list("os_label", flat=True).distinct())
+    return set(_proven(run, before).values_list("os_label", flat=True).distinct())
 
 
-def package_set(run: Run, before: int, os_label: str) -> str:
-    """`name=version,…` as most of the good servers of this system ended with. Raises ValueError when it is too long."""
-    changes = PackageChange.objects.filter(
-        target__run=run, target__wave__lt=before, target__verdict__in=GOOD, target__os_label=os_label
-    ).exclude(new="")
-    versions: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, version in changes.order_by("pk").values_list("name", "new"):
-        versions[name][version] += 1
-    pairs = [f"{name}={found.most_common(1)[0][0]}" for name, found in sorted(versions.items())]
-    return _fitting(pairs) or NOTHING
-
-
-def _fitting(pairs: list[str]) -> str:
-    text = ",".join(pairs)
-    if len(pairs) > MOST_PACKAGES or len(text) > PACKAGE_SET_BYTES:
-        raise ValueError(
-            f"The tested set has {len(pairs)} packages, more than fit into one command. "
-            "Patch this window without promotion, or more often."
-        )
-    return text
+def package_set(run: Run, before: int, os_label: str) -> PackageSet:
+    """`name=version,…` as most of the good servers of this system ended with. The database counts: waves are large."""
+    proven = _proven(run, before).filter(os_label=os_label)
+    changes = PackageChange.objects.filter(target__in=proven.values("pk")).exclude(new="").order_by()
+    each = Count("target", distinct=True)
+    votes = {
+        (row["name"], row["new"]): row["servers"]
+        for row in changes.values("name", "new").annotate(servers=each)
+    }
+    changed = {row["name"]: row["servers"] for row in changes.values("name").annotate(servers=each)}
+    return elected(votes, changed, proven.count())
 
 
 def untested(run: Run, rows: Iterable[Target]) -> list[Target]:

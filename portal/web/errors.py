@@ -44,9 +44,7 @@ _SENTENCES: dict[type[Exception], str] = {
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    wrong_host = isinstance(exception, DisallowedHost)
-    sentence = WRONG_HOST if wrong_host else _sentence(exception, NOT_UNDERSTOOD)
-    return error_answer(request, 400, "This link does not work", sentence)
+    return error_answer(request, 400, "This link does not work", _sentence(exception, NOT_UNDERSTOOD))
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -76,8 +76,8 @@ def main() -> int:
 
 HEAD = """## slow_clients: other people's pages beside {clients} slow ones
 
-{readers} people open pages for {seconds:g} s and look at each for 0.2 s, beside {clients} connections of one kind from the
-same address. *Failed* waited 10 s in vain. Below a second behind the front, or the benchmark ends with 1.
+{readers} people open pages for {seconds:g} s and look at each for 0.2 s, beside {clients} connections of one kind from
+the same address. *Failed* waited 10 s in vain. Below a second behind the front, or the benchmark ends with 1.
 
 | slow are | reached | pages | failed | median | worst |
 |---|---|---|---|---|---|"""

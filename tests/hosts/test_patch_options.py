@@ -54,12 +54,24 @@ def test_exactly_the_tested_set_goes_in(make_host: Make, os_name: str) -> None:
 
 
 @pytest.mark.parametrize("os_name", SYSTEMS)
-def test_a_version_that_is_not_on_offer_installs_nothing(make_host: Make, os_name: str) -> None:
+def test_a_version_that_is_not_on_offer_is_left_out_alone(make_host: Make, os_name: str) -> None:
     host = make_host(os_name, kernel_update=False)
-    outcome = host.command("patch", PackageSet="labapp=7.7-7,lablib=1.1-1")
-    assert (outcome.codes, outcome.status, outcome.error) == ([1], "failed", "version_unavailable")
-    assert not changed(outcome)
-    assert "not on offer" in verdict(None, outcome).reason
+    outcome = host.command("patch", PackageSet="labconf=7.7-7,lablib=1.1-1")
+    assert (outcome.codes, outcome.status, outcome.error) == ([0], "patched", "")
+    assert changed(outcome) == {"lablib"}
+    assert outcome.report["not_offered"] == ["labconf=7.7-7"]
+    assert "Not on offer here and left out: labconf=7.7-7." in verdict(None, outcome).reason
+
+
+@pytest.mark.parametrize("os_name", SYSTEMS)
+def test_where_nothing_of_the_set_is_on_offer_nothing_is_installed_and_nothing_fails(
+    make_host: Make, os_name: str
+) -> None:
+    host = make_host(os_name, kernel_update=False)
+    outcome = host.command("patch", PackageSet="labconf=7.7-7,lablib=8.8-8")
+    assert (outcome.codes, outcome.status, outcome.error) == ([0], "nothing_to_do", "")
+    assert outcome.report["not_offered"] == ["labconf=7.7-7", "lablib=8.8-8"]
+    assert verdict(None, outcome).verdict == Verdict.NOTHING_TO_DO
 
 
 def test_a_script_before_may_forbid_the_patch(make_host: Make) -> None:

@@ -27,7 +27,7 @@ refuse_unguarded() {
 remember() { printf '%s\n' "$2" >"$STATE/$1.new" && mv "$STATE/$1.new" "$STATE/$1"; }
 save_lists() {
     for list in facts checks before.kernels before.installed before.held before.broken before.duplicates \
-        before.available reasons.first scripts; do
+        before.available reasons.first scripts not_offered; do
         [ ! -e "$W/$list" ] || cp "$W/$list" "$STATE/$list" 2>>"$LOG" || return 1
     done
 }

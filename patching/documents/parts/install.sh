@@ -64,9 +64,10 @@ zypper_once() {
     fi
 }
 
-# All of the set or nothing: each tool refuses the whole call when it lacks one version.
+# Each tool refuses the whole call when it lacks one version, so what is not on offer here stays out, and is told.
 install_set() {
     set_to_install
+    [ ! -s "$W/set" ] || split_by_offer
     set --
     joint='='
     [ "$FAMILY" != dnf ] || joint='-'
@@ -78,9 +79,6 @@ install_set() {
         zypper) quietly zypper --non-interactive install --auto-agree-with-licenses "$@" ;;
     esac
     code=$?
-    if [ "$code" -ne 0 ] && grep -Eq 'was not found|Unable to find a match|No match for argument|No provider of|not found in package names' "$LOG"; then
-        fail_with version_unavailable "A version of the tested set is not on offer here, so nothing was installed: $(last_words)"
-    fi
     case $FAMILY:$code in zypper:102 | zypper:103) return 0 ;; esac
     return "$code"
 }
@@ -93,4 +91,30 @@ set_to_install() {
         while IFS=$TAB read -r name version has; do
             version_gt "$version" "$has" && printf '%s\t%s\n' "$name" "$version"
         done | sort -u >"$W/set"
+}
+
+# name TAB version of all that the repositories here have of the packages of the set; none is an error to some tools.
+offered() {
+    # shellcheck disable=SC2046  # names of packages: no blank, no glob
+    set -- $(cut -f1 "$W/set")
+    case $FAMILY:$TOOL in
+        apt:*) bounded apt-cache madison "$@" | awk -F'[ |]+' '{ sub(/^ +/, ""); print $1 "\t" $2 }' ;;
+        dnf:dnf) dnf_list --available "$@" ;;
+        dnf:*) dnf_list available "$@" ;;
+        zypper:*) zypper_xml search -s --match-exact -t package "$@" | cut -f1,4 ;;
+    esac
+}
+
+dnf_list() {
+    bounded "$TOOL" -q list --showduplicates "$@" >"$W/raw"
+    dnf_rows | cut -f1,3
+}
+
+split_by_offer() {
+    offered >"$W/offered"
+    mv "$W/set" "$W/wished"
+    : >"$W/set"
+    awk -F'\t' -v dir="$W/" 'FILENAME ~ /offered$/ { here[$1 "=" $2] = 1; next }
+        ($1 "=" $2) in here { print >(dir "set"); next }
+        { print $1 "=" $2 >(dir "not_offered") }' "$W/offered" "$W/wished"
 }

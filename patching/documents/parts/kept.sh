@@ -7,7 +7,7 @@ DISPATCHES="${PATCH_PORTAL_ROOT}/var/lib/patch-portal/dispatches"
 recall() { if [ -s "$STATE/$1" ]; then cat "$STATE/$1"; else echo "${2:-}"; fi; }
 
 restore_lists() {
-    for list in "$STATE"/facts "$STATE"/checks "$STATE"/before.* "$STATE"/reasons.first "$STATE"/scripts; do
+    for list in "$STATE"/facts "$STATE"/checks "$STATE"/before.* "$STATE"/reasons.first "$STATE"/scripts "$STATE"/not_offered; do
         [ ! -e "$list" ] || cp "$list" "$W/${list##*/}"
     done
 }

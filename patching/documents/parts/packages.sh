@@ -102,6 +102,10 @@ apt_available() {
 dnf_check() {
     bounded "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' "$@" >"$W/raw"
     case $? in 0 | 100) ;; *) return 1 ;; esac
+    dnf_rows
+}
+
+dnf_rows() {
     awk '/^Obsoleting [Pp]ackages/ { exit }
         NF && NF < 3 && (kept != "" || $1 ~ /\.[a-z0-9_]+$/) { $0 = kept " " $0; kept = $0; if (NF < 3) next }
         { kept = "" }

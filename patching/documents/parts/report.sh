@@ -114,7 +114,8 @@ BEGIN {
         pair("os", "{" pair("id", str(fact["os.id"])) "," pair("version", str(fact["os.version"])) "," pair("name", str(fact["os.name"])) "}") "," \
         pair("boot_count", num(fact["boot_count"])) "," pair("host_time", str(fact["host_time"])) "," \
         pair("checks", list("checks", "checks", "check", 5000)) "," pair("before", side("before")) "," pair("after", side("after")) "," \
-        pair("aside", list("aside", "aside", "name", 600)) "," pair("services", list("services", "services", "service", 900)) "," \
+        pair("aside", list("aside", "aside", "name", 600)) "," \
+        pair("not_offered", list("not_offered", "not_offered", "name", 600)) "," pair("services", list("services", "services", "service", 900)) "," \
         pair("reboot", "{" pair("needed", bool(fact["reboot.needed"])) "," pair("reasons", list("reasons", "reboot.reasons", "name", 300)) "," \
             pair("done", bool(fact["reboot.done"])) "}") "," pair("took_s", num(fact["took_s"])) "," pair("changes", "\001changes\001")
     room = 19500 - length(doc)
