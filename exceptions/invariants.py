@@ -76,7 +76,9 @@ def _by_whom_may_not() -> Iterator[BrokenException]:
     """Whoever holds no approver's role, and had none taken away since, could not approve then."""
     approvers = Grant.objects.filter(role=Role.APPROVER).values("user")
     for row in Approval.objects.filter(decision=APPROVED).exclude(by__in=approvers).select_related("by"):
-        changed = AuditEvent.objects.filter(subject_type="person", subject_id=str(row.by_id), at__gte=row.at)
+        changed = AuditEvent.objects.filter(
+            kind="person.revoked", subject_type="person", subject_id=str(row.by_id), at__gte=row.at
+        )
         if not changed.exists():
             said = f"{row.by.display_name} approved it without being an approver."
             yield BrokenException("I9", row.request_id, said)

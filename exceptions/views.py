@@ -21,12 +21,13 @@ from exceptions.queries import approvers_of, bearing_foreign_tag, current_for, w
 from exceptions.rules import CATEGORIES, NOT_YOURS, check_decide, check_revoke
 from exceptions.states import IN_FORCE, STATES, ExceptionState
 from portal.access.queries import has_role, read_grants_once
-from portal.access.rules import Conflict, Denied, Invalid, allows
+from portal.access.rules import Denied, Invalid, allows
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
+from portal.web.forms import onto, status_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
 
@@ -61,7 +62,7 @@ def ask(request: SignedIn) -> HttpResponse:
         try:
             made = operations.submit(assets=assets, by=request.user, now=timezone.now(), **form.cleaned_data)
         except Denied as refusal:
-            _onto(form, refusal)
+            onto(form, refusal)
         else:
             messages.success(request, f"Exception {made.pk} is waiting for approval.")
             return redirect("exceptions:case", made.pk)
@@ -81,11 +82,6 @@ def _first_days(request: SignedIn) -> dict[str, Any]:
     zone = Chrome(request).zone
     today = timezone.now().astimezone(zone).date()
     return {"from_date": today, "to_date": today + timedelta(days=6), "time_zone": str(zone)}
-
-
-def _onto(form: Any, refusal: Denied) -> None:
-    field = getattr(refusal, "field", "")
-    form.add_error(field if field in form.fields else None, str(refusal))
 
 
 @require_GET
@@ -166,15 +162,9 @@ def decide(request: SignedIn, pk: int) -> HttpResponse:
         said = _act(found, act, reason, request)
     except Denied as refusal:
         fresh = ExceptionRequest.objects.select_related("requested_by").get(pk=pk)
-        return _case_page(request, fresh, refusal=str(refusal), status=_status(refusal))
+        return _case_page(request, fresh, refusal=str(refusal), status=status_of(refusal))
     messages.success(request, said)
     return redirect("exceptions:case", pk)
-
-
-def _status(refusal: Denied) -> int:
-    if isinstance(refusal, Conflict):
-        return 409
-    return 422 if isinstance(refusal, Invalid) else 403
 
 
 def _act(found: ExceptionRequest, act: str, reason: str, request: SignedIn) -> str:

@@ -75,7 +75,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.audit.middleware.Exports",
     "portal.web.middleware.RefusalPages",
+    "portal.audit.middleware.RefusedActs",
 ]
 # What a request may take in all; exports are the exception (portal/web/csv_export.py). docs/adr/0072.
 REQUEST_SECONDS = 5.0

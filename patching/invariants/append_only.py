@@ -19,6 +19,6 @@ def what_only_grows_is_guarded() -> Iterator[Violation]:
             cursor.execute(ENABLED, [model._meta.db_table])
             enabled = {name for (name,) in cursor.fetchall()}
         for guard in guards_of(model):
-            if guard.get_pgid(model) not in enabled:
+            if guard.database_name(model) not in enabled:
                 said = f"{model._meta.verbose_name_plural} can be forged: the trigger {guard.name} is missing or off."
                 yield Violation("I10", 0, said.capitalize())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import day_name
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
@@ -23,10 +24,16 @@ from patching.rules import (
 from portal.access.models import User
 from portal.access.rules import Conflict, check_role
 from portal.access.states import Role
+from portal.audit.changes import old_and_new
 from portal.audit.operations import Entry, record, record_all
 from portal.inventory.models import Asset
 from portal.tags.models import InstanceRef
 from portal.tags.operations import want
+
+SETTINGS = (
+    "name", "slug", "description", "frequency", "nth", "start_time", "time_zone", "duration_minutes", "cutoff_minutes",
+    "active",
+)  # fmt: skip
 
 
 @transaction.atomic
@@ -77,6 +84,7 @@ def edit(*, window: Window, changes: Mapping[str, Any], by: User, now: datetime)
     check_role(by, Role.ADMIN)
     window = Window.objects.select_for_update().get(pk=window.pk)
     check_slug_kept(window.slug, changes.get("slug", window.slug))
+    before = _settings(window)
     for field, value in changes.items():
         setattr(window, field, value)
     window.name, window.slug = check_name(window.name, window.slug, other_than=window)
@@ -87,12 +95,19 @@ def edit(*, window: Window, changes: Mapping[str, Any], by: User, now: datetime)
     check_lengths(window.duration_minutes, window.cutoff_minutes)
     check_waves_fit(check_policy(window.policy), window.duration_minutes, window.cutoff_minutes)
     window.save()
-    detail = {field: str(value) for field, value in changes.items()}
-    record(
-        Entry("window.changed", "window", str(window.pk), f"Changed the window {window.name}", detail=detail),
-        by=by,
-    )
+    _tell_changes(window, before, f"Changed the window {window.name}", kind="window.changed", by=by)
     return window
+
+
+def _settings(window: Window) -> dict[str, Any]:
+    """All that an admin may set, a policy's defaults among it: what is not set can become something, too."""
+    facts = {name: getattr(window, name) for name in SETTINGS}
+    return {**facts, "weekday": day_name[window.weekday], **window.run_policy.to_json()}
+
+
+def _tell_changes(window: Window, before: dict[str, Any], said: str, *, kind: str, by: User) -> None:
+    detail = old_and_new(before, _settings(window))
+    record(Entry(kind, "window", str(window.pk), said, detail=detail), by=by)
 
 
 @transaction.atomic
@@ -100,9 +115,10 @@ def retire(*, window: Window, by: User, now: datetime) -> Window:
     """Takes the window off the list: no more runs are made; enrolled servers stay until their owners move them."""
     check_role(by, Role.ADMIN)
     window = Window.objects.select_for_update().get(pk=window.pk)
+    before = _settings(window)
     window.active = False
     window.save(update_fields=["active"])
-    record(Entry("window.retired", "window", str(window.pk), f"Took {window.name} off the list"), by=by)
+    _tell_changes(window, before, f"Took {window.name} off the list", kind="window.retired", by=by)
     return window
 
 

@@ -15,9 +15,9 @@ from patching.models import Run, Target
 from patching.operations import control
 from patching.rules import check_extensible
 from patching.states import RETRYABLE
-from patching.views.refusals import onto
 from portal.access.rules import Denied, Invalid, allows, check_role
 from portal.access.states import Role
+from portal.web.forms import onto
 from portal.web.requests import SignedIn
 
 READ_BY = "It stands in the run's log."

@@ -17,10 +17,11 @@ from patching.operations import undo
 from patching.operations import windows as operations
 from patching.rules import check_enrol
 from patching.views.choosing import chosen_assets
-from patching.views.refusals import status_of
 from patching.words import rule_words
 from portal.access.rules import Denied
 from portal.inventory.models import Asset
+from portal.web.forms import status_of
+from portal.web.refusals import note
 from portal.web.requests import SignedIn
 
 UNDO = "undo_enrolment"
@@ -121,6 +122,7 @@ def undo_enrol(request: SignedIn) -> HttpResponse:
             assets=assets, before=before, now_in=kept["now_in"], by=request.user, now=timezone.now()
         )
     except Denied as refusal:
+        note(refusal)
         messages.error(request, str(refusal))
     else:
         messages.success(

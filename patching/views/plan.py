@@ -19,11 +19,11 @@ from patching.queries.board import in_a_run
 from patching.queries.candidates import enrolled
 from patching.queries.waking import waking_of
 from patching.views.reading import reads
-from patching.views.refusals import status_of
 from patching.words import rule_words, unguarded
 from portal.access.rules import Denied, Invalid, check_role
 from portal.access.states import Role
 from portal.policy.waves import REST
+from portal.web.forms import status_of
 from portal.web.paging import page_of_list
 from portal.web.requests import SignedIn
 

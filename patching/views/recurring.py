@@ -19,11 +19,11 @@ from patching.operations import proposals
 from patching.states import PROPOSAL_STATES, ProposalState
 from patching.trends import LASTING_FIXES
 from patching.views.reading import reads
-from patching.views.refusals import onto
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
+from portal.web.forms import onto
 from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
 

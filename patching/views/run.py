@@ -25,11 +25,11 @@ from patching.queries.waves import waves_of
 from patching.rules import check_cancellable, check_haltable
 from patching.states import RUN_OVER, TARGET_STATES, VERDICT_LOOKS, RunState, TargetState
 from patching.views.reading import reads
-from patching.views.refusals import onto
 from patching.words import phases, state_look, time_left, unguarded
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.web.filters import chips_of
+from portal.web.forms import onto
 from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
 

@@ -15,9 +15,9 @@ from patching.navigation import pause_in_force
 from patching.operations import pause as brake
 from patching.queries.runs import active
 from patching.states import RunState
-from patching.views.refusals import onto
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role
+from portal.web.forms import onto
 from portal.web.requests import SignedIn
 
 

@@ -19,10 +19,10 @@ from patching.queries.upkeep import why_not
 from patching.rules import check_owns
 from patching.states import RUN_OVER
 from patching.views.reading import reads
-from patching.views.refusals import onto
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role
 from portal.inventory.models import Asset
+from portal.web.forms import onto
 from portal.web.requests import SignedIn
 
 

@@ -24,7 +24,6 @@ from patching.rules import check_lengths, check_times
 from patching.states import RunState
 from patching.views.enrolment import undo_url
 from patching.views.reading import reads
-from patching.views.refusals import onto
 from patching.words import rule_words, state_look
 from portal.access.queries import has_role
 from portal.access.rules import Denied, check_role
@@ -32,6 +31,7 @@ from portal.access.states import Role
 from portal.calendar.recurrence import Recurrence
 from portal.inventory.models import Asset
 from portal.web.chrome import Chrome
+from portal.web.forms import onto
 from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
 

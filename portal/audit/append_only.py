@@ -7,6 +7,7 @@ privileges that they refuse (portal/audit/database_roles.py, docs/adr/0066).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pgtrigger
 from django.apps import apps
@@ -48,11 +49,15 @@ class GuardSql(UpsertTriggerSql):
         """
 
 
-class Guard(pgtrigger.Trigger):  # type: ignore[misc]
+class Guard(pgtrigger.Trigger):
     """A trigger that no session can talk into standing aside."""
 
-    def compile(self, model: type[models.Model]) -> Trigger:
+    def compile(self, model: Any) -> Trigger:
         return Trigger(name=self.name, sql=GuardSql(**super().compile(model).sql.kwargs))
+
+    def database_name(self, model: Any) -> str:
+        """How PostgreSQL calls it."""
+        return str(self.get_pgid(model))
 
 
 def append_only(time: str, *, owner_may_tell_the_time: bool = False) -> list[Guard]:

@@ -110,7 +110,7 @@ def privileges(model: type[models.Model] | None) -> sql.Composable:
     if not guards_of(model):
         return sql.SQL("SELECT, INSERT, UPDATE, DELETE")
     # Not the key: an event with a number of one's own choice would stand among older ones.
-    columns = (sql.Identifier(f.column) for f in model._meta.concrete_fields if not f.primary_key)
+    columns = (sql.Identifier(str(f.column)) for f in model._meta.concrete_fields if not f.primary_key)
     return sql.SQL("SELECT, INSERT ({})").format(sql.SQL(", ").join(columns))
 
 
@@ -139,7 +139,7 @@ def warning() -> str:
     )
 
 
-def _rows(statement: str, *values: object) -> list[Any]:
+def _rows(statement: str, *values: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall()

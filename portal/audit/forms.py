@@ -7,7 +7,9 @@ from django import forms
 # Whatever is written has one of these first words; the second says what became of it.
 SUBJECTS = {
     "account": "AWS accounts",
+    "act": "Refused acts",
     "exception": "Exceptions",
+    "export": "Exports",
     "person": "People and rights",
     "power": "Starting and stopping",
     "run": "Runs",

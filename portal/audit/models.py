@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from portal.audit.append_only import append_only
+from portal.audit.changes import sentences
 
 
 class AuditEvent(models.Model):
@@ -29,6 +30,11 @@ class AuditEvent(models.Model):
             ),
         ]
         triggers = append_only("at")
+
+    @property
+    def changes(self) -> list[str]:
+        """What each setting was and became, where the event is of settings."""
+        return list(sentences(self.detail))
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor}: {self.summary}"

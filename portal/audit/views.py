@@ -65,7 +65,7 @@ def audit(request: SignedIn) -> HttpResponse:
 @require_GET
 def audit_csv(request: SignedIn) -> HttpResponseBase:
     _check_reader(request)
-    header = ("event", "at", "done by", "kind", "subject", "subject id", "run", "what happened")
+    header = ("event", "at", "done by", "kind", "subject", "subject id", "run", "what happened", "old → new")
     return csv_response("audit.csv", header, _cells(_filtered(request)[1].order_by("-pk")))
 
 
@@ -73,4 +73,5 @@ def _cells(rows: QuerySet[AuditEvent]) -> Iterator[tuple[Any, ...]]:
     for row in rows.iterator(chunk_size=5000):
         yield (
             row.pk, row.at, row.actor, row.kind, row.subject_type, row.subject_id, row.run_id, row.summary,
+            "; ".join(row.changes),
         )  # fmt: skip

@@ -13,6 +13,7 @@ from aws.ports import STATES_GONE, Cloud, Instance, ManagedNode, Unreadable
 from portal.access.models import User
 from portal.access.rules import Invalid, check_role
 from portal.access.states import Role
+from portal.audit.changes import old_and_new
 from portal.audit.operations import Entry, record, record_all
 from portal.inventory.intake import READ_FIELDS, asset_from, bound, bound_tags
 from portal.inventory.models import Account, Asset
@@ -29,6 +30,7 @@ SYNCED_FIELDS = [
 ]  # fmt: skip
 WATCHED_TAGS = ("window", "exception")  # those that last, and that other tools act on
 # A tag may be written while the instances are being listed: only older ones are compared.
+SETTINGS = ("name", "role_name", "external_id", "regions", "active")  # of an account; AWS gives its number
 SETTLED = timedelta(minutes=2)
 
 
@@ -251,10 +253,14 @@ def change_account(
 ) -> Account:  # fmt: skip
     check_role(by, Role.ADMIN)
     check_account_fields(account.account_id, role_name, regions)
+    before = {name: getattr(account, name) for name in SETTINGS}
     account.name, account.role_name, account.external_id = name.strip(), role_name, external_id.strip()
     account.regions, account.active = regions, active
     account.save()
-    record(Entry("account.changed", "account", account.account_id, f"Changed the account {account}"), by=by)
+    after = {name: getattr(account, name) for name in SETTINGS}
+    detail = old_and_new(before, after, secret={"external_id"})
+    said = f"Changed the account {account}"
+    record(Entry("account.changed", "account", account.account_id, said, detail=detail), by=by)
     return account
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.forms import Form
 
 from portal.access.rules import Conflict, Denied, Invalid
+from portal.web.refusals import note
 
 
 def onto(form: Form, refusal: Denied) -> int:
@@ -15,6 +16,8 @@ def onto(form: Form, refusal: Denied) -> int:
 
 
 def status_of(refusal: Denied) -> int:
+    """The status of an answer that shows the refusal, which is noted as what came of this request."""
+    note(refusal)
     if isinstance(refusal, Invalid):
         return 422
     return 409 if isinstance(refusal, Conflict) else 403

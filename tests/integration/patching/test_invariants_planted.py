@@ -220,7 +220,7 @@ def test_a_table_that_can_be_forged(model: type[Model], guard: str) -> None:
     assert portal_says() == []
     (trigger,) = [found for found in guards_of(model) if found.name == guard]
     with connection.cursor() as cursor:
-        cursor.execute(f"alter table {model._meta.db_table} disable trigger {trigger.get_pgid(model)}")
+        cursor.execute(f"alter table {model._meta.db_table} disable trigger {trigger.database_name(model)}")
     name = str(model._meta.verbose_name_plural).capitalize()
     assert portal_says() == [f"I10 {name} can be forged: the trigger {guard} is missing or off."]
 

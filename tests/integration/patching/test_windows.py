@@ -120,7 +120,9 @@ class TestEdit:
         windows.edit(window=window, changes=changes, by=cast.ada(), now=NOW)
         run.refresh_from_db()
         assert (run.ends_at, run.run_policy.mode) == (ends_at, "all")
-        assert AuditEvent.objects.get(kind="window.changed").detail["duration_minutes"] == "600"
+        event = AuditEvent.objects.get(kind="window.changed")
+        assert event.detail["changed"] == {"duration_minutes": [240, 600], "mode": ["all", "security"]}
+        assert sorted(event.changes) == ["Duration minutes: 240 → 600", "Mode: all → security"]
 
     def test_what_is_refused_changes_nothing(self):
         window, other = cast.a_window(), cast.a_window(name="Taken")

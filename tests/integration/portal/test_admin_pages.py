@@ -65,6 +65,20 @@ def test_an_account_is_connected_and_audited() -> None:
     assert AuditEvent.objects.filter(kind="account.added", subject_id="555566667777").exists()
 
 
+def test_what_an_account_was_stands_beside_what_it_became() -> None:
+    account, client = cast.an_account(), client_of(cast.ada())
+    wanted = ACCOUNT | {"account_id": account.account_id, "external_id": "not-to-be-read", "active": "on"}
+    assert client.post(f"/aws-accounts/{account.pk}/", wanted).status_code == 302
+    event = AuditEvent.objects.get(kind="account.changed")
+    assert event.detail == {"changed": {"name": ["Payments", "Shop"], "external_id": "changed"}}
+    page = client_of(cast.audrey()).get("/audit/").content.decode()
+    assert "Name: Payments → Shop" in page
+    assert "External id changed" in page
+    assert "not-to-be-read" not in page
+    csv = b"".join(client_of(cast.audrey()).get("/audit/events.csv")).decode()
+    assert "Name: Payments → Shop; External id changed" in csv
+
+
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [

@@ -98,7 +98,7 @@ def test_no_row_is_forged(application: psycopg.Connection[Any], model: type[Any]
     assert before
     names = {
         "table": model._meta.db_table, "time": TIMES[model], "owner": connection.settings_dict["USER"],
-        "trigger": model._meta.triggers[0].get_pgid(model),
+        "trigger": model._meta.triggers[0].database_name(model),
     }  # fmt: skip
     for how, statement in REFUSED.items():
         try:
