@@ -1,14 +1,12 @@
-"""The IAM actions that the adapters declare, and the least-privilege policies made of them.
+"""The IAM actions that the adapters declare, and the least-privilege policies of the two roles made of them.
 
-`python -m aws.iam` prints the policies; docs/iam-policy.json keeps that output.
+`aws/policies.py` joins them with what else an installation needs; docs/iam-policy.json keeps it all.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,11 +14,17 @@ ADAPTERS = (
     "aws.ec2.Ec2Adapter",
     "aws.ssm.SsmAdapter",
     "aws.s3.S3Adapter",
+    "aws.bucket.BucketAdapter",
     "aws.sts.StsAdapter",
     "aws.cloudwatch.CloudWatchAdapter",
     "aws.load_balancing.TargetGroupsAdapter",
     "aws.sqs.SqsAdapter",
 )
+OUTPUT, EVIDENCE = (
+    "output",
+    "evidence",
+)  # folders of the bucket: what hosts may write to, and what only the portal may
+Conditions = Mapping[str, Mapping[str, str | list[str]]]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -42,7 +46,20 @@ class Grant:
     role: str  # managed | portal
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    condition: Conditions = field(default_factory=dict)
+
+
+WRITTEN_KEYS = (
+    "LastPatched",
+    "PatchException",
+    "PatchPortal:Wake",
+    "PatchWindow",
+    "Schedule",
+    "custodian_downtime",
+    "maid_offhours",
+    "maid_onhours",
+    "ssm-patch-now",
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,20 @@ class Names:
     document_prefix: str = "PatchPortal-"
     windows_document: str = "AWS-InstallWindowsUpdates"  # AWS owns it: its ARN names no account
     snapshot_tag: str = "PatchPortal:Snapshot"
+    managed_tag: str = "PatchPortal:Managed"  # set by the owner's people, never by the portal
+    # Every key that the portal writes to instances: its own, and those of the schedulers that it sets aside.
+    tag_keys: tuple[str, ...] = WRITTEN_KEYS
+    portal_role_arn: str = "arn:aws:iam::ACCOUNT-OF-THE-PORTAL:role/ROLE-OF-THE-PORTAL"
+    external_id: str = "EXTERNAL-ID"
+    accounts: tuple[str, ...] = ("ACCOUNT-OF-YOUR-SERVERS",)
+
+    @property
+    def partition(self) -> str:
+        return self.portal_role_arn.split(":")[1]
+
+    @property
+    def portal_account(self) -> str:
+        return self.portal_role_arn.split(":")[4]
 
 
 def grants(names: Names) -> tuple[Grant, ...]:
@@ -69,20 +100,17 @@ def _in_each_account(names: Names) -> tuple[Grant, ...]:
     snapshots = "arn:*:ec2:*::snapshot/*"
     return (
         Grant("ReadInstances", "managed", ("ec2:DescribeInstances",), ("*",)),
-        Grant("WriteInstanceTags", "managed", ("ec2:CreateTags", "ec2:DeleteTags"), (instances,)),
-        Grant("PowerInstances", "managed", ("ec2:StartInstances", "ec2:StopInstances"), (instances,)),
+        Grant("WriteInstanceTags", "managed", _WRITE_TAGS, (instances,), _only_keys(names.tag_keys)),
+        Grant("PowerInstances", "managed", _POWER, (instances,), _managed(names)),
         Grant("ReadSnapshots", "managed", _READ_SNAPSHOTS, ("*",)),
         Grant("TakeSnapshots", "managed", ("ec2:CreateSnapshot",), ("arn:*:ec2:*:*:volume/*", snapshots)),
         Grant("TagNewSnapshots", "managed", ("ec2:CreateTags",), (snapshots,), _ON_CREATION),
         Grant(
             "DeleteOwnSnapshots", "managed", ("ec2:DeleteSnapshot",), (snapshots,), _own(names.snapshot_tag)
         ),
-        Grant(
-            "RestoreRootVolumes",
-            "managed",
-            ("ec2:CreateReplaceRootVolumeTask",),
-            _restored(instances, snapshots),
-        ),
+        Grant("RestoreManagedInstances", "managed", _RESTORE, (instances,), _managed(names)),
+        Grant("RestoreFromOwnSnapshots", "managed", _RESTORE, (snapshots,), _own(names.snapshot_tag)),
+        Grant("RestoreOntoNewVolumes", "managed", _RESTORE, _MADE_BY_A_RESTORE),
         Grant("ReadCommands", "managed", _READ_COMMANDS, ("*",)),
         Grant("SendPortalDocuments", "managed", ("ssm:SendCommand",), (documents, windows, instances)),
         Grant("CancelCommands", "managed", ("ssm:CancelCommand",), ("*",)),
@@ -100,7 +128,8 @@ def _of_the_portal(names: Names) -> tuple[Grant, ...]:
         Grant("EnterAccounts", "portal", ("sts:AssumeRole",), (f"arn:*:iam::*:role/{names.role}",)),
         Grant("ListResults", "portal", ("s3:ListBucket",), (bucket,)),
         Grant("ReadResults", "portal", ("s3:GetObject",), (f"{bucket}/*",)),
-        Grant("WriteResults", "portal", ("s3:PutObject",), (f"{bucket}/*",)),
+        Grant("KeepEvidence", "portal", ("s3:PutObject",), (f"{bucket}/{EVIDENCE}/*",)),
+        Grant("CheckTheBucket", "portal", _CHECK_BUCKET, (bucket,)),
         Grant(
             "ReadEvents",
             "portal",
@@ -110,16 +139,33 @@ def _of_the_portal(names: Names) -> tuple[Grant, ...]:
     )
 
 
-def _own(tag: str) -> Mapping[str, Mapping[str, str]]:
+def _only_keys(keys: Iterable[str]) -> Conditions:
+    """No other key, and at least one: a request without keys would pass the first condition, and take all tags away."""
+    return {"ForAllValues:StringEquals": {"aws:TagKeys": sorted(keys)}, "Null": {"aws:TagKeys": "false"}}
+
+
+def _managed(names: Names) -> Conditions:
+    """Hosts that their owners gave over: the portal cannot write this tag."""
+    return {"StringEquals": {f"aws:ResourceTag/{names.managed_tag}": "true"}}
+
+
+def _own(tag: str) -> Conditions:
     """Only what bears our tag: a snapshot that somebody else took is never deleted."""
     return {"StringLike": {f"aws:ResourceTag/{tag}": "*"}}
 
 
-def _restored(instances: str, snapshots: str) -> tuple[str, ...]:
-    return instances, snapshots, "arn:*:ec2:*:*:volume/*", "arn:*:ec2:*:*:replace-root-volume-task/*"
-
-
 _ON_CREATION = {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}}
+_WRITE_TAGS = ("ec2:CreateTags", "ec2:DeleteTags")
+_POWER = ("ec2:StartInstances", "ec2:StopInstances")
+_RESTORE = ("ec2:CreateReplaceRootVolumeTask",)
+# They come into being with the call, so they bear no tag that a condition could ask for.
+_MADE_BY_A_RESTORE = ("arn:*:ec2:*:*:volume/*", "arn:*:ec2:*:*:replace-root-volume-task/*")
+_CHECK_BUCKET = (
+    "s3:GetBucketOwnershipControls",
+    "s3:GetBucketPolicy",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketVersioning",
+)
 _READ_SNAPSHOTS = ("ec2:DescribeReplaceRootVolumeTasks", "ec2:DescribeSnapshots")
 _READ_TARGET_GROUPS = (
     "elasticloadbalancing:DescribeTargetGroups",
@@ -169,7 +215,3 @@ def _document(rows: tuple[Grant, ...], role: str) -> dict[str, Any]:
 def _statement(row: Grant) -> dict[str, Any]:
     said = {"Sid": row.sid, "Effect": "Allow", "Action": list(row.actions), "Resource": list(row.resources)}
     return said | ({"Condition": dict(row.condition)} if row.condition else {})
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(policy(), indent=2) + "\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from aws.command_ends import TERMINAL
 
@@ -223,6 +223,26 @@ class ObjectStore(Protocol):
         ...
 
 
+class BucketSettings(Protocol):
+    """What holds for a whole bucket. Every method raises Missing for an unknown bucket and AccessRefused."""
+
+    def policy(self) -> dict[str, Any]:
+        """The policy document, empty where there is none."""
+        ...
+
+    def ownership(self) -> str:
+        """BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter; empty where nothing is set."""
+        ...
+
+    def public_access_block(self) -> dict[str, bool]:
+        """AWS's four switches by its own names; empty where nothing is set."""
+        ...
+
+    def versioning(self) -> str:
+        """Enabled or Suspended; empty where it was never switched on."""
+        ...
+
+
 @dataclass(frozen=True)
 class QueueMessage:
     """One message as received; `receipt` deletes this very delivery of it."""
@@ -254,3 +274,4 @@ class Cloud(Protocol):
     def target_groups(self, account_id: str, region: str) -> TargetGroups: ...
     def identity(self, account_id: str) -> Identity: ...
     def objects(self) -> ObjectStore: ...
+    def bucket(self, name: str) -> BucketSettings: ...

@@ -13,6 +13,7 @@ from botocore.credentials import CredentialResolver
 from botocore.session import Session
 
 from aws import codes
+from aws.bucket import BucketAdapter
 from aws.calls import Calls, Retry
 from aws.cloudwatch import CloudWatchAdapter
 from aws.credentials import AssumedRole
@@ -100,6 +101,11 @@ class AwsCloud:
     def objects(self) -> S3Adapter:
         """Objects in S3 with the portal's own credentials."""
         return S3Adapter(Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "s3")))
+
+    def bucket(self, name: str) -> BucketAdapter:
+        """Policy and settings of a bucket, read with the portal's own credentials."""
+        calls = Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "s3"))
+        return BucketAdapter(calls, name)
 
     def queue(self) -> SqsAdapter:
         """Queues in the portal's region with the portal's own credentials."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.ec2.responses import EC2Response
 from moto.elbv2.models import FakeTargetGroup
-from moto.s3.models import S3Backend
+from moto.s3.models import FakeBucket, S3Backend
 from moto.ssm.responses import SimpleSystemManagerResponse
 from moto.sts.responses import TokenResponse
 
@@ -46,6 +46,7 @@ OPERATIONS: dict[type, tuple[Callable[..., Any], ...]] = {
     ),
     FakeTargetGroup: (target_health.health_for,),
     TokenResponse: (sts.assume_role,),
+    FakeBucket: (objects.get_permission,),
     S3Backend: (objects.put_object, objects.delete_object),
 }
 

@@ -111,7 +111,7 @@ def load(source: Mapping[str, Any] | Path) -> Scenario:
     accounts = {account.id: account for account in map(_account, raw["accounts"])}
     portal = str(raw.get("portal_account") or next(iter(accounts)))
     defaults = raw.get("defaults") or {}
-    hosts = [host for group in raw.get("hosts") or () for host in _hosts({**defaults, **group}, accounts)]
+    hosts = [host for group in raw.get("hosts") or () for host in _hosts(_with(defaults, group), accounts)]
     return Scenario(
         name=str(raw.get("name", "")),
         accounts=accounts,
@@ -119,6 +119,15 @@ def load(source: Mapping[str, Any] | Path) -> Scenario:
         portal_account=portal,
         results_bucket=str(raw.get("results_bucket", RESULTS_BUCKET)),
     )
+
+
+def _with(defaults: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+    """Tags of the defaults come beside a group's own."""
+    both = {**defaults, **group}
+    tags = [part.get("tags") or {} for part in (defaults, group)]
+    if all(isinstance(one, Mapping) for one in tags):
+        both["tags"] = {**tags[0], **tags[1]}
+    return both
 
 
 def _read(path: Path) -> Any:

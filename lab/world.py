@@ -38,7 +38,7 @@ class World:
         self.volumes = Volumes(state)
         self.commands = Commands()
         self.log = CallLog()
-        self.credentials = Credentials(scenario)
+        self.credentials = Credentials(scenario, self.fleet)
         self.throttles = Throttles(self.clock)
         self.drops = Drops()
         self.boundaries = Boundaries()

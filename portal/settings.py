@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from celery.schedules import crontab
+from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
 from portal.environment import Environment
@@ -258,6 +259,11 @@ AWS_EXTERNAL_ID = env.matching(
     "AWS_EXTERNAL_ID", default="", pattern=r"([\w+=,.@:/-]{2,1224})?",
     example="2 to 1224 letters, digits and + = , . @ : / -, or nothing",
 )  # fmt: skip
+# Named by the policies that the portal generates and checks: who may enter the accounts and write evidence.
+AWS_PORTAL_ROLE_ARN = env.matching(
+    "AWS_PORTAL_ROLE_ARN", default="", pattern=r"(arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576})?",
+    example="the ARN of the role that the portal runs with, e.g. arn:aws:iam::111122223333:role/PatchPortalServer",
+)  # fmt: skip
 RESULTS_BUCKET = env.matching(
     "RESULTS_BUCKET", default="patch-portal-results", pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     example="a bucket's name, e.g. patch-portal-results",
@@ -284,6 +290,18 @@ TAG_KEYS = {
 SCHEDULER_TAGS = env.pairs(
     "SCHEDULER_TAGS", default="Schedule=,maid_offhours=off,maid_onhours=off,custodian_downtime=off"
 )
+# The keys that the portal writes to instances: all that the role in each account is allowed to write.
+WRITTEN_TAG_KEYS = sorted(
+    {TAG_KEYS[name] for name in ("window", "exception", "patch_now", "last_patched", "wake")}
+    | SCHEDULER_TAGS.keys()
+)
+# Set to `true` by a server's owner: only such servers may the role start, stop and restore. The portal never writes it.
+MANAGED_TAG = env.tag_key("TAG_MANAGED", default="PatchPortal:Managed")
+if MANAGED_TAG in WRITTEN_TAG_KEYS:
+    raise ImproperlyConfigured(
+        f"TAG_MANAGED is {MANAGED_TAG!r}, a key that the portal writes itself; choose one that it cannot, e.g. "
+        "PatchPortal:Managed."
+    )
 
 # Upper apps are named only as strings here: navigation entries and banners of every page.
 PORTAL_NAV = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from moto.s3.models import s3_backends
 
+from lab import permissions
+from lab import world as worlds
 from lab.ssm.commands import Command, Invocation, StepResult
 
 STDOUT_LIMIT, STDERR_LIMIT, LISTED_LIMIT = 24_000, 8_000, 2_500  # bytes, the suffix included
@@ -58,9 +60,11 @@ def store_in_s3(command: Command, invocation: Invocation, *, allowed: bool) -> N
     if not allowed or owner is None:
         return
     partition, account = owner
-    backend = s3_backends[account][partition]
+    backend, world = s3_backends[account][partition], worlds.current()
+    host = world.fleet.get(invocation.instance_id)
     for step in invocation.steps:
         step.s3 = step_prefix(command, invocation.instance_id, step)
         for name, data in (("stdout", step.stdout), ("stderr", step.stderr)):
-            if data:
-                backend.put_object(bucket, f"{step.s3}/{name}", data)
+            key = f"{step.s3}/{name}"
+            if data and host and permissions.may_store(world, host, key):
+                backend.put_object(bucket, key, data)

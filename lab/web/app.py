@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from lab import permissions
 from lab.web import control
 from lab.web.calls import Call, call_of
 from lab.web.drops import hang_up
@@ -43,7 +44,8 @@ class App:
     def _aws(self, call: Call, environ: dict[str, Any]) -> tuple[Answer, bool]:
         world = self._world
         call.account = world.credentials.account_of(call.access_key)
-        if refusal := world.credentials.refusal(call) or world.throttles.refusal(call):
+        refusal = world.credentials.refusal(call) or permissions.refusal(world, call, environ)
+        if refusal := refusal or world.throttles.refusal(call):
             answer = answer_of(call, refusal)
             world.log.add(call, answer.number, code_in(answer), command_id(call, answer))
             return answer, False

@@ -24,6 +24,16 @@ _S3_BUCKET_OPERATIONS = {
     "HEAD": "HeadBucket",
     "DELETE": "DeleteBucket",
 }
+# A bucket's or object's part that a query names → the end of the operation's name; the method is its beginning.
+S3_PARTS = {
+    "policy": "BucketPolicy",
+    "ownershipControls": "BucketOwnershipControls",
+    "publicAccessBlock": "BucketPublicAccessBlock",  # IAM's name; the API leaves out "Bucket"
+    "versioning": "BucketVersioning",
+    "acl": "ObjectAcl",
+    "tagging": "ObjectTagging",
+}
+S3_VERBS = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "POST": "Put", "DELETE": "Delete"}
 
 
 @dataclass
@@ -117,6 +127,9 @@ def operation_of(protocol: str, target: str, fields: dict[str, Any], environ: di
     if protocol == "rest":  # such services name the operation by method and path
         return f"{method} /{path}"
     key = path.partition("/")[2]
+    asked = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    if part := next((S3_PARTS[name] for name in asked if name in S3_PARTS), ""):
+        return f"{S3_VERBS.get(method, method)}{part}"
     return (_S3_OPERATIONS if key else _S3_BUCKET_OPERATIONS).get(method, method)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lab.scenario import Scenario
 from lab.web.calls import Call
 from lab.web.errors import Refusal
+
+if TYPE_CHECKING:
+    from lab.fleet import Fleet, Host
 
 STATES = ("ok", "revoked", "expired")
 _ACCOUNT_KEY = re.compile(r"[0-9]{12}")
@@ -22,10 +26,13 @@ class Session:
 
 
 class Credentials:
-    """A key of 12 digits belongs to that account, AssumeRole's to its role's, any other to the portal's account."""
+    """A key of 12 digits belongs to that account, an instance's id to its instance profile, AssumeRole's to its role.
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
+    Any other belongs to the portal's role.
+    """
+
+    def __init__(self, scenario: Scenario, fleet: Fleet) -> None:
+        self._scenario, self._fleet = scenario, fleet
         self._sessions: dict[str, Session] = {}
         self._states: dict[str, str] = {}
         self._ended: set[str] = set()  # keys of before a switch to `expired` with renewable
@@ -33,7 +40,18 @@ class Credentials:
     def account_of(self, access_key: str) -> str:
         if session := self._sessions.get(access_key):
             return session.account
+        if host := self.host_of(access_key):
+            return host.spec.account
         return access_key if _ACCOUNT_KEY.fullmatch(access_key) else self._scenario.portal_account
+
+    def is_session(self, access_key: str) -> bool:
+        """Keys that AssumeRole gave out."""
+        return access_key in self._sessions
+
+    def host_of(self, access_key: str) -> Host | None:
+        """An instance's id as a key stands for the credentials of its instance profile."""
+        host = self._fleet.get(access_key)
+        return host if host and host.spec.instance_profile else None
 
     def set_state(self, account: str, state: str, *, renewable: bool = False) -> None:
         """revoked and expired refuse every call of the account's keys; renewable: AssumeRole gives good ones."""
@@ -56,6 +74,8 @@ class Credentials:
             state = "expired"
         session = self._sessions.get(call.access_key)
         forged = session is not None and session.token != call.session_token
+        host = self._fleet.get(call.access_key)
+        forged = forged or (host is not None and not host.spec.instance_profile)
         if state == "revoked" or forged or (call.access_key and call.account not in self._known()):
             return invalid(call)
         return expired(call) if state == "expired" else None

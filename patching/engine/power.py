@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Missing, Refused, Throttled
+from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Missing, Refused, Throttled
 from aws.ports import STATES_GONE, Cloud, Ec2, Instance
 from patching.engine.places import for_each
 from patching.models import PowerHold, Run, Target
@@ -29,6 +29,7 @@ UP = {"running", "pending"}
 ASLEEP = {"stopped", "stopping"}
 # One refused batch is halved until the host is found that EC2 means; the rest of a bad night waits for the next look.
 CALLS_PER_LOOK = 24
+NOT_THIS_ONE = "UnauthorizedOperation"  # an instance of the call lacks the tag that the policy asks for
 FIRST_WAIT_S, LONGEST_WAIT_S = 5, 60
 SORTED_AT_ONCE = 1_000  # rows in memory
 NOT_OURS = "Somebody else had started it by then, so it is patched and left running."
@@ -150,7 +151,9 @@ def _start_batch(ec2: Ec2, holds: Holds, *, clock: Clock) -> list[Holds]:
     except Ambiguous:
         return []  # idempotent: `watch` looks what became of it
     except (Throttled, AccessRefused) as error:
-        _again(counted, str(error), now=clock())
+        if error.code == NOT_THIS_ONE and len(counted) > 1:
+            return _halves(counted, clock())
+        _again(counted, f"{error}{_untagged(counted, error)}", now=clock())
     except Refused as error:
         return _refused(counted, error, now=clock())
     return []
@@ -164,13 +167,25 @@ def _refused(holds: Holds, error: Refused, *, now: datetime) -> list[Holds]:
         rest = [h for h in holds if h.asset.instance_id not in named]
         return [_back(rest, now)] if rest else []
     if len(holds) > 1:
-        holds, middle = _back(holds, now), len(holds) // 2
-        return [holds[:middle], holds[middle:]]
+        return _halves(holds, now)
     if isinstance(error, CapacityShortage) or error.code in PASSING:
         _again(holds, f"EC2 cannot start it now: {error}", now=now)
     else:
         power.failed(holds, f"EC2 did not start it: {error}", started=False, now=now)
     return []
+
+
+def _untagged(holds: Holds, error: CloudError) -> str:
+    """What the owner can do about it, where the tag that the role's policy asks for is missing."""
+    key = settings.MANAGED_TAG
+    if error.code != NOT_THIS_ONE or all(hold.asset.tags.get(key) == "true" for hold in holds):
+        return ""
+    return f" Its tag {key} is not true: only its owner can allow the portal to start and stop it."
+
+
+def _halves(holds: Holds, now: datetime) -> list[Holds]:
+    holds, middle = _back(holds, now), len(holds) // 2
+    return [holds[:middle], holds[middle:]]
 
 
 def _back(holds: Holds, now: datetime) -> Holds:

@@ -14,9 +14,9 @@ from functools import cached_property
 from django.conf import settings
 
 from aws.errors import Missing, Refused, TooSlow
+from aws.iam import OUTPUT
 from aws.ports import ObjectStore
 
-OUTPUT = "output"  # the folder that hosts write to
 COMMAND_KEYS = (
     999  # one page with the key that is too many: its fifty hosts store a stdout and a stderr for each step
 )

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from django.conf import settings
 
 from aws.errors import Missing
+from aws.iam import EVIDENCE
 from aws.ports import ObjectStore
 
-EVIDENCE = "evidence"  # the folder that only the portal writes to
 READ_WITHIN_S = 20.0
 MOST_BYTES = 2_000_000  # no report that is kept comes near it
 

@@ -19,7 +19,7 @@ from patching.documents import aws_windows
 from patching.documents.assemble import document
 from patching.documents.output import parse_result_line
 from patching.documents.report import parse_report
-from tests.contract.lab.fleet import OTHER, PORTAL, REGION, account, eventually
+from tests.contract.lab.fleet import OTHER, OUT, PORTAL, REGION, account, eventually
 
 BUCKET = "patch-portal-results"
 HOSTS: list[dict[str, Any]] = [
@@ -28,7 +28,9 @@ HOSTS: list[dict[str, Any]] = [
     {"name": "win", "os": "windows2022", "kind": "scenario", "kernel_update": False},
     {"name": "asleep", "state": "stopped"},
 ]
-DEFAULTS = {"account": PORTAL, "region": REGION, "pending": 4, "security": 2, "kernel_update": True}
+MANAGED = {"PatchPortal:Managed": "true"}
+DEFAULTS = {"account": PORTAL, "region": REGION, "pending": 4, "security": 2, "kernel_update": True,
+            "tags": MANAGED}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +68,17 @@ def request(name: str, version: str, ids: list[str], **parameters: str) -> SendR
         comment=f"pp:{dispatch}",
         delivery_timeout_s=600,
         output_bucket=BUCKET,
-        output_prefix="runs/1",
+        output_prefix=OUT,
     )
 
 
-def patch(cloud: AwsCloud, where: dict[str, Any]) -> tuple[SendRequest, Invocation]:
+def patch(cloud: AwsCloud, where: dict[str, Any], place: str = OUT) -> tuple[SendRequest, Invocation]:
     made = document("patch", where["platform"])
     ssm = cloud.ssm(where["account"], where["region"])
     version = ssm.publish_document(made.name, made.content_yaml)
     assert ssm.publish_document(made.name, made.content_yaml) == version
     sent = request(made.name, version, [where["instance_id"]], DocumentHash=made.sha256)
+    sent = replace(sent, output_prefix=place)
     command = ssm.send_command(sent)
 
     def over() -> list[Invocation]:
@@ -89,12 +92,13 @@ def test_the_real_document_patches_a_host_through_its_reboot(
     server: LabServer, cloud: AwsCloud, name: str
 ) -> None:
     where = host(server, name)
-    sent, ended = patch(cloud, where)
+    place = f"output/{where['account']}/test"
+    sent, ended = patch(cloud, where, place)
     assert (ended.status, ended.response_code) == ("Success", 0)
     line = parse_result_line(ended.output)
     assert line is not None
     assert (line.status, line.reboot_done, line.upgradable) == ("patched", True, 0)
-    prefix = f"runs/1/{ended.command_id}/{where['instance_id']}/"
+    prefix = f"{place}/{ended.command_id}/{where['instance_id']}/"
     key = next(key for key in cloud.objects().keys(BUCKET, prefix, most=100) if key.endswith("/patch/stdout"))
     report = report_in(cloud.objects().get(BUCKET, key, last_bytes=500_000, within_s=20).decode())
     assert report["dispatch"] == sent.parameters["DispatchId"][0]
@@ -143,7 +147,7 @@ def test_failures_arrive_as_the_kind_that_they_are(server: LabServer, cloud: Aws
     ec2, ssm = cloud.ec2(PORTAL, REGION), cloud.ssm(PORTAL, REGION)
     asleep = host(server, "asleep")["instance_id"]
     with pytest.raises(Missing) as unknown:
-        ec2.create_tags(["i-0123456789abcdef0", asleep], {"k": "v"})
+        ec2.create_tags(["i-0123456789abcdef0", asleep], {"PatchWindow": "v"})
     assert unknown.value.ids == ("i-0123456789abcdef0",)
     with pytest.raises(Refused):
         ec2.create_tags([asleep], {"aws:x": "v"})
@@ -200,10 +204,10 @@ def test_starting_and_stopping(server: LabServer, cloud: AwsCloud) -> None:
 
 def test_of_a_large_object_only_the_end_is_read(cloud: AwsCloud) -> None:
     objects = cloud.objects()
-    objects.put_once(BUCKET, "large", b"x" * 10_000 + b"the end")
-    assert objects.get(BUCKET, "large", last_bytes=7, within_s=20) == b"the end"
-    assert len(objects.get(BUCKET, "large", last_bytes=500_000, within_s=20)) == 10_007
-    objects.put_once(BUCKET, "empty", b"")
-    assert objects.get(BUCKET, "empty", last_bytes=7, within_s=20) == b""
+    objects.put_once(BUCKET, "evidence/large", b"x" * 10_000 + b"the end")
+    assert objects.get(BUCKET, "evidence/large", last_bytes=7, within_s=20) == b"the end"
+    assert len(objects.get(BUCKET, "evidence/large", last_bytes=500_000, within_s=20)) == 10_007
+    objects.put_once(BUCKET, "evidence/empty", b"")
+    assert objects.get(BUCKET, "evidence/empty", last_bytes=7, within_s=20) == b""
     with pytest.raises(Missing):
         objects.get(BUCKET, "absent", last_bytes=7, within_s=20)

@@ -22,7 +22,7 @@ HOSTS: list[dict[str, Any]] = [
     {"name": "asleep", "state": "stopped"},
     {"name": "store", "root_device": "instance-store"},
 ]
-DEFAULTS = {"account": PORTAL, "region": REGION}
+DEFAULTS = {"account": PORTAL, "region": REGION, "tags": {"PatchPortal:Managed": "true"}}
 
 
 @pytest.fixture

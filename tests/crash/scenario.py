@@ -24,7 +24,7 @@ def _account(account_id: str) -> dict[str, Any]:
 
 
 def _hosts(lane: int) -> list[dict[str, Any]]:
-    tags = {"Application": "payments", "Owner": "payments-team"}
+    tags = {"Application": "payments", "Owner": "payments-team", "PatchPortal:Managed": "true"}
     common = {"account": account_of(lane), "region": REGION, "os": "windows2022", "kind": "scenario"}
     common |= {"pending": 2, "security": 1, "tags": tags}
     different: list[dict[str, Any]] = [

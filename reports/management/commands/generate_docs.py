@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from aws.iam import policy
+from aws.policies import documents as aws_documents
 from exceptions.states import STATES as EXCEPTION_STATES
 from patching.states import (
     AUDIT_STATES,
@@ -73,7 +73,7 @@ class Command(BaseCommand):
 def documents() -> dict[Path, str]:
     folder = Path(settings.BASE_DIR) / "docs"
     made = {folder / "states" / f"{name}.md": page(name, table) for name, table in TABLES.items()}
-    return made | {folder / "iam-policy.json": json.dumps(policy(), indent=2) + "\n"}
+    return made | {folder / "iam-policy.json": json.dumps(aws_documents(), indent=2) + "\n"}
 
 
 def page(name: str, table: Mapping[Any, Facts]) -> str:

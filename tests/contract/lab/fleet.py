@@ -18,6 +18,7 @@ from lab.server import LabServer
 PORTAL, OTHER = "111122223333", "444455556666"
 REGION, FAR = "eu-central-1", "us-east-1"
 SCALE = 40.0
+OUT = f"output/{PORTAL}"  # where hosts of the portal's account may store what they print
 ENDED = {"Success", "Failed", "TimedOut", "Cancelled"}
 # One attempt: a test must see what AWS says, not what the SDK makes of it.
 ONCE = Config(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.contract.lab.fleet import PORTAL, Aws, document, eventually
+from tests.contract.lab.fleet import OUT, PORTAL, Aws, document, eventually
 
 BUCKET = "patch-portal-results"
 
@@ -16,7 +16,9 @@ def objects(aws: Aws, prefix: str) -> dict[str, bytes]:
 
 def test_output_is_cut_at_24000_8000_and_2500_and_whole_in_s3(aws: Aws) -> None:
     script = "i=0; while [ $i -lt 6000 ]; do echo 123456789; echo abcdefghi >&2; i=$((i+1)); done"
-    command_id = aws.send(aws.ids("web-01"), script, OutputS3BucketName=BUCKET, OutputS3KeyPrefix="runs/7")
+    command_id = aws.send(
+        aws.ids("web-01"), script, OutputS3BucketName=BUCKET, OutputS3KeyPrefix=f"{OUT}/runs/7"
+    )
     listed = aws.ended(command_id)[aws.id("web-01")]["CommandPlugins"][0]["Output"]
     assert len(listed) == 2_500
     assert listed.startswith("123456789\n")
@@ -25,8 +27,8 @@ def test_output_is_cut_at_24000_8000_and_2500_and_whole_in_s3(aws: Aws) -> None:
     assert len(one["StandardOutputContent"]) == 24_000
     assert len(one["StandardErrorContent"]) == 8_000
     assert one["StandardOutputContent"].endswith("--output truncated--")
-    base = f"runs/7/{command_id}/{aws.id('web-01')}/awsrunShellScript/step1"
-    stored = objects(aws, "runs/7/")
+    base = f"{OUT}/runs/7/{command_id}/{aws.id('web-01')}/awsrunShellScript/step1"
+    stored = objects(aws, f"{OUT}/runs/7/")
     assert set(stored) == {f"{base}/stdout", f"{base}/stderr"}
     assert stored[f"{base}/stdout"] == b"123456789\n" * 6000
 
@@ -44,12 +46,12 @@ def test_limits_count_bytes(aws: Aws) -> None:
 
 
 def test_other_accounts_write_to_the_bucket_and_denied_hosts_do_not(aws: Aws) -> None:
-    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": "denied"}
+    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": f"{OUT}/denied"}
     aws.fault("web-02", "results_denied")
     command_id = aws.send(aws.ids("web-01", "web-02"), "echo x", **where)
     rows = aws.ended(command_id)
     assert {row["Status"] for row in rows.values()} == {"Success"}
-    assert [key.split("/")[2] for key in objects(aws, "denied/")] == aws.ids("web-01")
+    assert [key.split("/")[4] for key in objects(aws, f"{OUT}/denied/")] == aws.ids("web-01")
 
 
 def test_194_reboots_and_runs_the_same_step_again_with_output_appended(aws: Aws) -> None:
@@ -62,7 +64,9 @@ def test_194_reboots_and_runs_the_same_step_again_with_output_appended(aws: Aws)
     """
     aws.server.control("/lab/time-scale", {"scale": 60})
     aws.keep_down("web-02")
-    command_id = aws.send(aws.ids("web-02"), script, OutputS3BucketName=BUCKET, OutputS3KeyPrefix="reboot")
+    command_id = aws.send(
+        aws.ids("web-02"), script, OutputS3BucketName=BUCKET, OutputS3KeyPrefix=f"{OUT}/reboot"
+    )
     eventually(lambda: aws.ping("web-02") == "ConnectionLost")
     assert aws.state("web-02") == "running"
     assert aws.invocations(command_id)[0]["Status"] == "InProgress"
@@ -72,7 +76,7 @@ def test_194_reboots_and_runs_the_same_step_again_with_output_appended(aws: Aws)
     assert first_boot != second_boot
     assert old != new == "9.9.9"
     assert row["Status"] == "Success"
-    assert next(iter(objects(aws, "reboot/").values())).count(b"\n") == 4
+    assert next(iter(objects(aws, f"{OUT}/reboot/").values())).count(b"\n") == 4
     assert aws.ping("web-02") == "Online"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.ssm.commands import StepResult
 from lab.ssm.output import answered, complained, cut
-from tests.contract.lab.fleet import Aws, eventually
+from tests.contract.lab.fleet import OUT, Aws, eventually
 
 BUCKET = "patch-portal-results"
 SUFFIX = "--output truncated--"
@@ -85,10 +85,10 @@ def test_fact_10_a_loud_first_run_cuts_the_final_report_away(aws: Aws) -> None:
     aws.server.control("/lab/time-scale", {"scale": 200})
     mark = f"{ROOT}/ten-loud"
     script = f"[ -e {mark} ] && echo the second REPORT && exit 0; : >{mark}; {bytes_of(23_991)}; exit 194"
-    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": "loud"}
+    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": f"{OUT}/loud"}
     _, one = flood(aws, "web-02", script, **where)
     assert "REPORT" not in one["StandardOutputContent"]
-    assert stored(aws, "loud/")["stdout"] == b"x" * 23_991 + b"the second REPORT\n"
+    assert stored(aws, f"{OUT}/loud/")["stdout"] == b"x" * 23_991 + b"the second REPORT\n"
 
 
 def test_fact_10_a_new_command_begins_with_an_empty_file(aws: Aws) -> None:
@@ -96,9 +96,9 @@ def test_fact_10_a_new_command_begins_with_an_empty_file(aws: Aws) -> None:
 
 
 def test_fact_12_s3_holds_the_whole_output(aws: Aws) -> None:
-    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": "whole"}
+    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": f"{OUT}/whole"}
     flood(aws, "web-01", f"{bytes_of(100_000)}; {bytes_of(50_000, 'e', '2')}", **where)
-    assert {name: len(data) for name, data in stored(aws, "whole/").items()} == {
+    assert {name: len(data) for name, data in stored(aws, f"{OUT}/whole/").items()} == {
         "stdout": 100_000,
         "stderr": 50_000,
     }
@@ -107,7 +107,7 @@ def test_fact_12_s3_holds_the_whole_output(aws: Aws) -> None:
 def test_fact_12_a_bucket_that_does_not_answer_delays_the_reply(aws: Aws) -> None:
     aws.server.control("/lab/time-scale", {"scale": 10})
     aws.fault("web-01", "results_unreachable")
-    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": "away"}
+    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": f"{OUT}/away"}
     command_id = aws.send(aws.ids("web-01", "web-02"), "echo ran", **where)
 
     def status(host: str) -> str:
@@ -120,7 +120,7 @@ def test_fact_12_a_bucket_that_does_not_answer_delays_the_reply(aws: Aws) -> Non
     row = aws.ended(command_id)[aws.id("web-01")]
     assert time.monotonic() - begun > 17 / 10  # seconds of the lab's clock
     assert (row["Status"], row["CommandPlugins"][0]["Output"]) == ("Success", "ran\n")
-    assert list(stored(aws, "away/")) == ["stdout"]  # of web-02
+    assert list(stored(aws, f"{OUT}/away/")) == ["stdout"]  # of web-02
 
 
 def test_fact_12_so_does_a_bucket_that_does_not_exist(aws: Aws) -> None:

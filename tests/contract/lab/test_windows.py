@@ -14,7 +14,7 @@ import pytest
 from patching.documents.assemble import document
 from patching.documents.output import parse_result_line
 from patching.documents.report import parse_report
-from tests.contract.lab.fleet import Aws
+from tests.contract.lab.fleet import OUT, Aws
 
 BUCKET = "patch-portal-results"
 
@@ -27,7 +27,7 @@ def send(aws: Aws, phase: str, dispatch: str, **parameters: str) -> str:
     wanted = document(phase, "windows")
     name = aws.publish_text(wanted.content_yaml, wanted.name)
     given = {"DispatchId": [dispatch], **{key: [value] for key, value in parameters.items()}}
-    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": "win", "Comment": f"pp:{dispatch}"}
+    where = {"OutputS3BucketName": BUCKET, "OutputS3KeyPrefix": f"{OUT}/win", "Comment": f"pp:{dispatch}"}
     return aws.send(aws.ids("win"), DocumentName=name, parameters=given, **where)
 
 

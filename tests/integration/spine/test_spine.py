@@ -36,7 +36,7 @@ QUICK = {
     "reboot_grace_s": 10, "settle_s": 3, "gather_s": 1, "sweep_s": 1, "lock_wait_s": 2, "end_bound_s": 60,
 }  # fmt: skip
 BY_RUNS = {"ssm-patch-now", "LastPatched", "PatchPortal:Wake"}
-TAGS = {"Application": "payments", "Owner": "payments-team"}
+TAGS = {"Application": "payments", "Owner": "payments-team", "PatchPortal:Managed": "true"}
 SCENARIO: dict[str, Any] = {
     "accounts": [
         {"id": PORTAL, "name": "Payments", "role_name": "PatchPortal", "external_id": "x1", "regions": [REGION]},

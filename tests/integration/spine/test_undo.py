@@ -32,7 +32,12 @@ QUICK = {
     "reboot_grace_s": 10, "settle_s": 3, "sweep_s": 1, "lock_wait_s": 2, "end_bound_s": 60, "gather_s": 2,
     "snapshot": "root",
 }  # fmt: skip
-TAGS = {"Application": "payments", "Owner": "payments-team", "Schedule": "office-hours"}
+TAGS = {
+    "Application": "payments",
+    "Owner": "payments-team",
+    "PatchPortal:Managed": "true",
+    "Schedule": "office-hours",
+}
 SCENARIO: dict[str, Any] = {
     "accounts": [
         {"id": PORTAL, "name": "Payments", "role_name": "PatchPortal", "external_id": "x1", "regions": [REGION]},

@@ -29,7 +29,7 @@ QUICK = {
     "reboot_grace_s": 20, "settle_s": 3, "sweep_s": 1, "lock_wait_s": 2, "end_bound_s": 60, "gather_s": 1,
     "stop_at_error_percent": 100,
 }  # fmt: skip
-TAGS = {"Application": "payments", "Owner": "payments-team"}
+TAGS = {"Application": "payments", "Owner": "payments-team", "PatchPortal:Managed": "true"}
 WINDOWS = {"os": "windows2022", "kind": "scenario"}
 SCENARIO: dict[str, Any] = {
     "accounts": [

@@ -16,7 +16,10 @@ from aws import iam, ports
 ROOT = Path(__file__).resolve().parents[3]
 METHODS = dict(iam.adapter_methods())
 # IAM names the right to list a bucket by the bucket, the API by its objects.
-NAMED_OTHERWISE = {"s3:ListBucket": "s3:ListObjectsV2"}
+NAMED_OTHERWISE = {
+    "s3:ListBucket": "s3:ListObjectsV2",
+    "s3:GetBucketPublicAccessBlock": "s3:GetPublicAccessBlock",
+}
 SERVICES = {"elasticloadbalancing": "elbv2"}  # IAM's name of a service → the SDK's
 
 
@@ -42,6 +45,7 @@ def test_action_is_an_operation_of_its_service(action: str) -> None:
         (ports.Ec2, "Ec2Adapter"),
         (ports.Ssm, "SsmAdapter"),
         (ports.ObjectStore, "S3Adapter"),
+        (ports.BucketSettings, "BucketAdapter"),
         (ports.TargetGroups, "TargetGroupsAdapter"),
         (ports.Identity, "StsAdapter"),
     ],
@@ -87,7 +91,7 @@ def test_only_the_portal_s_role_may_enter_accounts() -> None:
 
 
 def test_stored_policy_is_what_the_command_prints() -> None:
-    command = [sys.executable, "-m", "aws.iam"]
+    command = [sys.executable, "-m", "aws.policies"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert (ROOT / "docs" / "iam-policy.json").read_text() == printed
 
