@@ -81,4 +81,9 @@ class Migration(migrations.Migration):
             model_name='runaudit',
             constraint=models.UniqueConstraint(models.Value(1), condition=models.Q(('state__in', ['done', 'failed']), _negated=True), name='one_audit_at_a_time'),
         ),
+        migrations.RemoveIndex(model_name='target', name='target_asset'),
+        migrations.AddIndex(
+            model_name='target',
+            index=models.Index(fields=['asset', '-id'], include=['run'], name='target_asset_run'),
+        ),
     ]

@@ -151,7 +151,8 @@ class Target(models.Model):
             models.Index(
                 fields=["run", "wave"], name="target_bad", condition=Q(verdict__in=sorted(BAD_VERDICTS))
             ),
-            models.Index(fields=["asset", "-id"], name="target_asset"),
+            # With the run, so that who sees which runs is answered by the index alone.
+            models.Index(fields=["asset", "-id"], include=["run"], name="target_asset_run"),
         ]
 
     def __str__(self) -> str:

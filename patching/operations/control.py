@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from patching.models import Run, Target
 from patching.operations import targets
@@ -23,6 +23,12 @@ LONGEST_EXTENSION_MIN = 240
 LONGEST_RUN = timedelta(hours=24)
 T = TargetState
 RETRIED_VERDICTS = BAD_VERDICTS | {Verdict.PATCHED_REBOOT_PENDING}
+
+
+# The same question as worth_a_retry, asked of rows in the database.
+WORTH_A_RETRY = Q(state__in=sorted(RETRYABLE - {T.DONE})) | Q(
+    state=T.DONE, verdict__in=sorted(RETRIED_VERDICTS)
+)
 
 
 def worth_a_retry(target: Target) -> bool:
@@ -52,9 +58,9 @@ def retry(*, run: Run, ids: Iterable[int] | None = None, by: User, reason: str, 
 
 
 def _chosen(run: Run, ids: Iterable[int] | None) -> list[Target]:
-    rows = run.targets.select_for_update(of=("self",)).filter(state__in=RETRYABLE).select_related("asset")
+    rows = run.targets.select_for_update(of=("self",)).filter(WORTH_A_RETRY).select_related("asset")
     rows = rows if ids is None else rows.filter(pk__in=list(ids))
-    chosen = [row for row in rows.order_by("pk") if worth_a_retry(row)]
+    chosen = list(rows.order_by("pk"))
     if not chosen:
         raise Invalid("None of these servers failed, so there is nothing to try again.", field="targets")
     return chosen

@@ -14,7 +14,6 @@ from patching.forms import ExtendForm, ReasonForm
 from patching.models import Run, Target
 from patching.operations import control
 from patching.rules import check_extensible
-from patching.states import RETRYABLE
 from portal.access.rules import Denied, Invalid, allows, check_role
 from portal.access.states import Role
 from portal.web.forms import onto
@@ -45,8 +44,8 @@ def retry(request: SignedIn, pk: int) -> HttpResponse:
     """One server (`?target=`) or every server of the run that failed, was blocked or lost."""
     run = _run(request, pk)
     target = _target(request, run)
-    rows = [target] if target else list(run.targets.filter(state__in=RETRYABLE).select_related("asset"))
-    chosen = [row for row in rows if control.worth_a_retry(row)]
+    worth = run.targets.filter(control.WORTH_A_RETRY).select_related("asset")
+    chosen = list(worth.filter(pk=target.pk) if target else worth)
     form = ReasonForm(request.POST or None, hint=READ_BY)
 
     def act(reason: str) -> HttpResponse:

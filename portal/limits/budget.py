@@ -31,12 +31,23 @@ class OutOfTime(Unavailable):
 
 
 class Budget:
-    """So many seconds from now on. `crowded`: its last statement got less, because others took long."""
+    """So many seconds from now on.
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.seconds, self._clock = seconds, clock
-        self._ends_at = clock() + seconds
+    `shared`: a statement gets no more than CROWDED_S while LONG_AT_ONCE others of this process are under way; `crowded`
+    says that the last one did.
+    """
+
+    def __init__(
+        self, seconds: float, *, shared: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock, self._began = clock, clock()
         self.crowded = False
+        self.allow(seconds, shared=shared)
+
+    def allow(self, seconds: float, *, shared: bool) -> None:
+        """Another length, counted from the same beginning."""
+        self.seconds, self.shared = seconds, shared
+        self._ends_at = self._began + seconds
 
     def check(self) -> None:
         """Raises OutOfTime when the time is over. For loops that ask the database nothing."""
@@ -51,12 +62,9 @@ class Budget:
 
 
 @contextmanager
-def spending(budget: Budget, *, shared: bool = True) -> Iterator[None]:
-    """Every statement of this thread takes no longer than the budget has left; nothing of it stays on the connection.
-
-    With `shared` it takes no longer than CROWDED_S while LONG_AT_ONCE others of this process are under way.
-    """
-    guard = _Guard(budget, shared)
+def spending(budget: Budget) -> Iterator[None]:
+    """No statement of this thread takes longer than the budget has left; nothing of it stays on the connection."""
+    guard = _Guard(budget)
     with connection.execute_wrapper(guard):
         try:
             yield
@@ -76,8 +84,8 @@ def ran_out(error: BaseException | None) -> bool:
 class _Guard:
     """Stands in front of each statement, and sets PostgreSQL's limit where the one in force is another."""
 
-    def __init__(self, budget: Budget, shared: bool) -> None:
-        self.budget, self.shared = budget, shared
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
         self._raw: Connection[Any] | None = None
         self._session: int | None = None  # ms, on the connection
         self._local: int | None = None  # ms, until the transaction ends; 0: whatever a savepoint left
@@ -86,12 +94,13 @@ class _Guard:
         if isinstance(sql, str) and sql.startswith(ENDS):
             self._local = 0
             return execute(sql, params, many, context)
-        roomy = not self.shared or _long.acquire(blocking=False)
+        shared = self.budget.shared
+        roomy = not shared or _long.acquire(blocking=False)
         try:
             self._limit(self._allowed(roomy))
             return execute(sql, params, many, context)
         finally:
-            if roomy and self.shared:
+            if roomy and shared:
                 _long.release()
 
     def _allowed(self, roomy: bool) -> int:

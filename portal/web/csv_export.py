@@ -70,10 +70,10 @@ class CsvLines:
 
 def _lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Generator[str]:
     """Reads the rows within the time and the number that an export has."""
-    buffer, budget = StringIO(), Budget(settings.EXPORT_SECONDS)
+    buffer, budget = StringIO(), Budget(settings.EXPORT_SECONDS, shared=False)
     writer = csv.writer(buffer)
     writer.writerow([safe_cell(cell) for cell in header])
-    with spending(budget, shared=False):
+    with spending(budget):
         try:
             for number, row in enumerate(rows):
                 if number == settings.EXPORT_ROWS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -16,6 +17,11 @@ from portal.web.errors import error_answer, out_of_time, unavailable
 
 NUL = "\x00"
 log = structlog.get_logger(__name__)
+# Acts on thousands of servers in one transaction. Stopping a run must not be refused because it is large.
+LARGE_ACTS = frozenset({
+    "exceptions:ask", "exceptions:decide", "patching:cancel", "patching:enrol", "patching:halt", "patching:leave",
+    "patching:retry", "patching:start-now", "patching:undo-enrol",
+})  # fmt: skip
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -88,7 +94,10 @@ class RefusalPages:
 
 
 class RequestBudget:
-    """No request holds a worker longer than REQUEST_SECONDS, whether its reader waits or not. Exports may."""
+    """No request holds a worker longer than REQUEST_SECONDS, whether its reader waits or not.
+
+    Longer may take what LARGE_ACTS names, and an export (STREAMS in csv_export.py); each has a bound of its own.
+    """
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
@@ -97,6 +106,11 @@ class RequestBudget:
         request.budget = Budget(settings.REQUEST_SECONDS)  # type: ignore[attr-defined]
         with spending(request.budget):  # type: ignore[attr-defined]
             return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: Any) -> None:
+        match = request.resolver_match
+        if request.method == "POST" and match and match.view_name in LARGE_ACTS:
+            request.budget.allow(settings.ACT_SECONDS, shared=False)  # type: ignore[attr-defined]
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if ran_out(exception):

@@ -7,7 +7,7 @@ from django.db import connection
 
 # A visit may keep its session; a refusal, an export and who signed in or out are written down for everybody.
 KEPT_BY_A_VISIT = {"django_session", "django_migrations"}
-WRITTEN_FOR_ALL = r"^(act\.refused|sign_in\..*|.*\.exported)$"
+WRITTEN_FOR_ALL = r"^(act\.refused|sign_in\..*|export\..*)$"
 
 
 def contents() -> dict[str, tuple[int, str]]:
