@@ -28,7 +28,7 @@ BUCKET_SETTINGS = {
 }
 # What AWS has no condition for, so that nobody takes the silence of a policy for a limit.
 WITHOUT_CONDITION = {
-    "ssm:CancelCommand": "AWS knows neither resource nor condition: the role may cancel any command of the account.",
+    "ssm:CancelCommand": "AWS knows neither resource nor condition for it: the role may cancel any command.",
     "ssm:ListCommands, ssm:ListCommandInvocations, ssm:GetCommandInvocation": (
         "AWS knows no narrower resource: the role reads the commands of everybody in the account, "
         "and whoever may list commands there sees where output goes."

@@ -16,6 +16,7 @@ from moto.s3.models import s3_backends
 from aws.iam import Names, policy
 from aws.policies import bucket_policy, instance_profile, trust_policy
 from lab.policies import Request, allowed, effects
+from lab.scenario import PORTAL_ROLE
 from lab.web.calls import S3_PARTS, S3_VERBS, Call
 from lab.web.errors import Refusal
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lab.world import World
 
 EVERYTHING = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-PORTAL_ROLE, HOST_ROLE = "PatchPortalServer", "PatchedInstance"
+HOST_ROLE = "PatchedInstance"
 JUDGED = {
     "CreateTags", "DeleteTags", "StartInstances", "StopInstances", "CreateReplaceRootVolumeTask",
 }  # fmt: skip

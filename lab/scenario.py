@@ -51,6 +51,7 @@ KINDS = ("shim", "root", "scenario")
 STATES = ("running", "stopped")
 AGENTS = ("online", "absent", "offline")
 RESULTS_BUCKET = "patch-portal-results"
+PORTAL_ROLE = "PatchPortalServer"  # what the portal runs with, in its own account
 RESULTS_REGION = "eu-central-1"
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _AGENT_VERSION = re.compile(r"[0-9]+(\.[0-9]+){3}")

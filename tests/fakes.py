@@ -58,6 +58,8 @@ class FakeCloud:
         self.stored: dict[str, bytes] = {}
         self.printed: dict[tuple[str, str], str] = {}  # (command, instance) → what SSM itself keeps
         self.documents: dict[str, str] = {}
+        # what the bucket has: its policy, ownership, block of public access, versioning
+        self.bucket_has: dict[str, Any] = {}
         self.alarm_states: dict[str, str] = {}
         self.target_groups_here: dict[str, TargetGroupHealth] = {}
         self.volume_snapshots: dict[str, VolumeSnapshot] = {}
@@ -104,6 +106,9 @@ class FakeCloud:
 
     def objects(self) -> FakeObjects:
         return FakeObjects(self)
+
+    def bucket(self, name: str) -> FakeBucket:
+        return FakeBucket(self)
 
 
 @dataclass
@@ -241,6 +246,29 @@ class FakeObjects:
     def keys(self, bucket: str, prefix: str, *, most: int) -> Iterator[str]:
         self.cloud.call("ListObjectsV2", (prefix,))
         yield from sorted(key for key in self.cloud.stored if key.startswith(prefix))[:most]
+
+
+@dataclass
+class FakeBucket:
+    cloud: FakeCloud
+
+    def policy(self) -> dict[str, Any]:
+        self.cloud.call("GetBucketPolicy")
+        found: dict[str, Any] = self.cloud.bucket_has.get("policy", {})
+        return found
+
+    def ownership(self) -> str:
+        self.cloud.call("GetBucketOwnershipControls")
+        return str(self.cloud.bucket_has.get("ownership", ""))
+
+    def public_access_block(self) -> dict[str, bool]:
+        self.cloud.call("GetPublicAccessBlock")
+        found: dict[str, bool] = self.cloud.bucket_has.get("public_access_block", {})
+        return found
+
+    def versioning(self) -> str:
+        self.cloud.call("GetBucketVersioning")
+        return str(self.cloud.bucket_has.get("versioning", ""))
 
 
 def copy_snapshots(cloud: FakeCloud, state: str = "completed") -> None:

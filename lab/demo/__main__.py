@@ -15,7 +15,7 @@ import yaml
 from embedded import EmbeddedError, LabOptions, Stack, stop_on_signals
 from lab.roots import images, tools
 from lab.roots.tools import RootsUnavailable
-from lab.scenario import load
+from lab.scenario import PORTAL_ROLE, load
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 SCENARIO, ROOT_SCENARIO = SCENARIOS / "demo.yaml", SCENARIOS / "root.yaml"
@@ -67,7 +67,8 @@ def run(options: argparse.Namespace, state: Path, scenario: Path) -> int:
     lab = LabOptions(scenario=scenario, time_scale=6.0)
     fleet = yaml.safe_load(scenario.read_text())
     environment = PACE | {
-        "AWS_ACCESS_KEY_ID": fleet["portal_account"],
+        "AWS_ACCESS_KEY_ID": "THE-PORTALS-OWN-ROLE",
+        "AWS_PORTAL_ROLE_ARN": f"arn:aws:iam::{fleet['portal_account']}:role/{PORTAL_ROLE}",
         "AWS_SECRET_ACCESS_KEY": "of-the-simulated-account",
         "AWS_REGION": "eu-central-1",
         "AWS_EXTERNAL_ID": fleet["accounts"][0]["external_id"],

@@ -62,9 +62,9 @@ def store_report(objects: ObjectStore, *, key: str, raw: bytes) -> Kept:
 
 def read_report(objects: ObjectStore, kept: Kept) -> bytes:
     """The report as it was stored. Raises EvidenceAltered where it is another one or gone, and CloudError."""
-    where = {"last_bytes": MOST_BYTES, "within_s": READ_WITHIN_S}
+    bucket = settings.RESULTS_BUCKET
     try:
-        raw = objects.get(settings.RESULTS_BUCKET, kept.key, **where)
+        raw = objects.get(bucket, kept.key, last_bytes=MOST_BYTES, within_s=READ_WITHIN_S)
     except Missing:
         raise EvidenceAltered(
             f"{kept.key} is not in the bucket {settings.RESULTS_BUCKET} any more."

@@ -231,7 +231,7 @@ def add_account(
     by: User,
     now: datetime,
 ) -> Account:
-    """Connects an account; admins only. Whether the role works is told by `try_account`."""
+    """Connects an account; admins only. Whether the role works is told by `checks.try_account`."""
     check_role(by, Role.ADMIN)
     check_account_fields(account_id, role_name, regions)
     if Account.objects.filter(account_id=account_id).exists():
@@ -262,26 +262,3 @@ def change_account(
     said = f"Changed the account {account}"
     record(Entry("account.changed", "account", account.account_id, said, detail=detail), by=by)
     return account
-
-
-def try_account(account: Account, *, cloud: Cloud) -> list[tuple[str, bool, str]]:
-    """(what was tried, whether it works, AWS's sentence) for each permission that a sync needs."""
-    results = [_tried("Enter the account", lambda: cloud.identity(account.account_id).account_id())]
-    if not results[0][1]:
-        return results
-    for region in account.regions:
-        ec2, ssm = cloud.ec2(account.account_id, region), cloud.ssm(account.account_id, region)
-        results.append(
-            _tried(f"Read instances in {region}", lambda ec2=ec2: next(iter(ec2.describe_instances()), None))
-        )
-        results.append(
-            _tried(f"Read Systems Manager in {region}", lambda ssm=ssm: next(iter(ssm.managed_nodes()), None))
-        )
-    return results
-
-
-def _tried(what: str, call) -> tuple[str, bool, str]:  # type: ignore[no-untyped-def]
-    said: list[str] = []
-    with isolated("account_check_failed", said.append, tried=what):
-        call()
-    return what, not said, "".join(said)

@@ -12,14 +12,16 @@ import pytest
 
 from aws.command_ends import Proves, proves
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Missing, Refused, Throttled
+from aws.policies import BUCKET_SETTINGS, bucket_policy
 from aws.ports import Invocation, SendRequest
 from aws.session import AccountAccess, AwsCloud
+from lab.permissions import names
 from lab.server import LabServer
 from patching.documents import aws_windows
 from patching.documents.assemble import document
 from patching.documents.output import parse_result_line
 from patching.documents.report import parse_report
-from tests.contract.lab.fleet import OTHER, OUT, PORTAL, REGION, account, eventually
+from tests.contract.lab.fleet import OTHER, OUT, PORTAL, REGION, account, client, eventually
 
 BUCKET = "patch-portal-results"
 HOSTS: list[dict[str, Any]] = [
@@ -211,3 +213,32 @@ def test_of_a_large_object_only_the_end_is_read(cloud: AwsCloud) -> None:
     assert objects.get(BUCKET, "evidence/empty", last_bytes=7, within_s=20) == b""
     with pytest.raises(Missing):
         objects.get(BUCKET, "absent", last_bytes=7, within_s=20)
+
+
+def test_the_bucket_shows_its_policy_and_settings(server: LabServer, cloud: AwsCloud) -> None:
+    bucket = cloud.bucket(BUCKET)
+    assert bucket.policy() == bucket_policy(names(server.scenario))
+    assert bucket.ownership() == BUCKET_SETTINGS["object_ownership"]
+    assert bucket.public_access_block() == BUCKET_SETTINGS["public_access_block"]
+    assert bucket.versioning() == BUCKET_SETTINGS["versioning"]
+    with pytest.raises(Missing):
+        cloud.bucket("nowhere-at-all").policy()
+
+
+def test_a_bucket_without_any_of_it_says_so(server: LabServer, cloud: AwsCloud) -> None:
+    s3 = client(server.url, "s3", PORTAL, REGION)
+    s3.create_bucket(Bucket="bare-bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+    bucket = cloud.bucket("bare-bucket")
+    assert (bucket.policy(), bucket.ownership(), bucket.public_access_block(), bucket.versioning()) == (
+        {},
+        "",
+        {},
+        "",
+    )
+
+
+def test_nothing_is_written_over(cloud: AwsCloud) -> None:
+    objects = cloud.objects()
+    assert objects.put_once(BUCKET, "evidence/once", b"first")
+    assert not objects.put_once(BUCKET, "evidence/once", b"second")
+    assert objects.get(BUCKET, "evidence/once", last_bytes=100, within_s=20) == b"first"

@@ -13,14 +13,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from aws.iam import Names, policy
+from aws.iam import policy
+from aws.policies import bucket_policy, instance_profile, trust_policy
 from portal.access.queries import read_grants_once
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role
-from portal.inventory import operations, queries
+from portal.inventory import checks, operations, queries
 from portal.inventory.cloud import cloud
 from portal.inventory.forms import AccountForm
 from portal.inventory.models import Account
+from portal.inventory.setup import names
 from portal.web.forms import onto
 from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
@@ -70,21 +72,14 @@ def _external_id() -> str:
 
 
 def _guide(form: AccountForm) -> dict[str, str]:
-    """The two policies of the role, as text to copy."""
-    role, external_id = form["role_name"].value(), form["external_id"].value()
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"AWS": "arn:aws:iam::ACCOUNT-OF-THE-PORTAL:root"},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
-        }],
-    }  # fmt: skip
-    names = Names(role=role or settings.AWS_ROLE_NAME, bucket=settings.RESULTS_BUCKET)
+    """The policies of the role and of the account's servers, as text to copy."""
+    made = names(role=form["role_name"].value() or "", external_id=form["external_id"].value() or "")
     return {
-        "trust": json.dumps(trust, indent=2),
-        "permissions": json.dumps(policy(names)["managed_account_role"], indent=2),
+        "trust": json.dumps(trust_policy(made), indent=2),
+        "permissions": json.dumps(policy(made)["managed_account_role"], indent=2),
+        "profile": json.dumps(instance_profile(made), indent=2),
+        "managed_tag": made.managed_tag,
+        "portal_role": settings.AWS_PORTAL_ROLE_ARN,
     }
 
 
@@ -121,11 +116,20 @@ def account_check(request: SignedIn, pk: int) -> HttpResponse:
     """Tries what a reading needs, right now, and shows AWS's own words for what it refuses. Changes nothing."""
     _check_admin(request)
     found = get_object_or_404(Account, pk=pk)
-    results = operations.try_account(found, cloud=cloud())
+    account_results, bucket_results = (
+        checks.try_account(found, cloud=cloud()),
+        checks.check_bucket(cloud=cloud()),
+    )
+    results = account_results + bucket_results
     context = {
         "account": found,
         "results": results,
-        "refused": sum(not works for _, works, _ in results),
-        "entered": results[0][1],
+        "refused": sum(row.works is False for row in results),
+        "unchecked": sum(row.works is None for row in results),
+        "entered": results[0].works,
+        "permissions_missing": any(row.works is False for row in account_results),
+        "bucket": settings.RESULTS_BUCKET,
+        "bucket_differs": any(row.works is False for row in bucket_results),
+        "bucket_policy": json.dumps(bucket_policy(names()), indent=2),
     }
     return render(request, "inventory/account_check.html", context)

@@ -111,6 +111,20 @@ def test_each_refusal_ends_with_its_own_sentence(
     assert host.instance.state == "stopped"
 
 
+def test_a_server_that_its_owner_did_not_give_over_keeps_nobody_else_off(stage: Stage) -> None:
+    """The role's policy refuses the whole call for one server without the tag."""
+    hosts = asleep(stage, 9)
+    bad = hosts[4].instance.instance_id
+    refused = AccessRefused("You are not authorized.", code="UnauthorizedOperation")
+    refuse(stage, {bad}, refused)
+    run = stage.set(policy={"wake_timeout_s": 100})
+    stage.to_the_end()
+    left = run.targets.get(instance_id=bad)
+    assert left.reason_code == "not_started"
+    assert "You are not authorized. Its tag PatchPortal:Managed is not true" in left.reason
+    assert run.targets.filter(verdict=Verdict.PATCHED).count() == 8
+
+
 def test_an_instance_that_vanished_takes_nobody_along(stage: Stage) -> None:
     hosts = asleep(stage, 3)
     gone = hosts[0].instance.instance_id

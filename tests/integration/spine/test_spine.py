@@ -23,9 +23,10 @@ from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, RunState, TargetState, Verdict
 from portal.audit.models import AuditEvent
+from portal.inventory.checks import try_account
 from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
-from portal.inventory.operations import sync_all, try_account
+from portal.inventory.operations import sync_all
 from portal.tagging.writer import write_due
 from tests import cast
 from tests.aws_cli import Cli

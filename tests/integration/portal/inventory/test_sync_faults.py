@@ -9,10 +9,10 @@ import pytest
 
 from aws.errors import AccessRefused, Ambiguous, CloudError, Throttled
 from portal.audit.models import AuditEvent
+from portal.inventory.checks import try_account
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import (
     sync_all,
-    try_account,
 )
 from tests import cast
 from tests.fake_ssm import FakeSsm
