@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
@@ -14,6 +14,9 @@ from aws.plain import plain
 
 log = structlog.get_logger(__name__)
 SENTENCE_LENGTH = 300
+CANNOT_BE_SHOWN = "Cannot be shown"
+Row = TypeVar("Row")
+Shown = TypeVar("Shown")
 
 
 class Told(Exception):
@@ -36,6 +39,17 @@ def isolated(event: str, tell: Callable[[str], object] = str, **facts: Any) -> I
     except Exception as error:
         log.exception(event, **facts)
         tell(sentence(error))
+
+
+def each(rows: Iterable[Row], show: Callable[[Row], Shown], instead: Callable[[Row], Shown]) -> list[Shown]:
+    """Every row as a page shows it; one that cannot be shown is logged and stands there as `instead`."""
+    lines: list[Shown] = []
+    for row in rows:
+        with isolated(
+            "row_not_shown", lambda said, row=row: lines.append(instead(row)), row=getattr(row, "pk", None)
+        ):
+            lines.append(show(row))
+    return lines
 
 
 def sentence(error: Exception) -> str:

@@ -15,6 +15,7 @@ from patching.invariants.append_only import what_only_grows_is_guarded
 from patching.invariants.commands import attempts_are_counted, commands_have_one_owner, every_dispatch_is_told
 from patching.invariants.exempt import exempt_is_never_sent, foreign_tags_are_respected
 from patching.invariants.flights import clusters_go_one_by_one, concurrency_is_kept, waves_wait
+from patching.invariants.host_words import reports_are_of_who_was_asked, verdicts_are_the_hosts_own
 from patching.invariants.lateness import ends_in_time, nobody_is_passed_over
 from patching.invariants.pauses import nothing_is_sent_in_a_pause
 from patching.invariants.stamps import last_patched_is_proven
@@ -154,7 +155,8 @@ ALL: tuple[Callable[[Ids], Iterator[Violation]], ...] = (
     exempt_is_never_sent, foreign_tags_are_respected, sent_inside_the_window, nothing_is_sent_in_a_pause,
     once_per_attempt, attempts_are_counted, nothing_is_lost, commands_have_one_owner, all_targets_end,
     power_is_given_back, tags_are_gone, last_patched_is_proven, one_of_a_cluster, clusters_go_one_by_one,
-    concurrency_is_kept, waves_wait, every_end_is_told, every_dispatch_is_told,
+    concurrency_is_kept, waves_wait, every_end_is_told, every_dispatch_is_told, reports_are_of_who_was_asked,
+    verdicts_are_the_hosts_own,
 )  # fmt: skip
 BY_THE_CLOCK = (ends_in_time, nobody_is_passed_over)
 

@@ -28,6 +28,7 @@ from patching.views.reading import reads
 from patching.words import phases, state_look, time_left, unguarded
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
+from portal.isolation import CANNOT_BE_SHOWN, each
 from portal.web.filters import chips_of
 from portal.web.forms import onto
 from portal.web.paging import KeysetPager
@@ -84,7 +85,7 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "phases": phases(found),
         "look": state_look(found),
         "left": time_left(found, counts, now),
-        "needy": [shown(row) for row in needy[:NEEDY_SHOWN]],
+        "needy": each(needy[:NEEDY_SHOWN], shown, not_shown),
         "log": list(log_of(found, targets)[:LOG_SHOWN]),
         "over": found.state in RUN_OVER,
         "active": found.state not in RUN_OVER and found.state != RunState.PLANNED,
@@ -117,7 +118,7 @@ def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": [shown(row) for row in page],
+        "rows": each(page, shown, not_shown),
         "total": None,
         "over": found.state in RUN_OVER,
         "admin": is_admin(request),
@@ -138,6 +139,10 @@ def shown(row: Target) -> dict[str, Any]:
         "may_retry": worth_a_retry(row),
         "may_skip": may_skip,
     }
+
+
+def not_shown(row: Target) -> dict[str, Any]:
+    return {"target": row, "label": CANNOT_BE_SHOWN, "meaning": "bad", "may_retry": False, "may_skip": False}
 
 
 @require_http_methods(["GET", "POST"])

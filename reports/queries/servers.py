@@ -16,6 +16,7 @@ from patching.states import TargetState, Verdict
 from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import BLOCKING, Coverage
+from portal.isolation import CANNOT_BE_SHOWN, each
 
 # The order in which a reader wants to see them; also the values of the list's state filter.
 BAD, NEEDS, NO_WINDOW, UNKNOWN, GOOD = 0, 1, 2, 3, 4
@@ -107,7 +108,14 @@ def rows_of(assets: Iterable[Asset], windows: dict[int, Window], now: datetime) 
     assets = list(assets)
     starts = {pk: window.recurrence.next(now, 1)[0] for pk, window in windows.items() if window.active}
     excepted = current_for(assets, now)
-    return [_row(asset, windows, starts, excepted.get(asset.pk), now) for asset in assets]
+    return each(
+        assets,
+        lambda asset: _row(asset, windows, starts, excepted.get(asset.pk), now),
+        lambda asset: Row(asset, CANNOT_BE_SHOWN, "bad", WHY_NOT_SHOWN, "", "", None, None, None, None),
+    )
+
+
+WHY_NOT_SHOWN = "What is stored of it cannot be read; the log of the portal says more."
 
 
 def _row(asset, windows, starts, exception, now) -> Row:  # type: ignore[no-untyped-def]

@@ -13,7 +13,7 @@ from patching.models import Run
 
 
 class Command(BaseCommand):
-    help = "Checks the invariants of runs (I1 to I10 and I12) and prints every violation."
+    help = "Checks the invariants of runs (I1 to I10, I12 and I13) and prints every violation."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--run", type=int, help="only this run, by its number")

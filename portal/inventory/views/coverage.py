@@ -18,6 +18,7 @@ from portal.inventory.forms import CoverageFilter
 from portal.inventory.models import Asset
 from portal.inventory.states import BLOCKING, Coverage
 from portal.inventory.words import WAYS_OUT
+from portal.isolation import CANNOT_BE_SHOWN, each
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
@@ -58,7 +59,7 @@ def coverage(request: SignedIn) -> HttpResponse:
         "unowned": counted[Coverage.NO_OWNER],
         "reasons": [_reason(reason, counted[reason], form) for reason in Coverage],
         "page": page,
-        "rows": [(asset, [_pill(word) for word in asset.coverage_reasons]) for asset in page],
+        "rows": each(page, _line, lambda asset: (asset, [(CANNOT_BE_SHOWN, "bad")])),
         "total": total,
         "capped": capped,
         "query": request.GET.urlencode(),
@@ -70,6 +71,10 @@ def coverage(request: SignedIn) -> HttpResponse:
 def _reason(reason: Coverage, count: int, form: CoverageFilter) -> dict[str, Any]:
     chosen = form.is_valid() and form.cleaned_data["reason"] == reason
     return {"reason": reason, "count": count, "way_out": WAYS_OUT[reason], "chosen": chosen}
+
+
+def _line(asset: Asset) -> tuple[Asset, list[tuple[str, str]]]:
+    return asset, [_pill(word) for word in asset.coverage_reasons]
 
 
 def _pill(word: str) -> tuple[str, str]:
@@ -89,8 +94,9 @@ def coverage_csv(request: SignedIn) -> HttpResponseBase:
 
 
 def _cells(rows: QuerySet[Asset]) -> Iterator[tuple[Any, ...]]:
+    known = set(Coverage.values)
     for row in rows.iterator(chunk_size=5000):
-        reasons = [Coverage(word) for word in row.coverage_reasons]
+        reasons = [Coverage(word) for word in row.coverage_reasons if word in known]
         yield (
             row.label, row.instance_id, row.account.account_id, row.region, row.application, row.owner, row.state,
             row.ssm_status, row.last_ping_at, "; ".join(reason.label for reason in reasons),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from exceptions.models import Approval, Covered, ExceptionRequest
 from patching.invariants import audited, late, of_the_portal, violations
-from patching.models import Dispatch, DispatchTarget, HostReport, Run
+from patching.models import Dispatch, DispatchTarget, HostReport, PackageChange, Run
 from patching.operations import pause
 from patching.states import RunState
 from portal.access.models import Grant
@@ -121,6 +122,33 @@ def uncounted(run: Run) -> None:
     DispatchTarget.objects.filter(pk=patch_rows(run)[0].pk).update(attempt=7)
 
 
+def swapped_reports(run: Run) -> None:
+    """Two hosts of the run have each other's report."""
+    one, other = HostReport.objects.filter(target__run=run, phase="patch").order_by("pk")[:2]
+    HostReport.objects.filter(pk=one.pk).update(content=other.content)
+
+
+def told(run: Run, **words: str) -> None:
+    report = HostReport.objects.filter(target__run=run, phase="patch").earliest("pk")
+    HostReport.objects.filter(pk=report.pk).update(content=report.content | words)
+
+
+def without_words(run: Run) -> None:
+    report = HostReport.objects.filter(target__run=run, phase="precheck").earliest("pk")
+    HostReport.objects.filter(pk=report.pk).update(content={"status": "ready"})
+
+
+def nobodys_verdict(run: Run) -> None:
+    row = patch_rows(run)[0]
+    HostReport.objects.filter(row=row).delete()
+    row.delete()
+
+
+def change_of_another(run: Run) -> None:
+    one, other = run.targets.filter(verdict="patched").order_by("pk")[:2]
+    PackageChange.objects.filter(target=one).update(asset=other.asset_id)
+
+
 def untold(run: Run) -> None:
     Dispatch.objects.filter(pk=patch_rows(run)[0].dispatch_id).update(
         state="given_up", reason="Nobody knows."
@@ -139,6 +167,12 @@ BROKEN: dict[str, tuple[Plant, set[str]]] = {
     "two of a cluster together": (flew_together, {"I8"}),
     "more than the policy allows": (limited, {"I8"}),
     "a wave before its turn": (wave_too_early, {"I8"}),
+    "the report of another host": (swapped_reports, {"I13"}),
+    "the report of another command": (lambda run: told(run, dispatch=str(uuid.uuid4())), {"I13"}),
+    "the report of another step": (lambda run: told(run, phase="precheck"), {"I13"}),
+    "a report without words": (without_words, {"I13"}),
+    "a verdict that nobody answered for": (nobodys_verdict, {"I13"}),
+    "a change told for another host": (change_of_another, {"I13"}),
     "a dispatch whose end nobody tells": (untold, {"I10"}),
 }  # fmt: skip
 FINE: dict[str, Plant] = {
