@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from patching.models import RunAudit
 from patching.navigation import is_admin
 from patching.operations.audits import ask, under_way
-from patching.states import AuditState
+from patching.states import AUDIT_OVER, AuditState
 from patching.views.reading import reads
 from portal.access.rules import check_role
 from portal.access.states import Role
@@ -30,12 +30,11 @@ def audits(request: SignedIn) -> HttpResponse:
         if current is None:
             return HttpResponse(status=204, headers={"HX-Refresh": "true"})
         return render(request, "patching/_audit_progress.html", {"current": current})
+    over = RunAudit.objects.filter(state__in=AUDIT_OVER)
     context = {
-        "page": PAGER.page_of(
-            request, RunAudit.objects.exclude(state__in=[AuditState.QUEUED, AuditState.RUNNING])
-        ),
-        "last": RunAudit.objects.filter(state=AuditState.DONE).first(),
-        "total": RunAudit.objects.count(),
+        "page": PAGER.page_of(request, over),
+        "last": over.filter(state=AuditState.DONE).first(),
+        "total": over.count(),
         "current": current,
         "admin": is_admin(request),
     }

@@ -73,11 +73,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _bare(request, 500, "Something broke", OUR_FAULT)
 
 
-def unavailable(request: HttpRequest, sentence: str) -> HttpResponse:
+def unavailable(request: HttpRequest, sentence: str, title: str = "This took too long") -> HttpResponse:
     """503 with the reason. Asks the database nothing: it has no time for that."""
     if request.headers.get("HX-Request"):
         return _note(503, sentence)
-    return _bare(request, 503, "This took too long", sentence)
+    return _bare(request, 503, title, sentence)
 
 
 def out_of_time(request: HttpRequest) -> str:

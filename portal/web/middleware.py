@@ -117,7 +117,7 @@ class RequestBudget:
             log.warning("request_out_of_time", path=request.path, method=request.method)
             return unavailable(request, out_of_time(request))
         if isinstance(exception, Unavailable):
-            return unavailable(request, str(exception))
+            return unavailable(request, str(exception), "Not at this moment")
         return None
 
 

@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.decorators import login_not_required
 from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import NoReverseMatch, path, reverse
 from pytest_django.live_server_helper import LiveServer
@@ -22,6 +23,7 @@ from portal.limits.budget import Budget, OutOfTime
 from portal.notify.models import Notification
 from portal.urls import urlpatterns as ours
 from portal.web import middleware
+from portal.web.csv_export import AT_ONCE, CsvLines, csv_response
 from portal.web.middleware import LARGE_ACTS
 from tests import cast
 
@@ -82,6 +84,17 @@ def thinks(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
+def file(request: HttpRequest) -> HttpResponseBase:
+    def rows() -> Iterator[list[int]]:
+        yield [0]
+        if "wait" in request.GET:
+            ask("SELECT pg_sleep(2)")
+            yield [1]
+
+    return csv_response("file.csv", ["n"], rows())
+
+
+@login_not_required
 def quick(request: HttpRequest) -> HttpResponse:
     for number in range(5):
         ask(f"SELECT {number}")
@@ -89,7 +102,7 @@ def quick(request: HttpRequest) -> HttpResponse:
         return HttpResponse(ask("SHOW statement_timeout")[0])
 
 
-VIEWS = {view.__name__: view for view in (slow, waits, many, writes, forgives, thinks, quick)}
+VIEWS = {view.__name__: view for view in (slow, waits, many, writes, forgives, thinks, file, quick)}
 urlpatterns = [*ours, *(path(f"{name}/", view, name=name) for name, view in VIEWS.items())]
 
 
@@ -143,6 +156,24 @@ def resolves(name: str, arguments: list[Any]) -> bool:
         return bool(reverse(name, args=arguments))
     except NoReverseMatch:
         return False
+
+
+def test_an_export_too_many_is_refused_before_it_begins(no_leak: None) -> None:
+    held = [CsvLines(["n"], []) for _ in range(AT_ONCE)]
+    answer = Client().get("/file/")
+    assert answer.status_code == 503
+    assert "Not at this moment" in answer.content.decode()
+    assert "2 exports are being written" in answer.content.decode()
+    held.pop().close()
+    assert b"".join(Client().get("/file/")) == b"n\r\n0\r\n"
+
+
+def test_an_export_may_take_longer_than_a_page(no_leak: None, settings: Any) -> None:
+    settings.REQUEST_SECONDS = 1.0
+    assert b"".join(Client().get("/file/?wait")).splitlines()[-1] == b"1"
+    settings.EXPORT_SECONDS = 1.0
+    lines = b"".join(Client().get("/file/?wait")).decode().splitlines()
+    assert lines[-1].startswith("INCOMPLETE: it took longer than 1 seconds.")
 
 
 def test_htmx_gets_a_toast(no_leak: None) -> None:
