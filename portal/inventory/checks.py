@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
@@ -34,13 +35,13 @@ def try_account(account: Account, *, cloud: Cloud) -> list[Tried]:
         return results
     for region in account.regions:
         ec2, ssm = cloud.ec2(account.account_id, region), cloud.ssm(account.account_id, region)
-        results.append(
-            _tried(f"Read instances in {region}", lambda ec2=ec2: next(iter(ec2.describe_instances()), None))
-        )
-        results.append(
-            _tried(f"Read Systems Manager in {region}", lambda ssm=ssm: next(iter(ssm.managed_nodes()), None))
-        )
+        results.append(_tried(f"Read instances in {region}", partial(_first, ec2.describe_instances)))
+        results.append(_tried(f"Read Systems Manager in {region}", partial(_first, ssm.managed_nodes)))
     return results
+
+
+def _first(ask: Callable[[], Iterable[object]]) -> object:
+    return next(iter(ask()), None)
 
 
 def _tried(what: str, call: Callable[[], object]) -> Tried:
