@@ -125,22 +125,26 @@ def uncounted(run: Run) -> None:
 def swapped_reports(run: Run) -> None:
     """Two hosts of the run have each other's report."""
     one, other = HostReport.objects.filter(target__run=run, phase="patch").order_by("pk")[:2]
-    HostReport.objects.filter(pk=one.pk).update(content=other.content)
+    with unguarded():
+        HostReport.objects.filter(pk=one.pk).update(content=other.content)
 
 
 def told(run: Run, **words: str) -> None:
     report = HostReport.objects.filter(target__run=run, phase="patch").earliest("pk")
-    HostReport.objects.filter(pk=report.pk).update(content=report.content | words)
+    with unguarded():
+        HostReport.objects.filter(pk=report.pk).update(content=report.content | words)
 
 
 def without_words(run: Run) -> None:
     report = HostReport.objects.filter(target__run=run, phase="precheck").earliest("pk")
-    HostReport.objects.filter(pk=report.pk).update(content={"status": "ready"})
+    with unguarded():
+        HostReport.objects.filter(pk=report.pk).update(content={"status": "ready"})
 
 
 def nobodys_verdict(run: Run) -> None:
     row = patch_rows(run)[0]
-    HostReport.objects.filter(row=row).delete()
+    with unguarded():
+        HostReport.objects.filter(row=row).delete()
     row.delete()
 
 
