@@ -81,22 +81,26 @@ def change_person(*, person: User, name: str, email: str, by: User, now: datetim
     """Another name or e-mail address. The person is told at both addresses; links sent to the old one end."""
     check_role(by, Role.ADMIN)
     person = User.objects.select_for_update().get(pk=person.pk)
-    before = {"name": person.get_full_name(), "email": person.email}
-    after = {"name": " ".join(name.split()), "email": email.strip().lower()}
-    changed = {field: [before[field], after[field]] for field in after if before[field] != after[field]}
+    changed = _changed(person, name=" ".join(name.split()), email=email.strip().lower())
+    _save_changed(person)
+    sentence = ", ".join(f"{field} {old or 'none'} → {new}" for field, (old, new) in changed.items())
+    record(_entry("changed", person, f"Changed {person.username}: {sentence}", {"changed": changed}), by=by)
+    if "email" in changed:
+        old, new = changed["email"]
+        said = f"{by.display_name} changed your e-mail address from {old or 'none'} to {new}."
+        tell_person(person, "person.changed", said, now=now, old_address=old)
+
+
+def _changed(person: User, *, name: str, email: str) -> dict[str, list[str]]:
+    """Sets what differs on the person, unsaved: field → [old, new]. Raises Invalid."""
+    pairs = {"name": [person.get_full_name(), name], "email": [person.email, email]}
+    changed = {field: [old, new] for field, (old, new) in pairs.items() if old != new}
     if not changed:
         raise Invalid("Nothing differs from what is stored. Change the name or the address.", field="name")
     if "email" in changed:
-        _check_email(after["email"], person=person)
-    person.email, (person.first_name, person.last_name) = after["email"], _names(after["name"])
-    _save_changed(person)
-    summary = (
-        f"Changed {', '.join(f'{field} {old or chr(8211)} → {new}' for field, (old, new) in changed.items())}"
-    )
-    record(_entry("changed", person, f"{person.username}: {summary}", {"changed": changed}), by=by)
-    if "email" in changed:
-        sentence = f"{by.display_name} changed your e-mail address from {before['email'] or 'none'} to {person.email}."
-        tell_person(person, "person.changed", sentence, now=now, old_address=before["email"])
+        _check_email(email, person=person)
+    person.email, (person.first_name, person.last_name) = email, _names(name)
+    return changed
 
 
 def _save_changed(person: User) -> None:

@@ -71,13 +71,15 @@ def main() -> int:
     print(HEAD.format(clients=clients, readers=READERS, seconds=SECONDS))
     print("\n".join(row.cells() for row in rows))
     behind = [row for row in rows if row.where == "behind the front"]
+    if not behind[0].kept:
+        print(f"Something else slows this machine: {behind[0].worst:.1f} s beside nobody.", file=sys.stderr)
     return 0 if all(row.kept for row in behind) else 1
 
 
 HEAD = """## slow_clients: other people's pages beside {clients} slow ones
 
-{readers} people open pages for {seconds:g} s and look at each for 0.2 s, beside {clients} connections of one kind from
-the same address. *Failed* waited 10 s in vain. Below a second behind the front, or the benchmark ends with 1.
+{readers} people open pages for {seconds:g} s and look at each for 0.2 s, beside {clients} connections of one kind
+from the same address. *Failed* waited 10 s in vain. Below a second behind the front, or the benchmark ends with 1.
 
 | slow are | reached | pages | failed | median | worst |
 |---|---|---|---|---|---|"""
@@ -93,7 +95,9 @@ def measured(clients: int) -> list[Row]:
                 person = signed_in(port, "ada", PASSWORD)
                 wheres = {"behind the front": port, "without it": stack.port}
                 return [
-                    beside(kind, where, wheres[where], person, clients) for where in wheres for kind in KINDS
+                    beside(kind, where, wheres[where], person, clients)
+                    for where in wheres
+                    for kind in (NOBODY, *KINDS)
                 ]
 
 
