@@ -58,8 +58,7 @@ class FakeCloud:
         self.stored: dict[str, bytes] = {}
         self.printed: dict[tuple[str, str], str] = {}  # (command, instance) → what SSM itself keeps
         self.documents: dict[str, str] = {}
-        # what the bucket has: its policy, ownership, block of public access, versioning
-        self.bucket_has: dict[str, Any] = {}
+        self.bucket_has: dict[str, Any] = {}  # its policy and settings
         self.alarm_states: dict[str, str] = {}
         self.target_groups_here: dict[str, TargetGroupHealth] = {}
         self.volume_snapshots: dict[str, VolumeSnapshot] = {}

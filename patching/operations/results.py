@@ -12,14 +12,14 @@ from django.db import transaction
 
 from patching.documents.output import ResultLine
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
-from patching.operations import locked_rows, proposals, rescans, targets
+from patching.operations import locked_rows, proposals, rescans, targets, told
 from patching.operations.package_changes import rows_of
 from patching.operations.targets import Step
 from patching.package_words import Change, credible
 from patching.planner import batches
 from patching.states import Agreement, Phase, TargetState, Verdict
 from patching.verdicts import FIT, REPAIRED_FROM_THE_START, Evidence, Judgement, judge
-from portal.audit.operations import Entry, record_all
+from portal.audit.operations import record_all
 
 CHECKED_FIELDS = ["kernel_before", "kernel_newest", "os_label", "available_count"]
 PATCHED_FIELDS = ["verdict", "agreement", "kernel_before", "kernel_after", "kernel_newest", "updated_count",
@@ -71,7 +71,7 @@ def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime)
     HostReport.objects.bulk_create(
         _host_report(item, now) for item in stored if item.outcome.report is not None
     )
-    record_all([_unkept(item) for item in stored if item.outcome.unkept], by=None)
+    record_all([told.unkept(item) for item in stored if item.outcome.unkept], by=None)
     _after_checks([item for item in stored if item.row.phase == Phase.PRECHECK], now)
     patched = [item for item in stored if item.row.phase != Phase.PRECHECK]
     _after_patches(rescans.to_be_judged(patched, now), now)
@@ -120,11 +120,6 @@ def _host_report(item: Stored, now: datetime) -> HostReport:
         remark=item.outcome.remark,
         stored_at=now,
     )
-
-
-def _unkept(item: Stored) -> Entry:
-    summary, asset = f"{item.target.asset.label}: {item.outcome.remark}", str(item.target.asset_id)
-    return Entry("report.unkept", "asset", asset, summary, run_id=item.target.run_id)
 
 
 def _after_checks(stored: list[Stored], now: datetime) -> None:
@@ -212,7 +207,7 @@ def _after_patches(stored: list[Stored], now: datetime) -> None:
     targets.move_each({item.target: _end(judged[item.target], item.notes) for item in stored}, now=now)
     _current_states(stored, judged, now)
     differ = [item for item in stored if judged[item.target].agreement in DISAGREE]
-    record_all([_disagreement(item, judged[item.target]) for item in differ], by=None)
+    record_all([told.disagreement(item, judged[item.target]) for item in differ], by=None)
 
 
 def _end(judgement: Judgement, note: str) -> Step:
@@ -222,13 +217,6 @@ def _end(judgement: Judgement, note: str) -> Step:
         judgement.verdict,
         f"{judgement.reason} {note}".strip(),
     )
-
-
-def _disagreement(item: Stored, judgement: Judgement) -> Entry:
-    said = f"Systems Manager says {item.outcome.status_details}, the host says otherwise"
-    summary = f"{item.target.asset.label}: {said}. {judgement.reason}"
-    asset = str(item.target.asset_id)
-    return Entry("target.disagreement", "asset", asset, summary, run_id=item.target.run_id)
 
 
 def _evidence(item: Stored, check: dict[str, Any] | None) -> Evidence:
