@@ -119,11 +119,9 @@ def django_db_modify_db_settings(
 def flush_past_the_guards(request: pytest.FixtureRequest) -> None:
     """Tests that commit are followed by a TRUNCATE of all tables, which the guarded ones refuse everybody."""
     if SERVERS in request.config.stash:
-        from django.db.backends.postgresql.operations import DatabaseOperations
+        from tests.unguarded import let_flushes_pass
 
-        from tests.unguarded import sql_flush
-
-        DatabaseOperations.sql_flush = sql_flush  # type: ignore[method-assign]
+        let_flushes_pass()
 
 
 @pytest.fixture(scope="session")
