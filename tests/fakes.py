@@ -237,7 +237,7 @@ class FakeObjects:
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         self.cloud.call("ListObjectsV2")
-        yield from [key for key in self.cloud.stored if key.startswith(prefix)]
+        yield from sorted(key for key in self.cloud.stored if key.startswith(prefix))
 
 
 def copy_snapshots(cloud: FakeCloud, state: str = "completed") -> None:
