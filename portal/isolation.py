@@ -45,10 +45,11 @@ def each(rows: Iterable[Row], show: Callable[[Row], Shown], instead: Callable[[R
     """Every row as a page shows it; one that cannot be shown is logged and stands there as `instead`."""
     lines: list[Shown] = []
     for row in rows:
-        with isolated(
-            "row_not_shown", lambda said, row=row: lines.append(instead(row)), row=getattr(row, "pk", None)
-        ):
+        failed: list[str] = []
+        with isolated("row_not_shown", failed.append, row=getattr(row, "pk", None)):
             lines.append(show(row))
+        if failed:
+            lines.append(instead(row))
     return lines
 
 

@@ -78,7 +78,7 @@ def bound(row: Asset, names: Iterable[str]) -> list[str]:
     """Makes these fields storable, in place; a sentence for each that is not kept as it was told. Raises Unstorable."""
     told: list[str] = []
     for name in names:
-        field = Asset._meta.get_field(name)
+        field: Any = Asset._meta.get_field(name)
         value = getattr(row, name)
         kept = _kept(field, value)
         if kept is value or kept == value:

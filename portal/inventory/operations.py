@@ -38,14 +38,11 @@ def sync_all(*, cloud: Cloud, now: datetime) -> dict[str, str]:
     """Every active account; returns account id → the sentence of its failure, for those that failed."""
     failures: dict[str, str] = {}
     for account in Account.objects.filter(active=True):
-        account_id = account.account_id
-        with isolated(
-            "account_not_read",
-            lambda said, account_id=account_id: failures.update({account_id: said}),
-            account=account_id,
-        ):
-            if said := sync_account(account, cloud=cloud, now=now):
-                failures[account_id] = said
+        failed: list[str] = []
+        with isolated("account_not_read", failed.append, account=account.account_id):
+            failed += filter(None, [sync_account(account, cloud=cloud, now=now)])
+        if failed:
+            failures[account.account_id] = failed[0]
     return failures
 
 
@@ -54,13 +51,10 @@ def sync_account(account: Account, *, cloud: Cloud, now: datetime) -> str:
     failures: list[str] = []
     unstored: dict[str, str] = {}
     for region in account.regions:
-        with isolated(
-            "region_not_read",
-            lambda said, region=region: failures.append(f"{region}: {said}"),
-            account=account.account_id,
-            region=region,
-        ):
+        failed: list[str] = []
+        with isolated("region_not_read", failed.append, account=account.account_id, region=region):
             unstored |= _sync_region(account, region, cloud=cloud, now=now)
+        failures += [f"{region}: {said}" for said in failed]
     told = " ".join(failures), unstored_sentence(unstored)
     _note_sync(account, *told, now)
     return " ".join(filter(None, told))
@@ -117,13 +111,12 @@ def _rows(
 ) -> list[Asset]:  # fmt: skip
     rows: list[Asset] = []
     for item in present:
-        instance_id = item.instance_id
-        with isolated(
-            "server_not_stored",
-            lambda said, instance_id=instance_id: unstored.update({instance_id: said}),
-            instance=instance_id,
-        ):
-            rows.append(asset_from(account, item, nodes.get(instance_id), known.get(instance_id), now))
+        failed: list[str] = []
+        with isolated("server_not_stored", failed.append, instance=item.instance_id):
+            rows.append(
+                asset_from(account, item, nodes.get(item.instance_id), known.get(item.instance_id), now)
+            )
+        unstored.update((item.instance_id, said) for said in failed)
     return rows
 
 

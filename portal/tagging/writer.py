@@ -33,14 +33,13 @@ def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
         batch = _still_ours(batches.popleft())
         if not batch:
             continue
-        with isolated(
-            "tags_not_written",
-            lambda said, batch=batch: _later(batch, CloudError(said), now=now),
-            account=batch[0].account_id,
-        ):
+        failed: list[str] = []
+        with isolated("tags_not_written", failed.append, account=batch[0].account_id):
             done, smaller = _write(batch, cloud=cloud, now=now)
             fulfilled += done
             batches.extend(smaller)
+        if failed:
+            _later(batch, CloudError(failed[0]), now=now)
     return fulfilled
 
 

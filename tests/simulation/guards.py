@@ -17,6 +17,7 @@ from patching.engine import lease
 from patching.models import Dispatch, DispatchTarget, PowerHold
 from patching.states import HoldState
 from tests import fakes
+from tests.simulation import hostile
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -65,7 +66,12 @@ def watched(world: World) -> Iterator[None]:
         if down:
             raise Missing("It is not in a valid state.", code="InvalidInstanceId", ids=tuple(down))
         at_send(world, request)
-        return SEND(ssm, request)
+        try:
+            return SEND(ssm, request)
+        finally:  # accepted also where the answer is lost
+            for command, sent in list(ssm.cloud.commands.values()):
+                if sent is request:
+                    hostile.spoil(world, request, command)
 
     def commands(ssm: fakes.FakeSsm, **narrower: Any) -> Iterator[Command]:
         found = list(LIST(ssm, **narrower))
@@ -128,6 +134,7 @@ def afterwards(world: World) -> Iterator[str]:
     """I3, I4, I6, I7 as AWS itself could testify when everything is over."""
     yield from executed_once(world)
     yield from nobody_is_stopped_by_others(world)
+    yield from hostile.believed(world)
     comments = Counter(command.comment for command, _ in world.stage.cloud.commands.values())
     known = {row.comment for row in Dispatch.objects.all()}
     yield from [f"I4 AWS has a command {item!r} of no dispatch" for item in set(comments) - known]
@@ -157,7 +164,8 @@ def nobody_is_stopped_by_others(world: World) -> Iterator[str]:
     out = {outage.account_id for outage in world.outages}
     for row in run.targets.exclude(account_id__in=out):
         host = world.stage.cloud.hosts[row.instance_id]
-        healthy = not host.silent and (host.precheck, host.patch) == ("ready", "patched")
+        honest = row.instance_id not in world.hostile
+        healthy = honest and not host.silent and (host.precheck, host.patch) == ("ready", "patched")
         if healthy and row.verdict not in GOOD and row.reason_code != "untested":
             yield f"I12 {row.instance_id} is {row.state} {row.verdict} though nothing spoke against it: {row.reason}"
 

@@ -78,8 +78,9 @@ def play_all(seeds: Iterable[int], *, verbose: bool = False, smaller: bool = Fal
 def shrink(world: World) -> World:
     """Drops one kind of fault after the other while something still breaks."""
     from tests.simulation.faults import FAULTS
+    from tests.simulation.hostile import KINDS
 
-    for fault in FAULTS:
+    for fault in (*FAULTS, *KINDS):
         fewer = play(world.seed, world.without | {fault})
         world = fewer if fewer.broken else world
     return world

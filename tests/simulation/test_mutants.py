@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 
 from patching import tasks
-from patching.engine import marks, send
+from patching.engine import answers, marks, send
 from patching.engine.lease import LEASE
 from patching.models import Run
 from patching.operations import admission, dispatches
@@ -51,9 +51,19 @@ def takes_what_another_holds() -> list[Patch]:
     return [(tasks, "take", take), (tasks, "due", due)]
 
 
+def believes_any_line() -> list[Patch]:
+    """Whatever dispatch and step a result line names."""
+
+    class Everything:
+        def __contains__(self, named: object) -> bool:
+            return True
+
+    return [(answers.Answers, "_expected", Everything())]
+
+
 # Each with the seed to begin with: a pause or a cutoff in the moment of a send is rare, and seed 106 has one.
 MUTANTS = ((resends_at_once, 0), (asks_nothing_before_the_send, 106), (forgets_exceptions, 0), (cleans_nothing, 0),
-           (takes_what_another_holds, 0))  # fmt: skip
+           (takes_what_another_holds, 0), (believes_any_line, 0))  # fmt: skip
 # These would hide a bug: AWS that shows nothing makes a second send right, and so does a worker that hangs in its call.
 WITHOUT = frozenset({"stalled_worker", "commands_not_shown_yet"})
 

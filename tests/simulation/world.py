@@ -21,7 +21,7 @@ from patching.states import RUN_OVER
 from portal.tagging.writer import write_due
 from tests import cast
 from tests.integration.patching.stage import Stage
-from tests.simulation import acts, faults, guards, variety
+from tests.simulation import acts, faults, guards, hostile, variety
 from tests.simulation.faults import DatabaseGone, Killed, Outage
 
 STEPS = 200
@@ -60,6 +60,7 @@ class World:
         self.ends: dict[
             tuple[str, str], str
         ] = {}  # (patch command, host) → the status that AWS shows for good
+        self.hostile: dict[str, str] = {}  # host → what kind of liar it is
         self.touched: set[str] = set()  # hosts that somebody else stopped or terminated
         self.asleep: set[str] = set()  # hosts that were stopped when the run was planned
 
@@ -164,6 +165,7 @@ class World:
         """The fleet and its run; returns the step at which an admin halts it."""
         cloud = self.stage.cloud
         variety.add_hosts(self.random, cloud)
+        self.hostile = hostile.chosen(self.seed, cloud)
         cloud.alarm_states["too-many-errors"], cloud.target_groups_here["shop"] = "OK", acts.WELL
         self.asleep = {item for item, host in cloud.hosts.items() if host.instance.state == "stopped"}
         self.stage.set(policy=variety.policy(self.random), **variety.window(self.random))
