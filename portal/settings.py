@@ -82,7 +82,7 @@ MIDDLEWARE = [
 ]
 # What a request may take in all. The exceptions are named: LARGE_ACTS in portal/web/middleware.py, STREAMS in
 # portal/web/csv_export.py. docs/adr/0072.
-REQUEST_SECONDS = 5.0
+REQUEST_SECONDS = env.seconds("REQUEST_SECONDS", default=5)
 ACT_SECONDS = 30.0
 EXPORT_SECONDS, EXPORT_ROWS = 60.0, 1_000_000
 ROOT_URLCONF = "portal.urls"

@@ -40,6 +40,7 @@ class RunServers:
             "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
             "PLAIN_STATIC": "true",
             "STATIC_ROOT": str(self.folder / "static"),
+            "REQUEST_SECONDS": "60",  # a machine that is busy with tests refuses none of their pages
         }
 
     def wait(self) -> None:

@@ -183,9 +183,8 @@ AT_ONCE = 50  # runs; keeps each query small
 
 def chunk_checks(*, now: datetime) -> list[Callable[[Ids], list[Violation]]]:
     """Each check of runs as a function of its own, for whoever tells progress between them."""
-    by_the_clock = [partial(check, now=now) for check in BY_THE_CLOCK]
-    checks: list[Callable[..., Iterator[Violation]]] = [*ALL, *by_the_clock]
-    return [partial(_listed, check) for check in checks]
+    by_the_clock = [partial(_listed, partial(check, now=now)) for check in BY_THE_CLOCK]
+    return [*(partial(_listed, check) for check in ALL), *by_the_clock]
 
 
 def _listed(check: Callable[[Ids], Iterator[Violation]], runs: Ids) -> list[Violation]:

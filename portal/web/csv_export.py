@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import threading
 import time
-import weakref
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from io import StringIO
 from typing import Any
@@ -29,7 +28,6 @@ TOO_MANY = (
     "Try again in a minute."
 )
 NARROW = "Narrow the list down with its filter and export it in parts."
-_places = threading.BoundedSemaphore(AT_ONCE)
 # A spreadsheet runs a cell that begins with one of these as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 ROWS_PER_CHUNK = 500
@@ -49,32 +47,30 @@ def safe_cell(value: Any) -> Any:
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
 
-class CsvLines:
-    """CSV text in pieces of at most ROWS_PER_CHUNK rows. A file that had to end early says so in its last line.
+class _Writers:
+    """How many exports this process writes. One that nobody reads is none."""
 
-    Raises Unavailable when AT_ONCE others are being written. Close it to make room for the next.
-    """
+    def __init__(self) -> None:
+        self._lock, self.count = threading.Lock(), 0
 
-    def __init__(self, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        if not _places.acquire(blocking=False):
-            raise Unavailable(TOO_MANY)
-        self._give_back = weakref.finalize(self, _places.release)
-        self._lines = _lines(header, rows)
+    def __enter__(self) -> None:
+        with self._lock:
+            self.count += 1
 
-    def __iter__(self) -> Iterator[str]:
-        return self._lines
-
-    def close(self) -> None:
-        self._lines.close()
-        self._give_back()
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.count -= 1
 
 
-def _lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Generator[str]:
-    """Reads the rows within the time and the number that an export has."""
+_writers = _Writers()
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """CSV text in pieces of at most ROWS_PER_CHUNK rows. A file that had to end early says so in its last line."""
     buffer, budget = StringIO(), Budget(settings.EXPORT_SECONDS, shared=False)
     writer, began = csv.writer(buffer), time.thread_time()
     writer.writerow([safe_cell(cell) for cell in header])
-    with spending(budget):
+    with _writers, spending(budget):
         try:
             for number, row in enumerate(rows):
                 if number == settings.EXPORT_ROWS:
@@ -98,7 +94,7 @@ class CsvAnswer(StreamingHttpResponse):
 
     def __init__(self, filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         self.filename, self.rows_sent = filename, 0
-        super().__init__(CsvLines(header, self._counted(rows)), content_type="text/csv; charset=utf-8")
+        super().__init__(csv_lines(header, self._counted(rows)), content_type="text/csv; charset=utf-8")
         self["Content-Disposition"] = f'attachment; filename="{filename}"'
         self["Cache-Control"] = "no-store"
 
@@ -113,6 +109,8 @@ def csv_response(filename: str, header: Sequence[str], rows: Iterable[Sequence[A
 
     Raises Unavailable when too many are being written.
     """
+    if _writers.count >= AT_ONCE:
+        raise Unavailable(TOO_MANY)
     return CsvAnswer(filename, header, rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from portal.limits.budget import Budget, OutOfTime
 from portal.notify.models import Notification
 from portal.urls import urlpatterns as ours
 from portal.web import middleware
-from portal.web.csv_export import AT_ONCE, CsvLines, csv_response
+from portal.web.csv_export import AT_ONCE, csv_lines, csv_response
 from portal.web.middleware import LARGE_ACTS
 from tests import cast
 
@@ -159,12 +160,14 @@ def resolves(name: str, arguments: list[Any]) -> bool:
 
 
 def test_an_export_too_many_is_refused_before_it_begins(no_leak: None) -> None:
-    held = [CsvLines(["n"], []) for _ in range(AT_ONCE)]
+    held = [csv_lines(["n"], ([n] for n in count())) for _ in range(AT_ONCE)]
+    for lines in held:
+        next(lines)
     answer = Client().get("/file/")
     assert answer.status_code == 503
     assert "Not at this moment" in answer.content.decode()
     assert "2 exports are being written" in answer.content.decode()
-    held.pop().close()
+    held.pop().close()  # type: ignore[attr-defined]
     assert b"".join(Client().get("/file/")) == b"n\r\n0\r\n"
 
 
