@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("documents", "engine", "calls", "baseline", "start_to_last_send")
+NAMES = ("documents", "engine", "calls", "baseline", "start_to_last_send", "pages")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
