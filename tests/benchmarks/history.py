@@ -181,7 +181,7 @@ class History(Planned):
             yield run.ended_at, who, "run.finished", "run", run.pk, run.pk, "The run is finished.", {}
 
     def exceptions(self) -> None:
-        """Each for as many neighbours; a tenth waits, a tenth is in force. Approved after the runs that sent to them."""
+        """A tenth waits, a tenth is in force. They were approved after the runs that sent to their servers."""
         from exceptions.models import Approval, Covered, ExceptionRequest
 
         columns = (
