@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
 from portal.environment import Environment
+from portal.headers import *  # noqa: F403
 from portal.logs import *  # noqa: F403 - constants that Django reads by their names
 from portal.logs import configure_structlog
 from portal.sign_in_settings import *  # noqa: F403
@@ -115,14 +116,12 @@ TEMPLATES = [
 ]
 COTTON_DIR = "components"
 
-CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
 MAIL = env.mail_server("EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT = MAIL.host, MAIL.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.user, MAIL.password
 EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.wrapped, not MAIL.wrapped
 EMAIL_TIMEOUT = 4  # seconds; a page waits for it
 DEFAULT_FROM_EMAIL = env.address("EMAIL_FROM", default="Patch Portal <patch-portal@example.com>")
-SESSION_COOKIE_HTTPONLY = True
 # TLS ends at a proxy. Which proxies are believed, and how many stand one behind the other.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 PROXY_COUNT = env.whole_number("PROXY_COUNT", default=1, least=1)
@@ -134,21 +133,6 @@ SECURE_HSTS_SECONDS = HSTS_SECONDS if HTTPS else 0
 SECURE_SSL_REDIRECT = HTTPS and bool(TRUSTED_PROXIES)
 SECURE_SSL_HOST = urlsplit(PORTAL_URL).netloc
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CONTENT_TYPE_NOSNIFF = True
-X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
-        "object-src": ["'none'"],
-        "base-uri": ["'none'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-    }
-}
 
 LANGUAGE_CODE = "en"
 USE_I18N = False
@@ -175,7 +159,6 @@ CACHES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SILENCED_SYSTEM_CHECKS: list[str] = []
 
 CELERY_BROKER_URL = env.broker("BROKER_URL", default=REDIS_URL)
 CELERY_RESULT_BACKEND = None  # results live in rows, never in the broker

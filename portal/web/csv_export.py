@@ -93,15 +93,20 @@ class CsvAnswer(StreamingHttpResponse):
     """A download named `filename`, which counts the rows that it sends."""
 
     def __init__(self, filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        self.filename, self.rows_sent = filename, 0
+        self.filename, self._taken = filename, 0
         super().__init__(csv_lines(header, self._counted(rows)), content_type="text/csv; charset=utf-8")
         self["Content-Disposition"] = f'attachment; filename="{filename}"'
         self["Cache-Control"] = "no-store"
 
     def _counted(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
         for row in rows:
+            self._taken += 1
             yield row
-            self.rows_sent += 1  # asked for the next: this one is written
+
+    @property
+    def rows_sent(self) -> int:
+        """So far. The row that is one too many for a file is taken, but not written."""
+        return min(self._taken, settings.EXPORT_ROWS)
 
 
 def csv_response(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> CsvAnswer:

@@ -48,7 +48,12 @@ def test_the_way_of_a_command(cli: Cli, tmp_path: Path) -> None:
     content.write_text(document('echo "on $AWS_SSM_INSTANCE_ID"'))
     options = ("--document-type", "Command", "--document-format", "YAML")
     cli("ssm", "create-document", "--name", "By-Hand", "--content", f"file://{content}", *options)
-    bucket = ("--output-s3-bucket-name", "patch-portal-results", "--output-s3-key-prefix", "hand")
+    bucket = (
+        "--output-s3-bucket-name",
+        "patch-portal-results",
+        "--output-s3-key-prefix",
+        f"output/{PORTAL}/hand",
+    )
     sent = cli("ssm", "send-command", "--document-name", "By-Hand", "--instance-ids", *ids[:2], *bucket)
     command_id = sent["Command"]["CommandId"]
 
@@ -59,7 +64,7 @@ def test_the_way_of_a_command(cli: Cli, tmp_path: Path) -> None:
     rows = eventually(lambda: found if len(found := over()) == 2 else [])
     assert {row["CommandPlugins"][0]["Output"] for row in rows} == {f"on {one}\n" for one in ids[:2]}
     keys = cli("s3api", "list-objects-v2", "--bucket", "patch-portal-results", "--query", "Contents[].Key")
-    assert f"hand/{command_id}/{ids[0]}/awsrunShellScript/step1/stdout" in keys
+    assert f"output/{PORTAL}/hand/{command_id}/{ids[0]}/awsrunShellScript/step1/stdout" in keys
 
 
 def test_a_role_in_another_account(cli: Cli) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.core.signals import request_finished
 from django.db import close_old_connections
 from django.test import Client
@@ -99,7 +99,7 @@ def test_without_the_cache_everything_is_told(rf: Any, monkeypatch: pytest.Monke
     def away(*_: object) -> None:
         raise CacheIsAway("refused")
 
-    monkeypatch.setattr(cache, "add", away)
+    monkeypatch.setattr(type(caches["default"]), "add", away)
     for _ in range(2):
         refused_acts.tell(rf.post("/"), "A name with \0 in it.", by=cast.ana())
     assert [event.summary.partition(": ")[2] for event in events("act.refused")] == [
