@@ -15,6 +15,7 @@ from django.core.checks import run_checks
 from django.test import Client
 from pytest_django import Settings
 
+from portal.web.request_log import OneLine
 from tests import cast
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -93,7 +94,8 @@ def test_the_web_server_says_so_at_its_start() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("host", ["evil.example.com", "a b", "localhost\x1b[2J", "[::1", "x" * 3000])
 def test_a_wrong_host_is_400_and_one_line(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    [handler] = logging.getLogger("django.security").handlers
+    handlers = logging.getLogger("django.security").handlers
+    [handler] = [handler for handler in handlers if isinstance(handler, OneLine)]
     stream = StringIO()
     monkeypatch.setattr(handler, "stream", stream)
     client = Client(raise_request_exception=False)
