@@ -6,11 +6,13 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
+from typing import Any
 from unittest import mock
 
 import pytest
 
 from patching import tasks
+from patching.documents.output import OutputUnreadable, parse_result_line
 from patching.engine import answers, marks, send
 from patching.engine.lease import LEASE
 from patching.models import Run
@@ -61,9 +63,23 @@ def believes_any_line() -> list[Patch]:
     return [(answers.Answers, "_expected", Everything())]
 
 
-# Each with the seed to begin with: a pause or a cutoff in the moment of a send is rare, and seed 106 has one.
+def believes_the_bucket() -> list[Patch]:
+    """Whatever object lies in a host's folder, by the line that the object itself holds."""
+
+    def report(_: object, invocation: object, line: object, raw: bytes) -> tuple[dict[str, Any] | None, str]:
+        text = raw.decode("utf-8", "replace")
+        try:
+            return answers.parse_report(text, parse_result_line(text)), ""
+        except OutputUnreadable as error:
+            return None, str(error)
+
+    return [(answers.Answers, "_report", report)]
+
+
+# Each with the seed to begin with: a pause or a cutoff in the moment of a send is rare, and seed 106 has one;
+# of a success that a neighbour wrote over a failure, seed 15.
 MUTANTS = ((resends_at_once, 0), (asks_nothing_before_the_send, 106), (forgets_exceptions, 0), (cleans_nothing, 0),
-           (takes_what_another_holds, 0), (believes_any_line, 0))  # fmt: skip
+           (takes_what_another_holds, 0), (believes_any_line, 0), (believes_the_bucket, 15))  # fmt: skip
 # These would hide a bug: AWS that shows nothing makes a second send right, and so does a worker that hangs in its call.
 WITHOUT = frozenset({"stalled_worker", "commands_not_shown_yet"})
 
