@@ -110,7 +110,11 @@ def test_fact_14_an_old_agent_tells_no_command_id_and_every_path_holds_it(aws: A
 
 def tool(seconds: float, name: str) -> str:
     """A package tool under `timeout`, which gives it a process group of its own."""
-    return f"timeout 60 sh -c 'sleep {seconds}; echo done >{ROOT}/{name}' </dev/null >/dev/null 2>&1"
+    return own_group(f"sleep {seconds}; echo done >{ROOT}/{name}")
+
+
+def own_group(script: str) -> str:
+    return f"timeout 60 sh -c '{script}' </dev/null >/dev/null 2>&1"
 
 
 def test_fact_14_a_cancel_kills_the_script_and_its_tool_works_on(aws: Aws) -> None:
@@ -133,16 +137,17 @@ def test_fact_14_so_does_a_time_out(aws: Aws) -> None:
 
 
 def test_fact_14_what_outlived_its_script_ends_with_the_power(aws: Aws) -> None:
-    command_id = aws.send(aws.ids("web-04"), f": >{ROOT}/up; {tool(1.5, 'ghost')}")
+    haunts = f"until [ -e {ROOT}/call ]; do sleep 0.1; done; : >{ROOT}/ghost"
+    command_id = aws.send(aws.ids("web-04"), f": >{ROOT}/up; {own_group(haunts)}")
     eventually(lambda: "up" in aws.run("web-04", f"ls {ROOT}")["StandardOutputContent"].split())
     aws.ssm.cancel_command(CommandId=command_id)
     aws.ended(command_id, 1.2)
     aws.ec2.stop_instances(InstanceIds=aws.ids("web-04"))
     eventually(lambda: aws.state("web-04") == "stopped")
-    time.sleep(1.6)
     aws.ec2.start_instances(InstanceIds=aws.ids("web-04"))
     eventually(lambda: aws.ping("web-04") == "Online")
-    assert "ghost" not in aws.run("web-04", f"ls {ROOT}")["StandardOutputContent"].split()
+    listed = aws.run("web-04", f": >{ROOT}/call; sleep 0.5; ls {ROOT}")["StandardOutputContent"].split()
+    assert ("up" in listed, "call" in listed, "ghost" in listed) == (True, True, False)
 
 
 def test_fact_14_a_full_disk_where_the_agent_lives_loses_the_output(aws: Aws) -> None:
