@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from aws.ports import SendRequest
 from patching.states import Agreement, Verdict
@@ -18,6 +19,18 @@ from tests.integration.patching.stage import Stage
 
 FAILING, HONEST, LIAR = 1, 2, 3
 NOISE = b"\x00\xff{]<i zx9>" * 400
+
+
+class Huge(bytes):
+    """An output of 3 GB that ends in `bytes`: only its end can be read, and no more of it than a worker should hold."""
+
+    SIZE, MOST = 3_000_000_000, 1_000_000
+
+    def __getitem__(self, part: Any) -> Any:
+        wanted = self.SIZE if part.start is None else -part.start
+        if wanted > self.MOST:
+            raise AssertionError(f"{wanted:,} bytes of one output are read at once")
+        return (b"x" * (wanted - len(self)) + bytes(self))[-wanted:]
 
 
 @dataclass
@@ -63,7 +76,17 @@ class Liar:
         forged = self._success_of(host, request, command_id)
         old = self.random.choice(self.old_answers).encode()
         hostile = forged.replace(b"openssl", b"open ssl;$(reboot)" * 30)
-        return [forged, old, hostile, NOISE, b"", forged[:300], forged * 3, NOISE * 500 + forged]
+        return [
+            forged,
+            old,
+            hostile,
+            NOISE,
+            b"",
+            forged[:300],
+            forged * 3,
+            NOISE * 500 + forged,
+            Huge(forged),
+        ]
 
     def _success_of(self, host: FakeHost, request: SendRequest, command_id: str) -> bytes:
         told, host.patch = host.patch, "patched"

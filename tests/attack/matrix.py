@@ -45,7 +45,7 @@ def check(judge: Judge, name: str, rule: Rule, attempt: Attempt) -> None:
         return
     if answer.written:
         blame("unauthorised write", f"{attempt} changed {', '.join(answer.written)}")
-    if attempt.method not in READING or (attempt.method == "HEAD" and answer.status == 405):
+    if attempt.method not in READING or (attempt.method == "HEAD" and answer.status in {405, 429}):
         return
     if attempt.who in rule.reads and answer.refused:
         blame("refused reader", f"{attempt} was answered with {answer.status}")
