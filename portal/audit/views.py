@@ -21,7 +21,7 @@ from portal.audit.queries import events
 from portal.web.chrome import Chrome
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
-from portal.web.paging import KeysetPager, capped_count
+from portal.web.paging import KeysetPager, total_of
 from portal.web.requests import SignedIn
 
 PAGER = KeysetPager(order=("-pk",))
@@ -50,11 +50,12 @@ def _filtered(request: SignedIn) -> tuple[AuditFilter, QuerySet[AuditEvent]]:
 def audit(request: SignedIn) -> HttpResponse:
     _check_reader(request)
     form, rows = _filtered(request)
-    total, capped = capped_count(rows)
+    page = PAGER.page_of(request, rows)
+    total, capped = total_of(page, rows)
     context = {
         "form": form,
         "chips": chips_of(form, request.GET),
-        "page": PAGER.page_of(request, rows),
+        "page": page,
         "total": total,
         "capped": capped,
         "query": request.GET.urlencode(),

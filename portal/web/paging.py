@@ -145,6 +145,13 @@ def capped_count(rows: QuerySet[Any], *, cap: int = 10_000) -> tuple[int, bool]:
     return min(count, cap), count > cap
 
 
+def total_of(page: Page, rows: QuerySet[Any]) -> tuple[int, bool]:
+    """As capped_count, for the rows that `page` was cut from: what fits on one page is not searched for twice."""
+    if page.next_cursor or page.previous_cursor:
+        return capped_count(rows)
+    return len(page), False
+
+
 def _split(name: str) -> tuple[str, bool]:
     return name.removeprefix("-"), name.startswith("-")
 

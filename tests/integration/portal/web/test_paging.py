@@ -10,10 +10,11 @@ from uuid import UUID
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from portal.inventory.models import Account, Asset
 from portal.web.cursors import BadCursor, read_cursor, write_cursor
-from portal.web.paging import KeysetPager, capped_count
+from portal.web.paging import KeysetPager, capped_count, total_of
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +134,18 @@ def test_a_fragment_leaves_no_word_for_a_later_page(client: Client) -> None:
     client.force_login(cast.ada())
     assert client.get("/", {"cursor": "x"}, headers={"HX-Request": "true"}).status_code == 200
     assert "here is the list from its start" not in client.get("/").content.decode()
+
+
+def test_what_fits_on_one_page_is_not_counted_once_more(
+    accounts: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    rows = Account.objects.filter(name="team 1")
+    page = KeysetPager(order=("pk",), size=50).page(rows)
+    with django_assert_num_queries(0):
+        assert total_of(page, rows) == (8, False)
+    first = KeysetPager(order=("pk",), size=5).page(rows)
+    last = KeysetPager(order=("pk",), size=5).page(rows, first.next_cursor)
+    assert [total_of(page, rows) for page in (first, last)] == [(8, False)] * 2
 
 
 def test_counting_stops_at_the_cap(accounts: None) -> None:
