@@ -16,6 +16,7 @@ from aws.ports import (
     TargetGroupHealth,
     VolumeSnapshot,
 )
+from tests.fake_s3 import FakeBucket, FakeObjects
 from tests.fake_ssm import FakeSsm
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
@@ -223,51 +224,6 @@ class FakeEc2:
     def root_volume_tasks(self, instance_ids: Sequence[str]) -> list[RootVolumeTask]:
         self.cloud.call("DescribeReplaceRootVolumeTasks")
         return [task for task in self.cloud.root_tasks.values() if task.instance_id in instance_ids]
-
-
-@dataclass
-class FakeObjects:
-    cloud: FakeCloud
-
-    def put_once(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> bool:
-        self.cloud.call("PutObject", (key,))
-        fresh = key not in self.cloud.stored
-        self.cloud.stored.setdefault(key, body)
-        self.cloud.after("PutObject")
-        return fresh
-
-    def get(self, bucket: str, key: str, *, last_bytes: int, within_s: float) -> bytes:
-        self.cloud.call("GetObject", (key,))
-        if key not in self.cloud.stored:
-            raise Missing(f"There is no object {key}.")
-        return self.cloud.stored[key][-last_bytes:]
-
-    def keys(self, bucket: str, prefix: str, *, most: int) -> Iterator[str]:
-        self.cloud.call("ListObjectsV2", (prefix,))
-        yield from sorted(key for key in self.cloud.stored if key.startswith(prefix))[:most]
-
-
-@dataclass
-class FakeBucket:
-    cloud: FakeCloud
-
-    def policy(self) -> dict[str, Any]:
-        self.cloud.call("GetBucketPolicy")
-        found: dict[str, Any] = self.cloud.bucket_has.get("policy", {})
-        return found
-
-    def ownership(self) -> str:
-        self.cloud.call("GetBucketOwnershipControls")
-        return str(self.cloud.bucket_has.get("ownership", ""))
-
-    def public_access_block(self) -> dict[str, bool]:
-        self.cloud.call("GetPublicAccessBlock")
-        found: dict[str, bool] = self.cloud.bucket_has.get("public_access_block", {})
-        return found
-
-    def versioning(self) -> str:
-        self.cloud.call("GetBucketVersioning")
-        return str(self.cloud.bucket_has.get("versioning", ""))
 
 
 def copy_snapshots(cloud: FakeCloud, state: str = "completed") -> None:

@@ -15,7 +15,6 @@ from portal.web.bundles import stylesheet_url
 WRONG_ADDRESS = "There is no page at this address. It may have moved, or it may not be yours to see."
 NOT_ALLOWED = "You may not see or do this. A patch admin can give you the role for it."
 NOT_UNDERSTOOD = "The request could not be understood."
-WRONG_HOST = "The portal does not answer to this name. Use the address that you were given."
 FORM_EXPIRED = (
     "This form was open for too long or came from another site. Go back, reload the page and send it again."
 )

@@ -12,6 +12,7 @@ from django.db import OperationalError, connection
 
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Throttled
 from tests import fakes
+from tests.fake_s3 import FakeObjects
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -74,8 +75,8 @@ class Aws:
     def target_groups(self, account_id: str, region: str) -> fakes.FakeTargetGroups:
         return fakes.FakeTargetGroups(self._door(account_id))
 
-    def objects(self) -> fakes.FakeObjects:
-        return fakes.FakeObjects(self._door(""))
+    def objects(self) -> FakeObjects:
+        return FakeObjects(self._door(""))
 
 
 class Door:

@@ -17,6 +17,7 @@ from patching.engine import lease
 from patching.models import Dispatch, DispatchTarget, PowerHold
 from patching.states import HoldState
 from tests import fakes
+from tests.fake_s3 import FakeObjects
 from tests.simulation import hostile
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ SEND, LIST, INVOCATIONS = (
     fakes.FakeSsm.list_commands,
     fakes.FakeSsm.list_invocations,
 )
-GET = fakes.FakeObjects.get
+GET = FakeObjects.get
 ACTING = {"SendCommand", "StartInstances", "StopInstances", "CreateSnapshot"}
 GOOD = {"patched", "nothing_to_do"}
 
@@ -82,7 +83,7 @@ def watched(world: World) -> Iterator[None]:
         if not world.strikes("invocations_not_shown_yet"):
             yield from [cancelled(world, ssm, item) for item in found]
 
-    def get(objects: fakes.FakeObjects, bucket: str, key: str, **limits: Any) -> bytes:
+    def get(objects: FakeObjects, bucket: str, key: str, **limits: Any) -> bytes:
         body = GET(objects, bucket, key, **limits)
         lies = {"report_torn": body[: len(body) // 2], "report_empty": b"", "report_doubled": body * 2}
         for fault, seen in lies.items():
@@ -94,7 +95,7 @@ def watched(world: World) -> Iterator[None]:
     with ExitStack() as stack:
         for cls, name, instead in (
             (fakes.FakeSsm, "send_command", send), (fakes.FakeSsm, "list_commands", commands),
-            (fakes.FakeSsm, "list_invocations", invocations), (fakes.FakeObjects, "get", get),
+            (fakes.FakeSsm, "list_invocations", invocations), (FakeObjects, "get", get),
         ):  # fmt: skip
             stack.enter_context(mock.patch.object(cls, name, instead))
         yield

@@ -11,7 +11,8 @@ from patching.models import HostReport
 from portal.evidence.store import Kept, store_report
 from reports.views import evidence
 from tests import cast
-from tests.fakes import Clock, FakeCloud, FakeObjects, raising
+from tests.fake_s3 import FakeObjects
+from tests.fakes import Clock, FakeCloud, raising
 from tests.integration.reports.test_pages import a_finished_run, a_host_report, browser, text
 from tests.unguarded import unguarded
 

@@ -9,7 +9,8 @@ import pytest
 
 from aws.errors import AccessRefused, Throttled, TooSlow
 from portal.evidence.outputs import HOST_KEYS, HOST_TIME, OBJECT_BYTES, NotRead, Outputs, new_output_prefix
-from tests.fakes import Clock, FakeCloud, FakeObjects, raising
+from tests.fake_s3 import FakeObjects
+from tests.fakes import Clock, FakeCloud, raising
 
 ABOVE = "output/111122223333/secret/c-1"
 STDOUT = "awsrunShellScript/patch/stdout"

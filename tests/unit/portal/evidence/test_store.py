@@ -8,7 +8,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from portal.evidence.store import EvidenceAltered, Kept, digest, read_report, report_key, store_report
-from tests.fakes import Clock, FakeCloud, FakeObjects
+from tests.fake_s3 import FakeObjects
+from tests.fakes import Clock, FakeCloud
 
 FACTS = {"run_id": 7, "account_id": "111122223333", "phase": "patch", "dispatch_id": "d-1"}
 LATE = datetime(2026, 12, 6, 0, 30, tzinfo=timezone(timedelta(hours=1)))
