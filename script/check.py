@@ -72,6 +72,11 @@ def steps() -> list[Step]:
             "say in tests/attack/rules.py who may use the address",
         ),
         Step("locks", (str(BIN / "python"), "script/lock.py", "--check"), "script/lock"),
+        Step(
+            "decisions",
+            (str(BIN / "python"), "-m", "script.decisions", "--check"),
+            ".venv/bin/python -m script.decisions, or the page that is named",
+        ),
         *generated(),
     ]
 
