@@ -17,7 +17,7 @@ PYTHON = sys.executable
 def web(host: str, port: int, environment: Mapping[str, str]) -> Process:
     """The site; ready when its first page answers without an error of ours."""
     command = [PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", f"{host}:{port}", "--preload"]
-    command += ["--workers", "2", "--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "5"]
+    command += ["--workers", "2", "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "5"]
     # Requests end by their own budget; this ends a worker that cannot even say that it lives (a loop outside Python).
     command += ["--timeout", "20"]
     # The control socket would be one file shared by every gunicorn of this user.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import structlog
@@ -12,10 +13,12 @@ from django.shortcuts import resolve_url
 
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.limits.budget import Budget, Unavailable, ran_out, spending
+from portal.limits.slow_pages import Turns
 from portal.web.client_address import FORWARDED, is_trusted, peer
 from portal.web.errors import error_answer, out_of_time, unavailable
 
 NUL = "\x00"
+NOT_NOW = "Not at this moment"
 log = structlog.get_logger(__name__)
 # Acts on thousands of servers in one transaction. Stopping a run must not be refused because it is large.
 LARGE_ACTS = frozenset({
@@ -97,27 +100,35 @@ class RequestBudget:
     """No request holds a worker longer than REQUEST_SECONDS, whether its reader waits or not.
 
     Longer may take what LARGE_ACTS names, and an export (STREAMS in csv_export.py); each has a bound of its own.
+    Pages that are slow for this person wait for each other (portal/limits/slow_pages.py).
     """
 
     def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
+        self.get_response, self._turns = get_response, Turns()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.budget = Budget(settings.REQUEST_SECONDS)  # type: ignore[attr-defined]
-        with spending(request.budget):  # type: ignore[attr-defined]
+        with ExitStack() as request.turn, spending(request.budget):  # type: ignore[attr-defined]
             return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, *_: Any) -> None:
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
         match = request.resolver_match
         if request.method == "POST" and match and match.view_name in LARGE_ACTS:
             request.budget.allow(settings.ACT_SECONDS, shared=False)  # type: ignore[attr-defined]
+        elif request.method == "GET" and match and request.user.is_authenticated:
+            page = (match.view_name, *sorted(request.GET), request.user.pk)
+            try:
+                request.turn.enter_context(self._turns.turn(page))  # type: ignore[attr-defined]
+            except Unavailable as error:
+                return unavailable(request, str(error), NOT_NOW)
+        return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if ran_out(exception):
             log.warning("request_out_of_time", path=request.path, method=request.method)
             return unavailable(request, out_of_time(request))
         if isinstance(exception, Unavailable):
-            return unavailable(request, str(exception), "Not at this moment")
+            return unavailable(request, str(exception), NOT_NOW)
         return None
 
 

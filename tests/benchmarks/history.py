@@ -101,11 +101,16 @@ class History(Planned):
         )
         told = (row for run in self._audited() for row in self._told(run))
         self.copier.write(DispatchTarget, "id dispatch_id target_id phase attempt status collected_at", told)
-        reports = (
-            (key, key, target, phase, "ok", REPORT, "s3", when)
-            for run in self._audited() for key, _, target, phase, _, _, when in self._told(run) if when
-        )  # fmt: skip
+        reports = (row for run in self._audited() for row in self._reports(run))
         self.copier.write(HostReport, "id row_id target_id phase status content source stored_at", reports)
+
+    def _reports(self, run: OneRun) -> Iterator[tuple[Any, ...]]:
+        """What each server told, with the words that name it."""
+        hosts = {target: instance(asset) for target, asset, _ in run.members()}
+        for key, dispatch, target, phase, *_, when in self._told(run):
+            if when:
+                named = {"instance_id": hosts[target], "dispatch": str(dispatch), "phase": phase}
+                yield key, key, target, phase, "ok", REPORT | named, "s3", when
 
     def _audited(self) -> list[OneRun]:
         return [run for run in self.all_runs if run.starts_at > self._ago(days=self.size.audited_days)]

@@ -20,7 +20,8 @@ from django.urls import NoReverseMatch, path, reverse
 from pytest_django.live_server_helper import LiveServer
 
 from portal.limits import budget
-from portal.limits.budget import Budget, OutOfTime
+from portal.limits.budget import Budget, OutOfTime, Unavailable
+from portal.limits.slow_pages import Turns
 from portal.notify.models import Notification
 from portal.urls import urlpatterns as ours
 from portal.web import middleware
@@ -250,3 +251,30 @@ def test_the_budget_counts_from_its_beginning() -> None:
 
 def test_an_error_that_is_none_of_ours_stays_one() -> None:
     assert not budget.ran_out(OperationalError("the server closed the connection"))
+
+
+@pytest.mark.django_db
+def test_a_page_asks_for_its_turn_by_person_and_filters(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def never(turns: Turns, page: tuple[object, ...]) -> None:
+        asked.append(page)
+        raise Unavailable("Others wait too.")
+
+    monkeypatch.setattr(Turns, "turn", never)
+    ana = cast.ana()
+    client.force_login(ana)
+    answer = client.get("/runs/?q=web&state=finished")
+    assert answer.status_code == 503
+    assert "Others wait too." in answer.content.decode()
+    assert asked == [("patching:runs", "q", "state", ana.pk)]
+
+
+@pytest.mark.django_db
+def test_acts_and_strangers_never_wait_for_a_turn(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Turns, "turn", lambda *_: pytest.fail("it asked for a turn"))
+    assert client.get("/accounts/login/").status_code == 200
+    client.force_login(cast.ana())
+    assert client.post("/runs/").status_code == 405
