@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django.db.models import TextChoices
 
+from portal.tones import Tone
+
 
 class ExceptionState(TextChoices):
     DRAFT = "draft", "Draft"
@@ -21,13 +23,13 @@ class ExceptionState(TextChoices):
 
 @dataclass(frozen=True)
 class Facts:
-    """Whose move it is, how the state looks (good|busy|needs|bad|unknown), whom entering it tells, where it may go.
+    """Whose move it is, how the state looks, whom entering it tells, where it may go.
 
     `tells` names requester, approvers (who could decide it) and deciders (who did); never the person who moves it.
     """
 
     owner: str
-    meaning: str
+    tone: Tone
     tells: tuple[str, ...] = ()
     moves: tuple[ExceptionState, ...] = ()
 
@@ -35,16 +37,16 @@ class Facts:
 S = ExceptionState
 STATES: dict[ExceptionState, Facts] = {
     # A draft lives only inside the transaction that submits it.
-    S.DRAFT: Facts("requester", "unknown", (), (S.SUBMITTED,)),
+    S.DRAFT: Facts("requester", Tone.UNKNOWN, (), (S.SUBMITTED,)),
     S.SUBMITTED: Facts(
-        "approver", "needs", ("approvers",), (S.APPROVED, S.REJECTED, S.WITHDRAWN, S.RETURNED)
+        "approver", Tone.ATTENTION, ("approvers",), (S.APPROVED, S.REJECTED, S.WITHDRAWN, S.RETURNED)
     ),
-    S.RETURNED: Facts("requester", "needs", ("requester",), (S.SUBMITTED, S.WITHDRAWN)),
-    S.APPROVED: Facts("clock", "busy", ("requester",), (S.ACTIVE, S.EXPIRED, S.REVOKED)),
-    S.ACTIVE: Facts("clock", "busy", ("requester",), (S.EXPIRED, S.REVOKED)),
-    S.EXPIRED: Facts("nobody", "unknown", ("requester",)),
-    S.REVOKED: Facts("nobody", "unknown", ("requester", "deciders")),
-    S.REJECTED: Facts("nobody", "bad", ("requester",)),
-    S.WITHDRAWN: Facts("nobody", "unknown", ("approvers",)),
+    S.RETURNED: Facts("requester", Tone.ATTENTION, ("requester",), (S.SUBMITTED, S.WITHDRAWN)),
+    S.APPROVED: Facts("clock", Tone.ACTIVE, ("requester",), (S.ACTIVE, S.EXPIRED, S.REVOKED)),
+    S.ACTIVE: Facts("clock", Tone.ACTIVE, ("requester",), (S.EXPIRED, S.REVOKED)),
+    S.EXPIRED: Facts("nobody", Tone.UNKNOWN, ("requester",)),
+    S.REVOKED: Facts("nobody", Tone.UNKNOWN, ("requester", "deciders")),
+    S.REJECTED: Facts("nobody", Tone.DANGER, ("requester",)),
+    S.WITHDRAWN: Facts("nobody", Tone.UNKNOWN, ("approvers",)),
 }
 IN_FORCE = (S.APPROVED, S.ACTIVE)

@@ -118,11 +118,11 @@ def _case_page(
         "assets": assets[:50],
         "more": max(0, len(assets) - 50),
         "hidden": found.covered.count() - len(assets),
-        "events": [(_meaning(event), event) for event in events[:50]],
+        "events": [(_tone(event), event) for event in events[:50]],
         "waits_for": _waits_for(found),
         "foreign": len(bearing_foreign_tag(assets, timezone.now())),
         "category": CATEGORIES.get(found.category, found.category),
-        "meaning": STATES[ExceptionState(found.state)].meaning,
+        "tone": STATES[ExceptionState(found.state)].tone,
         "can_decide": ExceptionState.APPROVED in open_to,
         "why_not_decide": allows(check_decide, found, request.user),
         "can_revoke": ExceptionState.REVOKED in open_to and not allows(check_revoke, found, request.user),
@@ -134,8 +134,8 @@ def _case_page(
     return render(request, "exceptions/case.html", context, status=status)
 
 
-def _meaning(event: AuditEvent) -> str:
-    return STATES[ExceptionState(event.kind.removeprefix("exception."))].meaning
+def _tone(event: AuditEvent) -> str:
+    return STATES[ExceptionState(event.kind.removeprefix("exception."))].tone
 
 
 def _waits_for(found: ExceptionRequest) -> list[str]:

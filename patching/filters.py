@@ -7,13 +7,14 @@ from django.db.models import Q, QuerySet
 
 from patching.models import Run, Target
 from patching.states import VERDICT_LOOKS, RunState, TargetState
+from portal.tones import Tone
 
 GROUP_WORDS = {
-    "bad": "Failed",
-    "needs": "Incomplete",
-    "busy": "Running",
+    Tone.DANGER: "Failed",
+    Tone.ATTENTION: "Incomplete",
+    Tone.ACTIVE: "Running",
     "waiting": "Waiting",
-    "good": "Good",
+    Tone.SUCCESS: "Good",
     "skipped": "Left out",
 }
 

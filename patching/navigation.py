@@ -9,6 +9,7 @@ from patching.models import SendingPause
 from patching.operations.pause import current
 from portal.access.queries import has_role
 from portal.access.states import Role
+from portal.tones import Tone
 from portal.web.chrome import Banner, Chrome, NavEntry
 from portal.web.moments import moment_words
 
@@ -40,7 +41,7 @@ def banners(request: HttpRequest) -> list[Banner]:
         else "just now"
     )
     text = f"All sending is paused: nothing is patched until it is resumed. {pause.by}, {since}: “{pause.reason}”"
-    return [Banner(text, "needs", "patching/_resume.html" if is_admin(request) else "")]
+    return [Banner(text, Tone.ATTENTION, "patching/_resume.html" if is_admin(request) else "")]
 
 
 def is_admin(request: HttpRequest) -> bool:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from django.db.models import TextChoices
 
+from portal.tones import Tone
+
 
 class RunState(TextChoices):
     PLANNED = "planned", "Planned"
@@ -125,10 +127,10 @@ class Agreement(StrEnum):
 
 @dataclass(frozen=True)
 class Facts:
-    """Whose move it is, how it looks (good|busy|needs|bad|unknown), and where it may go."""
+    """Whose move it is, how it looks, and where it may go."""
 
     owner: str
-    meaning: str
+    tone: Tone
     moves: tuple[str, ...] = ()
 
 
@@ -136,47 +138,47 @@ R, D, T = RunState, DispatchState, TargetState
 _STOPPABLE = (R.HALTING,)
 
 RUN_STATES: dict[RunState, Facts] = {
-    R.PLANNED: Facts("clock", "unknown", (R.WAKING, R.MISSED, R.CANCELLED, R.HALTING)),
-    R.WAKING: Facts("engine", "busy", (R.CHECKING, R.MISSED, *_STOPPABLE)),
-    R.CHECKING: Facts("engine", "busy", (R.PATCHING, R.VERIFYING, *_STOPPABLE)),
-    R.PATCHING: Facts("engine", "busy", (R.VERIFYING, *_STOPPABLE)),
-    R.VERIFYING: Facts("engine", "busy", (R.FINISHED, *_STOPPABLE)),
-    R.HALTING: Facts("engine", "needs", (R.HALTED,)),
-    R.FINISHED: Facts("nobody", "good"),
-    R.MISSED: Facts("nobody", "bad"),
-    R.HALTED: Facts("nobody", "needs"),
-    R.CANCELLED: Facts("nobody", "unknown"),
+    R.PLANNED: Facts("clock", Tone.UNKNOWN, (R.WAKING, R.MISSED, R.CANCELLED, R.HALTING)),
+    R.WAKING: Facts("engine", Tone.ACTIVE, (R.CHECKING, R.MISSED, *_STOPPABLE)),
+    R.CHECKING: Facts("engine", Tone.ACTIVE, (R.PATCHING, R.VERIFYING, *_STOPPABLE)),
+    R.PATCHING: Facts("engine", Tone.ACTIVE, (R.VERIFYING, *_STOPPABLE)),
+    R.VERIFYING: Facts("engine", Tone.ACTIVE, (R.FINISHED, *_STOPPABLE)),
+    R.HALTING: Facts("engine", Tone.ATTENTION, (R.HALTED,)),
+    R.FINISHED: Facts("nobody", Tone.SUCCESS),
+    R.MISSED: Facts("nobody", Tone.DANGER),
+    R.HALTED: Facts("nobody", Tone.ATTENTION),
+    R.CANCELLED: Facts("nobody", Tone.UNKNOWN),
 }
 RUN_OVER = frozenset({R.FINISHED, R.MISSED, R.HALTED, R.CANCELLED})
 
 DISPATCH_STATES: dict[DispatchState, Facts] = {
-    D.CLAIMED: Facts("engine", "busy", (D.SENDING, D.GIVEN_UP)),
-    D.SENDING: Facts("engine", "busy", (D.SENT, D.UNKNOWN, D.GIVEN_UP)),
-    D.UNKNOWN: Facts("engine", "needs", (D.ADOPTED, D.SENDING, D.GIVEN_UP)),
-    D.SENT: Facts("engine", "busy", (D.COLLECTED, D.GIVEN_UP)),
-    D.ADOPTED: Facts("engine", "busy", (D.COLLECTED, D.GIVEN_UP)),
-    D.COLLECTED: Facts("nobody", "good"),
-    D.GIVEN_UP: Facts("nobody", "bad"),
+    D.CLAIMED: Facts("engine", Tone.ACTIVE, (D.SENDING, D.GIVEN_UP)),
+    D.SENDING: Facts("engine", Tone.ACTIVE, (D.SENT, D.UNKNOWN, D.GIVEN_UP)),
+    D.UNKNOWN: Facts("engine", Tone.ATTENTION, (D.ADOPTED, D.SENDING, D.GIVEN_UP)),
+    D.SENT: Facts("engine", Tone.ACTIVE, (D.COLLECTED, D.GIVEN_UP)),
+    D.ADOPTED: Facts("engine", Tone.ACTIVE, (D.COLLECTED, D.GIVEN_UP)),
+    D.COLLECTED: Facts("nobody", Tone.SUCCESS),
+    D.GIVEN_UP: Facts("nobody", Tone.DANGER),
 }
 DISPATCH_IN_FLIGHT = frozenset({D.CLAIMED, D.SENDING, D.UNKNOWN, D.SENT, D.ADOPTED})
 
 _BEFORE_SENDING = (T.SKIPPED, T.BLOCKED, T.HALTED)
 TARGET_STATES: dict[TargetState, Facts] = {
-    T.PLANNED: Facts("engine", "unknown", (T.WAKING, T.WAITING, *_BEFORE_SENDING)),
-    T.WAKING: Facts("engine", "busy", (T.WAITING, *_BEFORE_SENDING)),
-    T.WAITING: Facts("engine", "unknown", (T.CHECKING, *_BEFORE_SENDING)),
-    T.CHECKING: Facts("engine", "busy", (T.READY, T.WAITING, T.LOST, *_BEFORE_SENDING)),
-    T.READY: Facts("engine", "unknown", (T.IN_DISPATCH, T.DONE, *_BEFORE_SENDING)),
+    T.PLANNED: Facts("engine", Tone.UNKNOWN, (T.WAKING, T.WAITING, *_BEFORE_SENDING)),
+    T.WAKING: Facts("engine", Tone.ACTIVE, (T.WAITING, *_BEFORE_SENDING)),
+    T.WAITING: Facts("engine", Tone.UNKNOWN, (T.CHECKING, *_BEFORE_SENDING)),
+    T.CHECKING: Facts("engine", Tone.ACTIVE, (T.READY, T.WAITING, T.LOST, *_BEFORE_SENDING)),
+    T.READY: Facts("engine", Tone.UNKNOWN, (T.IN_DISPATCH, T.DONE, *_BEFORE_SENDING)),
     T.IN_DISPATCH: Facts(
-        "host", "busy", (T.REBOOTING, T.VERIFYING, T.DONE, T.LOST, T.READY, *_BEFORE_SENDING)
+        "host", Tone.ACTIVE, (T.REBOOTING, T.VERIFYING, T.DONE, T.LOST, T.READY, *_BEFORE_SENDING)
     ),
-    T.REBOOTING: Facts("host", "busy", (T.VERIFYING, T.DONE, T.LOST)),
-    T.VERIFYING: Facts("engine", "busy", (T.DONE, T.LOST)),
-    T.DONE: Facts("nobody", "good"),
-    T.SKIPPED: Facts("nobody", "unknown"),
-    T.BLOCKED: Facts("owner", "needs"),
-    T.LOST: Facts("admin", "bad"),
-    T.HALTED: Facts("admin", "needs"),
+    T.REBOOTING: Facts("host", Tone.ACTIVE, (T.VERIFYING, T.DONE, T.LOST)),
+    T.VERIFYING: Facts("engine", Tone.ACTIVE, (T.DONE, T.LOST)),
+    T.DONE: Facts("nobody", Tone.SUCCESS),
+    T.SKIPPED: Facts("nobody", Tone.UNKNOWN),
+    T.BLOCKED: Facts("owner", Tone.ATTENTION),
+    T.LOST: Facts("admin", Tone.DANGER),
+    T.HALTED: Facts("admin", Tone.ATTENTION),
 }
 # The one way back, to WAITING, and only when a person asks for it: operations/retry.py makes it a new attempt.
 RETRYABLE = frozenset({T.DONE, T.BLOCKED, T.LOST})
@@ -186,64 +188,64 @@ IN_FLIGHT = frozenset({T.IN_DISPATCH, T.REBOOTING, T.VERIFYING})
 
 H = HoldState
 HOLD_STATES: dict[HoldState, Facts] = {
-    H.WANTED: Facts("engine", "unknown", (H.STARTING, H.HELD, H.KEPT, H.FAILED)),
-    H.STARTING: Facts("engine", "busy", (H.WANTED, H.HELD, H.RELEASING, H.KEPT, H.FAILED)),
-    H.HELD: Facts("engine", "good", (H.RELEASING, H.KEPT)),
-    H.RELEASING: Facts("engine", "busy", (H.RELEASED, H.KEPT)),
-    H.RELEASED: Facts("nobody", "good"),
-    H.KEPT: Facts("nobody", "unknown"),
-    H.FAILED: Facts("nobody", "bad"),
+    H.WANTED: Facts("engine", Tone.UNKNOWN, (H.STARTING, H.HELD, H.KEPT, H.FAILED)),
+    H.STARTING: Facts("engine", Tone.ACTIVE, (H.WANTED, H.HELD, H.RELEASING, H.KEPT, H.FAILED)),
+    H.HELD: Facts("engine", Tone.SUCCESS, (H.RELEASING, H.KEPT)),
+    H.RELEASING: Facts("engine", Tone.ACTIVE, (H.RELEASED, H.KEPT)),
+    H.RELEASED: Facts("nobody", Tone.SUCCESS),
+    H.KEPT: Facts("nobody", Tone.UNKNOWN),
+    H.FAILED: Facts("nobody", Tone.DANGER),
 }
 HOLD_OVER = frozenset({H.RELEASED, H.KEPT, H.FAILED})
 HOLD_OPEN = (H.WANTED, H.STARTING, H.HELD, H.RELEASING)
 
 S = SnapshotState
 SNAPSHOT_STATES: dict[SnapshotState, Facts] = {
-    S.WANTED: Facts("engine", "unknown", (S.CREATING, S.FAILED, S.DELETING)),
-    S.CREATING: Facts("engine", "busy", (S.TAKEN, S.WANTED, S.UNKNOWN, S.FAILED)),
-    S.UNKNOWN: Facts("engine", "needs", (S.TAKEN, S.WANTED, S.FAILED)),
-    S.TAKEN: Facts("engine", "busy", (S.COMPLETED, S.FAILED, S.DELETING)),
-    S.COMPLETED: Facts("clock", "good", (S.FAILED, S.DELETING)),
-    S.FAILED: Facts("clock", "bad", (S.WANTED, S.DELETING)),
-    S.DELETING: Facts("engine", "busy", (S.DELETED,)),
-    S.DELETED: Facts("nobody", "unknown"),
+    S.WANTED: Facts("engine", Tone.UNKNOWN, (S.CREATING, S.FAILED, S.DELETING)),
+    S.CREATING: Facts("engine", Tone.ACTIVE, (S.TAKEN, S.WANTED, S.UNKNOWN, S.FAILED)),
+    S.UNKNOWN: Facts("engine", Tone.ATTENTION, (S.TAKEN, S.WANTED, S.FAILED)),
+    S.TAKEN: Facts("engine", Tone.ACTIVE, (S.COMPLETED, S.FAILED, S.DELETING)),
+    S.COMPLETED: Facts("clock", Tone.SUCCESS, (S.FAILED, S.DELETING)),
+    S.FAILED: Facts("clock", Tone.DANGER, (S.WANTED, S.DELETING)),
+    S.DELETING: Facts("engine", Tone.ACTIVE, (S.DELETED,)),
+    S.DELETED: Facts("nobody", Tone.UNKNOWN),
 }
 SNAPSHOT_USABLE = frozenset({S.TAKEN, S.COMPLETED})
 
 U = RestoreState  # U for undo
 RESTORE_STATES: dict[RestoreState, Facts] = {
-    U.WANTED: Facts("engine", "unknown", (U.SENDING, U.FAILED)),
-    U.SENDING: Facts("engine", "busy", (U.RUNNING, U.FAILED)),
-    U.RUNNING: Facts("engine", "busy", (U.DONE, U.FAILED)),
-    U.DONE: Facts("nobody", "good"),
-    U.FAILED: Facts("nobody", "bad"),
+    U.WANTED: Facts("engine", Tone.UNKNOWN, (U.SENDING, U.FAILED)),
+    U.SENDING: Facts("engine", Tone.ACTIVE, (U.RUNNING, U.FAILED)),
+    U.RUNNING: Facts("engine", Tone.ACTIVE, (U.DONE, U.FAILED)),
+    U.DONE: Facts("nobody", Tone.SUCCESS),
+    U.FAILED: Facts("nobody", Tone.DANGER),
 }
 RESTORE_OVER = frozenset({U.DONE, U.FAILED})
 
 P = ProposalState
 PROPOSAL_STATES: dict[ProposalState, Facts] = {
-    P.OPEN: Facts("admin", "needs", (P.ACCEPTED, P.DISMISSED)),
-    P.ACCEPTED: Facts("admin", "good", (P.OPEN,)),
-    P.DISMISSED: Facts("admin", "unknown", (P.OPEN,)),
+    P.OPEN: Facts("admin", Tone.ATTENTION, (P.ACCEPTED, P.DISMISSED)),
+    P.ACCEPTED: Facts("admin", Tone.SUCCESS, (P.OPEN,)),
+    P.DISMISSED: Facts("admin", Tone.UNKNOWN, (P.OPEN,)),
 }
 
 W = WaveState
 WAVE_STATES: dict[WaveState, Facts] = {
-    W.WAITING: Facts("engine", "unknown", (W.CHECKING, W.STOPPED)),
-    W.CHECKING: Facts("engine", "busy", (W.RUNNING, W.BAKING, W.PASSED, W.STOPPED)),
-    W.RUNNING: Facts("engine", "busy", (W.BAKING, W.PASSED, W.STOPPED)),
-    W.BAKING: Facts("engine", "needs", (W.PASSED, W.STOPPED)),
-    W.PASSED: Facts("nobody", "good"),
-    W.STOPPED: Facts("nobody", "bad"),
+    W.WAITING: Facts("engine", Tone.UNKNOWN, (W.CHECKING, W.STOPPED)),
+    W.CHECKING: Facts("engine", Tone.ACTIVE, (W.RUNNING, W.BAKING, W.PASSED, W.STOPPED)),
+    W.RUNNING: Facts("engine", Tone.ACTIVE, (W.BAKING, W.PASSED, W.STOPPED)),
+    W.BAKING: Facts("engine", Tone.ATTENTION, (W.PASSED, W.STOPPED)),
+    W.PASSED: Facts("nobody", Tone.SUCCESS),
+    W.STOPPED: Facts("nobody", Tone.DANGER),
 }
 WAVE_OVER = frozenset({W.PASSED, W.STOPPED})
 
 A = AuditState
 AUDIT_STATES: dict[AuditState, Facts] = {
-    A.QUEUED: Facts("clock", "unknown", (A.RUNNING, A.FAILED)),
-    A.RUNNING: Facts("clock", "busy", (A.DONE, A.FAILED)),
-    A.DONE: Facts("nobody", "good"),
-    A.FAILED: Facts("nobody", "bad"),
+    A.QUEUED: Facts("clock", Tone.UNKNOWN, (A.RUNNING, A.FAILED)),
+    A.RUNNING: Facts("clock", Tone.ACTIVE, (A.DONE, A.FAILED)),
+    A.DONE: Facts("nobody", Tone.SUCCESS),
+    A.FAILED: Facts("nobody", Tone.DANGER),
 }
 AUDIT_OVER = frozenset({A.DONE, A.FAILED})
 
@@ -256,10 +258,10 @@ def outcome_word(state: str, verdict: str) -> str:
 
 
 VERDICT_LOOKS: dict[str, tuple[str, str]] = {
-    Verdict.PATCHED: ("Patched", "good"),
-    Verdict.NOTHING_TO_DO: ("Nothing to do", "good"),
-    Verdict.PATCHED_REBOOT_PENDING: ("Reboot pending", "needs"),
-    Verdict.PARTLY: ("Partly patched", "needs"),
-    Verdict.FAILED: ("Failed", "bad"),
-    Verdict.UNKNOWN: ("Unknown", "unknown"),
+    Verdict.PATCHED: ("Patched", Tone.SUCCESS),
+    Verdict.NOTHING_TO_DO: ("Nothing to do", Tone.SUCCESS),
+    Verdict.PATCHED_REBOOT_PENDING: ("Reboot pending", Tone.ATTENTION),
+    Verdict.PARTLY: ("Partly patched", Tone.ATTENTION),
+    Verdict.FAILED: ("Failed", Tone.DANGER),
+    Verdict.UNKNOWN: ("Unknown", Tone.UNKNOWN),
 }

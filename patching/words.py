@@ -11,6 +11,7 @@ from patching.models import Run, Window
 from patching.queries.runs import Progress
 from patching.states import RUN_STATES, RunState
 from portal.policy.run_policy import RunPolicy
+from portal.tones import Tone
 from portal.web.moments import duration_words, zone_words
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -47,28 +48,28 @@ def unguarded(policy: RunPolicy, platforms: Iterable[str]) -> str:
 
 def time_left(run: Run, counts: Progress, now: datetime) -> str:
     """`about 12 min left at this pace`; empty while too little is finished to tell."""
-    judged = counts.good + counts.needs + counts.bad
-    open_hosts = counts.busy + counts.waiting
+    judged = counts.success + counts.attention + counts.danger
+    open_hosts = counts.active + counts.waiting
     if run.started_at is None or judged < PACE_NEEDS or not open_hosts or now <= run.starts_at:
         return ""
     elapsed = now - max(run.started_at, run.starts_at)
     return f"about {duration_words(elapsed / judged * open_hosts)} left at this pace"
 
 
-def phases(run: Run) -> list[tuple[str, str, bool]]:
-    """(label, meaning, is the current one) for the line of phases; a pre-check has no patching."""
+def phases(run: Run) -> list[tuple[str, Tone, bool]]:
+    """(label, tone, is the current one) for the line of phases; a pre-check has no patching."""
     known = [phase for phase in PHASES if not (run.check_only and phase == RunState.PATCHING)]
     at = known.index(RunState(run.state)) if run.state in known else -1
     over = run.state == RunState.FINISHED
     line = []
     for number, phase in enumerate(known):
         done = over or number < at
-        meaning = "good" if done else "busy" if number == at and number else "unknown"
-        line.append((PHASES[phase], meaning, number == at))
+        tone = Tone.SUCCESS if done else Tone.ACTIVE if number == at and number else Tone.UNKNOWN
+        line.append((PHASES[phase], tone, number == at))
     return line
 
 
 def state_look(run: Run) -> tuple[str, str]:
-    """The words and the meaning of a run's state."""
+    """The words and the tone of a run's state."""
     state = RunState(run.state)
-    return state.label, RUN_STATES[state].meaning
+    return state.label, RUN_STATES[state].tone

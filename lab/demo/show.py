@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from embedded import Stack
+from portal.tones import Tone
 
 LIMIT_S = 240  # --once promises an end within five minutes
 # A pipe has no width: give the report room there, too.
@@ -155,25 +156,33 @@ def report(run) -> None:  # type: ignore[no-untyped-def]
 
 
 def rank(row) -> int:  # type: ignore[no-untyped-def]
-    from patching.queries.runs import meaning_of
+    from patching.queries.runs import tone_of
 
-    return ["bad", "needs", "busy", "unknown", "good"].index(meaning_of(row.state, row.verdict))
+    return [Tone.DANGER, Tone.ATTENTION, Tone.ACTIVE, Tone.UNKNOWN, Tone.SUCCESS].index(
+        tone_of(row.state, row.verdict)
+    )
 
 
 def cells(row) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
-    from patching.queries.runs import meaning_of
+    from patching.queries.runs import tone_of
     from patching.states import outcome_word
 
-    colours = {"good": "green", "needs": "yellow", "bad": "red", "busy": "blue", "unknown": "dim"}
-    word, meaning = outcome_word(row.state, row.verdict), meaning_of(row.state, row.verdict)
-    colour = colours[meaning]
+    colours = {
+        Tone.SUCCESS: "green",
+        Tone.ATTENTION: "yellow",
+        Tone.DANGER: "red",
+        Tone.ACTIVE: "blue",
+        Tone.UNKNOWN: "dim",
+    }
+    word, tone = outcome_word(row.state, row.verdict), tone_of(row.state, row.verdict)
+    colour = colours[tone]
     kernel = (
         row.kernel_before
         if row.kernel_before == row.kernel_after or not row.kernel_after
         else (f"{row.kernel_before} → {row.kernel_after}")
     )
     counts = ["" if n is None else str(n) for n in (row.updated_count, row.available_count)]
-    reason = "" if meaning == "good" else row.reason
+    reason = "" if tone == Tone.SUCCESS else row.reason
     return (
         row.asset.label,
         row.os_label,

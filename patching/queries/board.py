@@ -1,4 +1,4 @@
-"""Targets as boards and tables show them: the same meaning in the database as in memory, worst first."""
+"""Targets as boards and tables show them: the same group in the database as in memory, worst first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from patching.queries.runs import GOOD, NEEDS, Progress, count_into
 from patching.states import IN_FLIGHT, RUN_OVER, TARGET_OVER, RunState, TargetState
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
+from portal.tones import Tone
 
 BUSY = IN_FLIGHT | {TargetState.WAKING, TargetState.CHECKING}
-GROUPS = ("bad", "needs", "busy", "waiting", "good", "skipped")  # worst first
+GROUPS = (Tone.DANGER, Tone.ATTENTION, Tone.ACTIVE, "waiting", Tone.SUCCESS, "skipped")  # worst first
 
 
 def with_group(targets: QuerySet[Target]) -> QuerySet[Any]:
@@ -24,11 +25,11 @@ def with_group(targets: QuerySet[Target]) -> QuerySet[Any]:
     done = TargetState.DONE
     group = Case(
         When(state=TargetState.SKIPPED, then=Value("skipped")),
-        When(state=done, verdict__in=[*GOOD, ""], then=Value("good")),
-        When(state=done, verdict__in=list(NEEDS), then=Value("needs")),
-        When(state__in=[done, TargetState.LOST], then=Value("bad")),
-        When(state__in=[TargetState.BLOCKED, TargetState.HALTED], then=Value("needs")),
-        When(state__in=list(BUSY), then=Value("busy")),
+        When(state=done, verdict__in=[*GOOD, ""], then=Value(Tone.SUCCESS)),
+        When(state=done, verdict__in=list(NEEDS), then=Value(Tone.ATTENTION)),
+        When(state__in=[done, TargetState.LOST], then=Value(Tone.DANGER)),
+        When(state__in=[TargetState.BLOCKED, TargetState.HALTED], then=Value(Tone.ATTENTION)),
+        When(state__in=list(BUSY), then=Value(Tone.ACTIVE)),
         default=Value("waiting"),
         output_field=CharField(),
     )

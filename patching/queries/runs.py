@@ -13,6 +13,7 @@ from patching.planner import Member, assign_waves
 from patching.queries.candidates import enrolled, late, plan_for
 from patching.states import IN_FLIGHT, RUN_OVER, TargetState, Verdict
 from portal.inventory.models import Asset
+from portal.tones import Tone
 
 GOOD = {Verdict.PATCHED, Verdict.NOTHING_TO_DO}
 NEEDS = {Verdict.PATCHED_REBOOT_PENDING, Verdict.PARTLY}
@@ -60,13 +61,13 @@ def plan_of(window: Window, starts_at: datetime, assets: Iterable[Asset] | None 
 
 @dataclass
 class Progress:
-    """Counts of one run's targets. The five meanings add up to `total`."""
+    """Counts of one run's targets. The five tones add up to `total`."""
 
     total: int = 0
-    good: int = 0
-    busy: int = 0
-    needs: int = 0
-    bad: int = 0
+    success: int = 0
+    active: int = 0
+    attention: int = 0
+    danger: int = 0
     unknown: int = 0
     skipped: int = 0  # part of `unknown`
     waiting: int = 0  # part of `unknown`
@@ -75,7 +76,7 @@ class Progress:
 
     @property
     def over(self) -> int:
-        return self.total - self.busy - self.waiting
+        return self.total - self.active - self.waiting
 
     @property
     def percent(self) -> int:
@@ -106,25 +107,25 @@ def count_into(counts: Progress, state: str, verdict: str, n: int) -> None:
     counts.states[state] = counts.states.get(state, 0) + n
     if verdict:
         counts.verdicts[verdict] = counts.verdicts.get(verdict, 0) + n
-    meaning = meaning_of(state, verdict)
-    setattr(counts, meaning, getattr(counts, meaning) + n)
+    tone = tone_of(state, verdict)
+    setattr(counts, tone, getattr(counts, tone) + n)
     if state == TargetState.SKIPPED:
         counts.skipped += n
-    elif meaning == "unknown" and state in {TargetState.PLANNED, TargetState.WAITING, TargetState.READY}:
+    elif tone == Tone.UNKNOWN and state in {TargetState.PLANNED, TargetState.WAITING, TargetState.READY}:
         counts.waiting += n
 
 
-def meaning_of(state: str, verdict: str) -> str:
-    """good | busy | needs | bad | unknown for one target."""
+def tone_of(state: str, verdict: str) -> Tone:
+    """How one target looks."""
     if state == TargetState.DONE:
         if verdict in GOOD or not verdict:
-            return "good"
-        return "needs" if verdict in NEEDS else "bad"
+            return Tone.SUCCESS
+        return Tone.ATTENTION if verdict in NEEDS else Tone.DANGER
     if state in {TargetState.BLOCKED, TargetState.HALTED}:
-        return "needs"
+        return Tone.ATTENTION
     if state == TargetState.LOST:
-        return "bad"
-    return "busy" if state in IN_FLIGHT | {TargetState.WAKING, TargetState.CHECKING} else "unknown"
+        return Tone.DANGER
+    return Tone.ACTIVE if state in IN_FLIGHT | {TargetState.WAKING, TargetState.CHECKING} else Tone.UNKNOWN
 
 
 def active() -> QuerySet[Run]:

@@ -22,6 +22,7 @@ from patching.states import (
     SnapshotState,
 )
 from portal.inventory.models import Asset
+from portal.tones import Tone
 
 HELD_SHOWN, SNAPSHOTS_SHOWN, RESTORES_SHOWN = 12, 20, 10
 UNDER_WAY = {SnapshotState.CREATING, SnapshotState.UNKNOWN, SnapshotState.TAKEN, SnapshotState.DELETING}
@@ -31,7 +32,7 @@ UNDER_WAY = {SnapshotState.CREATING, SnapshotState.UNKNOWN, SnapshotState.TAKEN,
 class ShownSnapshot:
     row: RootSnapshot
     label: str
-    meaning: str
+    tone: Tone
     why_not: str  # why it cannot be restored now
 
 
@@ -39,7 +40,7 @@ class ShownSnapshot:
 class ShownRestore:
     row: Restore
     label: str
-    meaning: str
+    tone: Tone
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,12 @@ def of_asset(asset: Asset) -> Upkeep:
 
 def _snapshot(row: RootSnapshot, asset: Asset) -> ShownSnapshot:
     state = SnapshotState(row.state)
-    return ShownSnapshot(row, state.label, SNAPSHOT_STATES[state].meaning, why_not(row, asset))
+    return ShownSnapshot(row, state.label, SNAPSHOT_STATES[state].tone, why_not(row, asset))
 
 
 def _restore(row: Restore) -> ShownRestore:
     state = RestoreState(row.state)
-    return ShownRestore(row, state.label, RESTORE_STATES[state].meaning)
+    return ShownRestore(row, state.label, RESTORE_STATES[state].tone)
 
 
 def why_not(row: RootSnapshot, asset: Asset) -> str:
@@ -111,7 +112,7 @@ def why_not(row: RootSnapshot, asset: Asset) -> str:
 
 @dataclass
 class RunUpkeep:
-    """(label, meaning, count) of a run's holds and snapshots, and the hosts that it has running."""
+    """(label, tone, count) of a run's holds and snapshots, and the hosts that it has running."""
 
     holds: list[tuple[str, str, int]] = field(default_factory=list)
     snapshots: list[tuple[str, str, int]] = field(default_factory=list)
@@ -128,9 +129,7 @@ def of_run(run: Run, targets: QuerySet[Target]) -> RunUpkeep:
     seen = targets.order_by().values("asset_id")
     holds = run.power_holds.filter(asset__in=seen)
     counts = dict(holds.order_by().values_list("state").annotate(n=Count("pk")))
-    found = RunUpkeep(
-        holds=[(s.label, f.meaning, counts[s]) for s, f in HOLD_STATES.items() if counts.get(s)]
-    )
+    found = RunUpkeep(holds=[(s.label, f.tone, counts[s]) for s, f in HOLD_STATES.items() if counts.get(s)])
     found.running_count = sum(counts.get(state, 0) for state in (HoldState.STARTING, HoldState.HELD))
     if found.running_count:
         up = holds.filter(state__in=[HoldState.STARTING, HoldState.HELD]).select_related("asset", "kept_by")
@@ -138,9 +137,7 @@ def of_run(run: Run, targets: QuerySet[Target]) -> RunUpkeep:
     if run.run_policy.snapshot == "root":
         rows = RootSnapshot.objects.filter(run=run, asset__in=seen).order_by()
         states = dict(rows.values_list("state").annotate(n=Count("pk")))
-        found.snapshots = [
-            (s.label, f.meaning, states[s]) for s, f in SNAPSHOT_STATES.items() if states.get(s)
-        ]
+        found.snapshots = [(s.label, f.tone, states[s]) for s, f in SNAPSHOT_STATES.items() if states.get(s)]
         last = rows.order_by("-expires_at").values_list("expires_at", flat=True).first()
         found.kept_until = last if states else None
     return found

@@ -9,6 +9,7 @@ from django.db.models import Count, QuerySet
 from patching.models import Run, Target, Wave
 from patching.queries.runs import Progress, count_into
 from patching.states import WAVE_STATES, WaveState
+from portal.tones import Tone
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ShownWave:
     wave: Wave
     counts: Progress
     label: str
-    meaning: str
+    tone: Tone
 
 
 def waves_of(run: Run, targets: QuerySet[Target]) -> list[ShownWave]:
@@ -35,4 +36,4 @@ def waves_of(run: Run, targets: QuerySet[Target]) -> list[ShownWave]:
 
 def _shown(wave: Wave, counts: Progress) -> ShownWave:
     state = WaveState(wave.state)
-    return ShownWave(wave, counts, state.label, WAVE_STATES[state].meaning)
+    return ShownWave(wave, counts, state.label, WAVE_STATES[state].tone)

@@ -78,8 +78,8 @@ def shown(row: FixProposal) -> dict[str, Any]:
     """A proposal in words."""
     fault, advice = LASTING_FIXES[row.check_name]
     state = ProposalState(row.state)
-    meaning = PROPOSAL_STATES[state].meaning
-    return {"proposal": row, "fault": fault, "advice": advice, "label": state.label, "meaning": meaning}
+    tone = PROPOSAL_STATES[state].tone
+    return {"proposal": row, "fault": fault, "advice": advice, "label": state.label, "tone": tone}
 
 
 @require_GET

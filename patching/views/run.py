@@ -29,6 +29,7 @@ from patching.words import phases, state_look, time_left, unguarded
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.isolation import CANNOT_BE_SHOWN, each
+from portal.tones import Tone
 from portal.web.filters import chips_of
 from portal.web.forms import onto
 from portal.web.paging import KeysetPager
@@ -75,12 +76,14 @@ def _windows_of(targets: QuerySet[Any]) -> Iterator[Target]:
 def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     now, counts = timezone.now(), progress(found, targets)
     needy = (
-        targets.filter(group__in=["bad", "needs"]).select_related("asset").order_by("rank", "-since", "pk")
+        targets.filter(group__in=[Tone.DANGER, Tone.ATTENTION])
+        .select_related("asset")
+        .order_by("rank", "-since", "pk")
     )
     return {
         "run": found,
         "counts": counts,
-        "trouble": counts.needs + counts.bad,
+        "trouble": counts.attention + counts.danger,
         "parts": parts_of(counts, reverse("patching:run", args=[found.pk]), check_only=found.check_only),
         "phases": phases(found),
         "look": state_look(found),
@@ -93,20 +96,22 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "admin": is_admin(request),
         "waves": waves_of(found, targets),
         "unguarded": unguarded(found.run_policy, (row.platform for row in _windows_of(targets))),
-        "retryable": counts.bad + counts.needs - counts.states.get(TargetState.HALTED, 0),  # as worth_a_retry
+        "retryable": counts.danger
+        + counts.attention
+        - counts.states.get(TargetState.HALTED, 0),  # as worth_a_retry
     }
 
 
 def parts_of(counts: Progress, address: str, *, check_only: bool = False) -> list[tuple[str, int, str, str]]:
-    """The shares of the bar: (label, count, meaning, address of the rows behind it)."""
+    """The shares of the bar: (label, count, tone, address of the rows behind it)."""
     good = "ready" if check_only else "patched"
     return [
-        (good, counts.good, "good", f"{address}?show=good#targets"),
-        ("running", counts.busy, "busy", f"{address}?show=busy#targets"),
-        ("incomplete", counts.needs, "needs", f"{address}?show=needs#targets"),
-        ("failed", counts.bad, "bad", f"{address}?show=bad#targets"),
-        ("waiting", counts.waiting, "unknown", f"{address}?show=waiting#targets"),
-        ("left out", counts.skipped, "unknown", f"{address}?show=skipped#targets"),
+        (good, counts.success, Tone.SUCCESS, f"{address}?show=success#targets"),
+        ("running", counts.active, Tone.ACTIVE, f"{address}?show=active#targets"),
+        ("incomplete", counts.attention, Tone.ATTENTION, f"{address}?show=attention#targets"),
+        ("failed", counts.danger, Tone.DANGER, f"{address}?show=danger#targets"),
+        ("waiting", counts.waiting, Tone.UNKNOWN, f"{address}?show=waiting#targets"),
+        ("left out", counts.skipped, Tone.UNKNOWN, f"{address}?show=skipped#targets"),
     ]
 
 
@@ -126,23 +131,29 @@ def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
 
 
 def shown(row: Target) -> dict[str, Any]:
-    """A target with the word and the meaning of where it stands."""
+    """A target with the word and the tone of where it stands."""
     if row.state == TargetState.DONE and row.verdict:
-        label, meaning = VERDICT_LOOKS[row.verdict]
+        label, tone = VERDICT_LOOKS[row.verdict]
     else:
-        label, meaning = TargetState(row.state).label, TARGET_STATES[TargetState(row.state)].meaning
+        label, tone = TargetState(row.state).label, TARGET_STATES[TargetState(row.state)].tone
     may_skip = row.state in operations.BEFORE_SENDING
     return {
         "target": row,
         "label": label,
-        "meaning": meaning,
+        "tone": tone,
         "may_retry": worth_a_retry(row),
         "may_skip": may_skip,
     }
 
 
 def not_shown(row: Target) -> dict[str, Any]:
-    return {"target": row, "label": CANNOT_BE_SHOWN, "meaning": "bad", "may_retry": False, "may_skip": False}
+    return {
+        "target": row,
+        "label": CANNOT_BE_SHOWN,
+        "tone": Tone.DANGER,
+        "may_retry": False,
+        "may_skip": False,
+    }
 
 
 @require_http_methods(["GET", "POST"])

@@ -22,6 +22,7 @@ from patching.views.reading import reads
 from patching.views.run import parts_of, shown
 from patching.words import state_look, time_left
 from portal.inventory.models import Asset
+from portal.tones import Tone
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
@@ -81,10 +82,10 @@ def _row(run: Run, counts: Progress) -> dict[str, Any]:
 
 
 def _sum(all_counts: Any) -> dict[str, int]:
-    total = {"good": 0, "trouble": 0, "planned": 0, "busy": 0, "waiting": 0}
+    total = {Tone.SUCCESS: 0, "trouble": 0, "planned": 0, Tone.ACTIVE: 0, "waiting": 0}
     for counts in all_counts:
-        total["trouble"] += counts.needs + counts.bad
-        for name in ("good", "planned", "busy", "waiting"):
+        total["trouble"] += counts.attention + counts.danger
+        for name in (Tone.SUCCESS, "planned", Tone.ACTIVE, "waiting"):
             total[name] += getattr(counts, name)
     return total
 
@@ -92,7 +93,7 @@ def _sum(all_counts: Any) -> dict[str, int]:
 def _needy(targets: QuerySet[Target], active: list[Run]) -> list[dict[str, Any]]:
     if not active:
         return []
-    rows = with_group(targets.filter(run__in=active)).filter(group__in=["bad", "needs"])
+    rows = with_group(targets.filter(run__in=active)).filter(group__in=[Tone.DANGER, Tone.ATTENTION])
     return [
         shown(row)
         for row in rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:NEEDY_SHOWN]

@@ -1,6 +1,6 @@
 """Small charts as SVG: no script, no inline style, printable; the numbers also stand in the text beside them.
 
-A part is (label, value, meaning) or (label, value, meaning, url); meaning is good|busy|needs|bad|unknown|accent.
+A part is (label, value, tone) or (label, value, tone, url); tone is a Tone or "accent".
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-MEANINGS = frozenset({"good", "busy", "needs", "bad", "unknown", "accent"})
+from portal.tones import Tone
+
+TONES = frozenset({*Tone, "accent"})
 WIDTH = 1000.0
 SMALLEST = 6.0
 
@@ -24,16 +26,16 @@ class Part:
 
     label: str
     value: float
-    meaning: str = "accent"
+    tone: str = "accent"
     url: str = ""
 
 
 def parts_of(items: Iterable[Any]) -> list[Part]:
-    """Parts from tuples or Parts. Raises ValueError for a meaning that has no colour."""
+    """Parts from tuples or Parts. Raises ValueError for a tone that has no colour."""
     parts = [item if isinstance(item, Part) else Part(*item) for item in items]
     for part in parts:
-        if part.meaning not in MEANINGS:
-            raise ValueError(f"{part.meaning!r} is no meaning; use one of {', '.join(sorted(MEANINGS))}.")
+        if part.tone not in TONES:
+            raise ValueError(f"{part.tone!r} is no tone; use one of {', '.join(sorted(TONES))}.")
     return parts
 
 
@@ -62,9 +64,7 @@ def stacked_bar(parts: Sequence[Part], title: str) -> SafeString:
     shown = [part for part in parts if part.value]
     left, pieces = 0.0, []
     for part, width in zip(shown, widths([part.value for part in shown]), strict=True):
-        pieces.append(
-            (part.meaning, f"{left:.1f}", f"{max(width - 2, 1):.1f}", part.label, number(part.value))
-        )
+        pieces.append((part.tone, f"{left:.1f}", f"{max(width - 2, 1):.1f}", part.label, number(part.value)))
         left += width
     bars = format_html_join(
         "", '<rect class="fill-{}" x="{}" y="0" width="{}" height="12"><title>{}: {}</title></rect>', pieces
@@ -79,7 +79,7 @@ def donut(parts: Sequence[Part], title: str, middle: str = "") -> SafeString:
     start, pieces = 0.0, []
     for part, length in zip(shown, widths([p.value for p in shown], around, 2.0), strict=True):
         gap = 1.5 if len(shown) > 1 else 0.0
-        pieces.append((part.meaning, f"{length - gap:.2f} {around - length + gap:.2f}", f"{-start:.2f}"))
+        pieces.append((part.tone, f"{length - gap:.2f} {around - length + gap:.2f}", f"{-start:.2f}"))
         start += length
     arcs = format_html_join(
         "",
@@ -106,7 +106,7 @@ def _column(part: Part, left: int, step: int, height: float) -> SafeString:
     middle, figure = left + step / 2, number(part.value)
     bar = format_html(
         '<rect class="fill-{}" x="{}" y="{}" width="{}" height="{}" rx="2"><title>{}: {}</title></rect>',
-        *(part.meaning, left + 6, f"{112 - height:.1f}", step - 12, f"{height:.1f}", part.label, figure),
+        *(part.tone, left + 6, f"{112 - height:.1f}", step - 12, f"{height:.1f}", part.label, figure),
     )
     words = format_html(
         '<text class="figure" x="{}" y="{}">{}</text><text class="tick" x="{}" y="128">{}</text>',
@@ -115,7 +115,7 @@ def _column(part: Part, left: int, step: int, height: float) -> SafeString:
     return bar + words
 
 
-def line(points: Sequence[tuple[str, float]], title: str, meaning: str = "accent") -> SafeString:
+def line(points: Sequence[tuple[str, float]], title: str, tone: str = "accent") -> SafeString:
     """A trend from the first to the last point, with both ends named."""
     if not points:
         return _svg("trend", "0 0 400 100", f"{title}: nothing yet", SafeString(""))
@@ -126,9 +126,9 @@ def line(points: Sequence[tuple[str, float]], title: str, meaning: str = "accent
     (first, low), (last, high) = points[0], points[-1]
     body = format_html(
         '<polygon class="area-{}" points="0,100 {} 400,100"/><polyline class="line-{}" points="{}"/>',
-        meaning,
+        tone,
         path,
-        meaning,
+        tone,
         path,
     )
     label = f"{title}: from {number(low)} ({first}) to {number(high)} ({last})"
@@ -136,10 +136,10 @@ def line(points: Sequence[tuple[str, float]], title: str, meaning: str = "accent
 
 
 def heat_strip(cells: Sequence[Part], title: str) -> SafeString:
-    """One cell per day or run, in order; the value is not drawn, the meaning is."""
+    """One cell per day or run, in order; the value is not drawn, the tone is."""
     step = WIDTH / max(len(cells), 1)
     pieces = [
-        (cell.meaning, f"{index * step:.1f}", f"{max(step - 3, 1):.1f}", cell.label)
+        (cell.tone, f"{index * step:.1f}", f"{max(step - 3, 1):.1f}", cell.label)
         for index, cell in enumerate(cells)
     ]
     body = format_html_join(

@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
+from portal.tones import Tone
+
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "theme"
 
@@ -36,7 +38,7 @@ class Banner:
     """One line across every page, e.g. the global pause. `template` renders what may be done about it."""
 
     text: str
-    meaning: str = "needs"
+    tone: str = Tone.ATTENTION
     template: str = ""
     context: dict[str, Any] = field(default_factory=dict)
 

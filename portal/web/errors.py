@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from portal.limits.budget import CROWDED_S, Budget, ran_out
+from portal.tones import Tone
 from portal.web.bundles import stylesheet_url
 
 WRONG_ADDRESS = "There is no page at this address. It may have moved, or it may not be yours to see."
@@ -106,7 +107,7 @@ def error_answer(request: HttpRequest, status: int, title: str, sentence: str) -
 
 
 def _note(status: int, sentence: str) -> HttpResponse:
-    text = render_to_string("web/_toast.html", {"text": sentence, "meaning": "bad"})
+    text = render_to_string("web/_toast.html", {"text": sentence, "tone": Tone.DANGER})
     return HttpResponse(text, status=status, headers={"HX-Retarget": "#toasts", "HX-Reswap": "innerHTML"})
 
 

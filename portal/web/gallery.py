@@ -8,39 +8,40 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from portal.tones import Tone
 from portal.web.charts import Part
 from portal.web.filters import Chip
 from portal.web.month import Entry, month_of
 from portal.web.paging import Page
 
 RUN_PARTS = [
-    Part("patched", 412, "good", "#"),
-    Part("running", 268, "busy", "#"),
-    Part("need you", 6, "needs", "#"),
-    Part("failed", 9, "bad", "#"),
-    Part("waiting", 545, "unknown", "#"),
+    Part("patched", 412, Tone.SUCCESS, "#"),
+    Part("running", 268, Tone.ACTIVE, "#"),
+    Part("need you", 6, Tone.ATTENTION, "#"),
+    Part("failed", 9, Tone.DANGER, "#"),
+    Part("waiting", 545, Tone.UNKNOWN, "#"),
 ]
 ROWS = [
-    ("pay-api-3", "No window", "needs", "", "6.1.96", "23 waiting, 2 exploited", "Pick one"),
+    ("pay-api-3", "No window", Tone.ATTENTION, "", "6.1.96", "23 waiting, 2 exploited", "Pick one"),
     (
         "pay-db-1",
         "Failed",
-        "bad",
+        Tone.DANGER,
         "Disk full on /var: 212 MB free, 900 MB needed.",
         "6.1.96",
         "19 waiting",
         "Why?",
     ),
-    ("pay-db-2", "Excepted to 12 Dec", "unknown", "", "6.1.96", "19 waiting", ""),
-    ("pay-batch-1", "Patching", "busy", "", "6.1.96", "23 waiting", ""),
-    ("pay-api-1", "Patched", "good", "", "6.1.112", "none", ""),
+    ("pay-db-2", "Excepted to 12 Dec", Tone.UNKNOWN, "", "6.1.96", "19 waiting", ""),
+    ("pay-batch-1", "Patching", Tone.ACTIVE, "", "6.1.96", "23 waiting", ""),
+    ("pay-api-1", "Patched", Tone.SUCCESS, "", "6.1.112", "none", ""),
     (
         "pay-edge-with-a-long-name.eu-central-1.example",
         "Never seen",
-        "unknown",
+        Tone.UNKNOWN,
         "",
-        "unknown",
-        "unknown",
+        Tone.UNKNOWN,
+        Tone.UNKNOWN,
         "Why?",
     ),
 ]
@@ -80,7 +81,8 @@ def samples() -> dict[str, Any]:
         ],
         "weeks": [Part(f"{n} Nov", n * 7 % 23 + 4, "accent") for n in range(1, 9)],
         "days": [
-            Part(f"day {n}", 1, "unknown" if n % 7 else ("bad" if n == 21 else "good")) for n in range(1, 43)
+            Part(f"day {n}", 1, Tone.UNKNOWN if n % 7 else (Tone.DANGER if n == 21 else Tone.SUCCESS))
+            for n in range(1, 43)
         ],
         "moments": [now - timedelta(minutes=12), now - timedelta(hours=30), now + timedelta(days=4), None],
         "window_end": now + timedelta(hours=4),
@@ -89,10 +91,13 @@ def samples() -> dict[str, Any]:
 
 
 def _entries(today: date) -> dict[date, list[Entry]]:
-    days = {0: Entry("Saturday production", "busy", "#", "22:00"), -7: Entry("31 patched", "good", "#")}
+    days = {
+        0: Entry("Saturday production", Tone.ACTIVE, "#", "22:00"),
+        -7: Entry("31 patched", Tone.SUCCESS, "#"),
+    }
     entries = {today + timedelta(days=days_away): [entry] for days_away, entry in days.items()}
     entries[today + timedelta(days=3)] = [
-        Entry("Year-end freeze", "unknown"),
-        Entry("3 need a window", "needs", "#"),
+        Entry("Year-end freeze", Tone.UNKNOWN),
+        Entry("3 need a window", Tone.ATTENTION, "#"),
     ]
     return entries

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from portal.tones import Tone
+
 
 @dataclass(frozen=True)
 class Entry:
     """One line on a day: what, how it looks, and where to read more. `at` is local clock time or empty."""
 
     label: str
-    meaning: str = "unknown"
+    tone: str = Tone.UNKNOWN
     url: str = ""
     at: str = ""
 

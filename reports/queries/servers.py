@@ -17,23 +17,24 @@ from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import BLOCKING, Coverage
 from portal.isolation import CANNOT_BE_SHOWN, each
+from portal.tones import Tone
 
 # The order in which a reader wants to see them; also the values of the list's state filter.
 BAD, NEEDS, NO_WINDOW, UNKNOWN, GOOD = 0, 1, 2, 3, 4
 STATES = {
-    "bad": (BAD, "Failed or lost"),
-    "needs": (NEEDS, "Needs somebody"),
+    Tone.DANGER: (BAD, "Failed or lost"),
+    Tone.ATTENTION: (NEEDS, "Needs somebody"),
     "no-window": (NO_WINDOW, "In no window"),
-    "unknown": (UNKNOWN, "Not patched yet"),
-    "good": (GOOD, "Patched"),
+    Tone.UNKNOWN: (UNKNOWN, "Not patched yet"),
+    Tone.SUCCESS: (GOOD, "Patched"),
 }
 VERDICT_WORDS = {
-    Verdict.PATCHED: ("Patched", "good"),
-    Verdict.NOTHING_TO_DO: ("Up to date", "good"),
-    Verdict.PATCHED_REBOOT_PENDING: ("Reboot pending", "needs"),
-    Verdict.PARTLY: ("Partly patched", "needs"),
-    Verdict.FAILED: ("Failed", "bad"),
-    Verdict.UNKNOWN: ("Outcome unknown", "bad"),
+    Verdict.PATCHED: ("Patched", Tone.SUCCESS),
+    Verdict.NOTHING_TO_DO: ("Up to date", Tone.SUCCESS),
+    Verdict.PATCHED_REBOOT_PENDING: ("Reboot pending", Tone.ATTENTION),
+    Verdict.PARTLY: ("Partly patched", Tone.ATTENTION),
+    Verdict.FAILED: ("Failed", Tone.DANGER),
+    Verdict.UNKNOWN: ("Outcome unknown", Tone.DANGER),
 }
 
 
@@ -84,7 +85,7 @@ class Row:
 
     asset: Asset
     label: str
-    meaning: str
+    tone: str
     why: str
     kernel_from: str
     kernel_to: str
@@ -111,7 +112,7 @@ def rows_of(assets: Iterable[Asset], windows: dict[int, Window], now: datetime) 
     return each(
         assets,
         lambda asset: _row(asset, windows, starts, excepted.get(asset.pk), now),
-        lambda asset: Row(asset, CANNOT_BE_SHOWN, "bad", WHY_NOT_SHOWN, "", "", None, None, None, None),
+        lambda asset: Row(asset, CANNOT_BE_SHOWN, Tone.DANGER, WHY_NOT_SHOWN, "", "", None, None, None, None),
     )
 
 
@@ -120,11 +121,11 @@ WHY_NOT_SHOWN = "What is stored of it cannot be read; the log of the portal says
 
 def _row(asset, windows, starts, exception, now) -> Row:  # type: ignore[no-untyped-def]
     patch = getattr(asset, "patch_state", None)
-    label, meaning, why = state_of(asset, exception, asset.window_id is not None, now)
+    label, tone, why = state_of(asset, exception, asset.window_id is not None, now)
     return Row(
         asset=asset,
         label=label,
-        meaning=meaning,
+        tone=tone,
         why=why,
         kernel_from=patch.kernel_previous if patch else "",
         kernel_to=patch.kernel_running if patch else "",
@@ -138,39 +139,39 @@ def _row(asset, windows, starts, exception, now) -> Row:  # type: ignore[no-unty
 def state_of(
     asset: Asset, exception: ExceptionRequest | None, has_window: bool, now: datetime
 ) -> tuple[str, str, str]:
-    """(word, meaning, sentence). Without data the meaning is unknown, never good."""
+    """(word, tone, sentence). Without data the tone is unknown, never good."""
     patch = getattr(asset, "patch_state", None)
     if asset.gone_at:
-        return "Gone", "unknown", "The instance no longer exists."
+        return "Gone", Tone.UNKNOWN, "The instance no longer exists."
     if exception is not None and exception.starts_at <= now:
         return (
             f"Excepted to {exception.to_date:%-d %b}",
-            "unknown",
+            Tone.UNKNOWN,
             "It is left out by an approved exception.",
         )
     if patch and (found := _last(patch)):
         return found
     if asset.coverage in {reason.value for reason in BLOCKING}:
-        return Coverage(asset.coverage).label, "needs", "It cannot be patched until this is mended."
+        return Coverage(asset.coverage).label, Tone.ATTENTION, "It cannot be patched until this is mended."
     if patch and patch.last_verdict in VERDICT_WORDS:
-        word, meaning = VERDICT_WORDS[Verdict(patch.last_verdict)]
-        return word, meaning, patch.last_reason
+        word, tone = VERDICT_WORDS[Verdict(patch.last_verdict)]
+        return word, tone, patch.last_reason
     if not has_window:
-        return "In no window", "needs", "Nobody has picked a maintenance window for it."
-    return "Not patched yet", "unknown", patch.last_reason if patch else "Its first run is still to come."
+        return "In no window", Tone.ATTENTION, "Nobody has picked a maintenance window for it."
+    return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else "Its first run is still to come."
 
 
 def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
     """A restore since the last run is told first, then a last run that went wrong."""
     if patch.restored_at and patch.restored_to:
         why = f"Its root volume is as it was at {patch.restored_to:%-d %b %Y %H:%M} UTC: updates since then are gone."
-        return f"Restored on {patch.restored_at:%-d %b}", "needs", why
+        return f"Restored on {patch.restored_at:%-d %b}", Tone.ATTENTION, why
     if patch.last_state == TargetState.LOST:
-        return "Lost", "bad", patch.last_reason
+        return "Lost", Tone.DANGER, patch.last_reason
     if patch.last_state == TargetState.BLOCKED:
-        return "Check failed", "needs", patch.last_reason
-    word, meaning = VERDICT_WORDS.get(patch.last_verdict, ("", ""))
-    return (word, meaning, patch.last_reason) if meaning in {"bad", "needs"} else None
+        return "Check failed", Tone.ATTENTION, patch.last_reason
+    word, tone = VERDICT_WORDS.get(patch.last_verdict, ("", ""))
+    return (word, tone, patch.last_reason) if tone in {Tone.DANGER, Tone.ATTENTION} else None
 
 
 @dataclass(frozen=True)

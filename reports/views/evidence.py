@@ -14,6 +14,7 @@ from portal.access.queries import read_grants_once
 from portal.evidence.store import EvidenceAltered, Kept, read_report
 from portal.inventory.cloud import cloud
 from portal.inventory.models import Asset
+from portal.tones import Tone
 from portal.web.requests import SignedIn
 
 UNHASHED = (
@@ -38,7 +39,7 @@ def _proven(report: HostReport) -> dict[str, Any]:
     try:
         raw = read_report(cloud().objects(), Kept(report.evidence_key, report.evidence_sha256))
     except EvidenceAltered as altered:
-        return {"problem": str(altered), "tone": "bad"}
+        return {"problem": str(altered), "tone": Tone.DANGER}
     except CloudError as error:
         return {"problem": f"It cannot be read now: {error}", "tone": "unknown"}
     return {"text": raw.decode("utf-8", "replace")}

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_GET
 
 from patching.models import Run, Target
 from patching.queries.board import progress_by_run
-from patching.queries.runs import GOOD, NEEDS, Progress, meaning_of, progress
+from patching.queries.runs import GOOD, NEEDS, Progress, progress, tone_of
 from patching.states import RUN_OVER, Agreement, TargetState, Verdict, outcome_word
 from portal.access.queries import read_grants_once
+from portal.tones import Tone
 from portal.web.charts import Part
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
@@ -99,10 +100,10 @@ TOTALS = [
 
 def _parts(counts: Any) -> list[Part]:
     return [
-        Part("patched or up to date", counts.good, "good"),
-        Part("in progress", counts.busy, "busy"),
-        Part("need somebody", counts.needs, "needs"),
-        Part("failed or lost", counts.bad, "bad"),
+        Part("patched or up to date", counts.success, Tone.SUCCESS),
+        Part("in progress", counts.active, Tone.ACTIVE),
+        Part("need somebody", counts.attention, Tone.ATTENTION),
+        Part("failed or lost", counts.danger, Tone.DANGER),
         Part("left out" if not counts.waiting else "left out or waiting", counts.unknown, "unknown"),
     ]
 
@@ -119,10 +120,19 @@ def _grouped(counted: list[dict[str, Any]], column: str) -> list[dict[str, Any]]
     for row in counted:
         name = row[column] or "not known"
         group = groups.setdefault(
-            name, {"name": name, "total": 0, "good": 0, "needs": 0, "bad": 0, "unknown": 0, "busy": 0}
+            name,
+            {
+                "name": name,
+                "total": 0,
+                Tone.SUCCESS: 0,
+                Tone.ATTENTION: 0,
+                Tone.DANGER: 0,
+                Tone.UNKNOWN: 0,
+                Tone.ACTIVE: 0,
+            },
         )
         group["total"] += row["n"]
-        group[meaning_of(row["state"], row["verdict"])] += row["n"]
+        group[tone_of(row["state"], row["verdict"])] += row["n"]
     return sorted(groups.values(), key=lambda group: (-group["total"], group["name"]))[:20]
 
 
@@ -130,7 +140,7 @@ def line(row: Target) -> dict[str, Any]:
     return {
         "target": row,
         "word": outcome_word(row.state, row.verdict),
-        "meaning": meaning_of(row.state, row.verdict),
+        "tone": tone_of(row.state, row.verdict),
         "agreement": AGREEMENTS.get(row.agreement, ""),
         "disagrees": row.agreement in {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED},
     }

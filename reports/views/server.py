@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from exceptions.queries import current_for
 from patching.documents import aws_windows
 from patching.models import Enrolment, FixProposal, HostReport, PackageChange, Target
-from patching.queries.runs import meaning_of
+from patching.queries.runs import tone_of
 from patching.states import ProposalState, outcome_word
 from patching.views.recurring import shown
 from portal.access.queries import has_role, read_grants_once
@@ -39,12 +39,12 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
     enrolment = Enrolment.objects.filter(asset=asset, ended_at=None).select_related("window").first()
     window = enrolment.window if enrolment else None
     exception = current_for([asset], now).get(asset.pk)
-    label, meaning, why = state_of(asset, exception, window is not None, now)
+    label, tone, why = state_of(asset, exception, window is not None, now)
     context = {
         "asset": asset,
         "patch": getattr(asset, "patch_state", None),
         "label": label,
-        "meaning": meaning,
+        "tone": tone,
         "why": why,
         "enrolment": enrolment,
         "starts": window.recurrence.next(now, 3) if window and window.active else [],
@@ -80,7 +80,7 @@ def _past(row: Target) -> dict[str, object]:
     return {
         "target": row,
         "word": word,
-        "meaning": meaning_of(row.state, row.verdict),
+        "tone": tone_of(row.state, row.verdict),
         "reports": row.reports.all(),
     }
 

@@ -4,7 +4,7 @@
     if (toast.matches(":hover, :focus-within")) return setTimeout(leave, 3000, toast);
     toast.remove();
   };
-  const watch = (root) => root.querySelectorAll(".toast.good:not([data-leaving])").forEach((toast) => {
+  const watch = (root) => root.querySelectorAll(".toast.success:not([data-leaving])").forEach((toast) => {
     toast.dataset.leaving = "";
     setTimeout(leave, 8000, toast);
   });

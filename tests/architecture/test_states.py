@@ -37,8 +37,8 @@ from patching.states import (
     Verdict,
     WaveState,
 )
+from portal.tones import Tone
 
-MEANINGS = {"good", "busy", "needs", "bad", "unknown"}
 OWNERS = {"nobody", "clock", "engine", "host", "owner", "admin", "requester", "approver"}
 TABLES: dict[str, tuple[Mapping[Any, Any], type[Enum], Any, Collection[Any]]] = {
     "exception": (
@@ -73,7 +73,7 @@ def test_every_state_has_its_row_and_every_move_ends_in_a_state(table: Any) -> N
 def test_every_row_says_whose_move_it_is_and_how_it_looks(table: Any) -> None:
     for state, facts in table[0].items():
         assert facts.owner in OWNERS, state
-        assert facts.meaning in MEANINGS, state
+        assert facts.tone in Tone, state
         assert state.label, state
 
 
@@ -104,6 +104,6 @@ def test_in_flight_is_never_over() -> None:
     assert {D for D, facts in DISPATCH_STATES.items() if facts.moves} == DISPATCH_IN_FLIGHT
 
 
-def test_every_verdict_has_a_word_and_a_meaning() -> None:
+def test_every_verdict_has_a_word_and_a_tone() -> None:
     assert set(VERDICT_LOOKS) == set(Verdict)
-    assert {meaning for _, meaning in VERDICT_LOOKS.values()} <= MEANINGS
+    assert {tone for _, tone in VERDICT_LOOKS.values()} <= set(Tone)

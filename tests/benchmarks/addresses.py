@@ -14,7 +14,7 @@ FILTERS = {
     "reports:my-servers": (
         "q=zzzz",
         "sort=-application",
-        "state=good",
+        "state=success",
         "window=window-03",
         "account=222200000001",
     ),
@@ -22,7 +22,7 @@ FILTERS = {
     "reports:packages": ("q=zzzz",),
     "reports:search": ("q=app01", "q=zzzz"),
     "patching:runs": ("q=zzzz", "state=patching"),
-    "patching:run": ("q=zzzz", "show=bad"),
+    "patching:run": ("q=zzzz", "show=danger"),
     "patching:plan": ("at=now",),
     "exceptions:register": ("q=zzzz",),
     "inventory:coverage": ("q=zzzz",),

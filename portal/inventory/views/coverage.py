@@ -19,6 +19,7 @@ from portal.inventory.models import Asset
 from portal.inventory.states import BLOCKING, Coverage
 from portal.inventory.words import WAYS_OUT
 from portal.isolation import CANNOT_BE_SHOWN, each
+from portal.tones import Tone
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
@@ -59,7 +60,7 @@ def coverage(request: SignedIn) -> HttpResponse:
         "unowned": counted[Coverage.NO_OWNER],
         "reasons": [_reason(reason, counted[reason], form) for reason in Coverage],
         "page": page,
-        "rows": each(page, _line, lambda asset: (asset, [(CANNOT_BE_SHOWN, "bad")])),
+        "rows": each(page, _line, lambda asset: (asset, [(CANNOT_BE_SHOWN, Tone.DANGER)])),
         "total": total,
         "capped": capped,
         "query": request.GET.urlencode(),
@@ -78,9 +79,9 @@ def _line(asset: Asset) -> tuple[Asset, list[tuple[str, str]]]:
 
 
 def _pill(word: str) -> tuple[str, str]:
-    """Words and meaning; what hinders patching altogether is bad, the rest needs somebody."""
+    """Words and tone; what hinders patching altogether is a danger, the rest wants attention."""
     reason = Coverage(word)
-    return str(reason.label), "bad" if reason in BLOCKING else "needs"
+    return str(reason.label), Tone.DANGER if reason in BLOCKING else Tone.ATTENTION
 
 
 @require_GET

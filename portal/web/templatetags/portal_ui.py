@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal.tones import Tone
 from portal.web import charts, moments
 from portal.web.chrome import Chrome
 from portal.web.month import Month
@@ -24,7 +25,7 @@ from portal.web.paging import Page
 
 register = template.Library()
 
-MEANINGS = ("good", "busy", "needs", "bad", "unknown")
+TONES = frozenset(Tone)
 NOTHING = SafeString('<span class="quiet">–</span>')
 
 
@@ -32,14 +33,14 @@ def icon_svg(name: str) -> SafeString:
     return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
 
 
-def pill_html(label: Any, meaning: str = "unknown", url: str = "") -> SafeString:
-    """Shape, colour and word of a state. Raises ValueError for a meaning that is none of the five."""
-    if meaning not in MEANINGS:
-        raise ValueError(f"{meaning!r} is no meaning; use one of {', '.join(MEANINGS)}.")
-    shape = icon_svg(f"state-{meaning}")
+def pill_html(label: Any, tone: str = Tone.UNKNOWN, url: str = "") -> SafeString:
+    """Shape, colour and word of a state. Raises ValueError for a tone that is none of the five."""
+    if tone not in TONES:
+        raise ValueError(f"{tone!r} is no tone; use one of {', '.join(Tone)}.")
+    shape = icon_svg(f"state-{tone}")
     if url:
-        return format_html('<a class="pill {}" href="{}">{}{}</a>', meaning, url, shape, label)
-    return format_html('<span class="pill {}">{}{}</span>', meaning, shape, label)
+        return format_html('<a class="pill {}" href="{}">{}{}</a>', tone, url, shape, label)
+    return format_html('<span class="pill {}">{}{}</span>', tone, shape, label)
 
 
 @register.simple_tag
@@ -49,8 +50,8 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
-def state_pill(label: Any, meaning: str = "unknown", url: str = "") -> SafeString:
-    return pill_html(label, meaning, url)
+def state_pill(label: Any, tone: str = Tone.UNKNOWN, url: str = "") -> SafeString:
+    return pill_html(label, tone, url)
 
 
 @register.simple_tag(takes_context=True)
@@ -144,8 +145,8 @@ def bar_chart(parts: Iterable[Any], title: str) -> SafeString:
 
 
 @register.simple_tag
-def line_chart(points: Sequence[tuple[str, float]], title: str, meaning: str = "accent") -> SafeString:
-    return charts.line(points, title, meaning)
+def line_chart(points: Sequence[tuple[str, float]], title: str, tone: str = "accent") -> SafeString:
+    return charts.line(points, title, tone)
 
 
 @register.simple_tag

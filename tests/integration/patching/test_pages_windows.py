@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from patching.models import Run, Target, Window
 from patching.queries.board import with_group
-from patching.queries.runs import meaning_of
+from patching.queries.runs import tone_of
 from patching.states import RunState, TargetState, Verdict
 from tests import cast
 from tests.integration.patching.test_pages import NOW, a_run, browser, enrol
@@ -139,7 +139,7 @@ class TestWindowForm:
 
 
 def test_the_board_counts_meanings_as_the_engine_does():
-    """The database's group of a target and the meaning in memory agree for every state and verdict."""
+    """The database's group of a target and the tone in memory agree for every state and verdict."""
     _, run = a_run()
     run.targets.all().delete()
     for state in TargetState:
@@ -147,8 +147,8 @@ def test_the_board_counts_meanings_as_the_engine_does():
             Target.objects.create(run=run, asset=cast.an_asset(), account_id="1", region="r", instance_id="i",
                                   platform="linux", state=state, verdict=verdict, since=NOW)  # fmt: skip
     for row in with_group(run.targets.all()):
-        meaning = "unknown" if row.group in {"waiting", "skipped"} else row.group
-        assert meaning == meaning_of(row.state, row.verdict), (row.state, row.verdict)
+        tone = "unknown" if row.group in {"waiting", "skipped"} else row.group
+        assert tone == tone_of(row.state, row.verdict), (row.state, row.verdict)
 
 
 class TestAwsDocumentForWindows:

@@ -16,6 +16,7 @@ from patching.states import RestoreState, SnapshotState, TargetState
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
+from portal.tones import Tone
 from reports.queries.servers import listed, state_of
 from tests import cast
 from tests.fakes import copy_snapshots, lose_answer
@@ -66,8 +67,8 @@ def test_a_restore_goes_all_the_way_and_is_told(stage: Stage) -> None:
     assert tend(stage).state == R.DONE
     assert stage.cloud.called("CreateReplaceRootVolumeTask") == [("i-00000000000000001",)]
     asset = Asset.objects.select_related("patch_state").get()
-    word, meaning, why = state_of(asset, None, True, stage.clock())
-    assert (word, meaning) == ("Restored on 5 Dec", "needs")
+    word, tone, why = state_of(asset, None, True, stage.clock())
+    assert (word, tone) == ("Restored on 5 Dec", Tone.ATTENTION)
     assert "updates since then are gone" in why
     assert listed(cast.ada()).values_list("severity", flat=True).get() == 1
     kinds = AuditEvent.objects.filter(kind__startswith="restore.").order_by("pk").values_list("kind", "actor")

@@ -20,6 +20,7 @@ from patching.operations.runs import plan_occurrence
 from patching.states import RunState, TargetState, Verdict
 from portal.access.models import User
 from portal.inventory.models import Asset
+from portal.tones import Tone
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -163,7 +164,7 @@ def test_without_data_nothing_is_called_good() -> None:
     cast.an_asset(name="pay-1")
     page = browser(cast.ana).get(reverse("reports:my-servers"))
     [row] = page.context["rows"]
-    assert row.meaning != "good"
+    assert row.tone != Tone.SUCCESS
     assert "0 of your 1 server were patched" in page.content.decode()
 
 

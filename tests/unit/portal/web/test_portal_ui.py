@@ -21,14 +21,14 @@ def rendered(source: str, **context: object) -> str:
 
 
 def test_a_state_is_shape_colour_and_word() -> None:
-    html = rendered("{% state_pill label 'bad' %}", label="<Failed>")
-    assert 'class="pill bad"' in html
-    assert "#i-state-bad" in html
+    html = rendered("{% state_pill label 'danger' %}", label="<Failed>")
+    assert 'class="pill danger"' in html
+    assert "#i-state-danger" in html
     assert "&lt;Failed&gt;" in html
 
 
 def test_a_meaning_without_a_colour_is_refused() -> None:
-    with pytest.raises(ValueError, match="'red' is no meaning"):
+    with pytest.raises(ValueError, match="'red' is no tone"):
         portal_ui.pill_html("Failed", "red")
 
 
@@ -77,14 +77,14 @@ def test_small_shares_stay_visible_and_the_bar_is_full() -> None:
 
 def test_charts_hold_no_inline_style_and_say_their_numbers() -> None:
     html = rendered(
-        "{% stacked_bar parts 'Tonight' %}{% donut parts 'Tonight' %}", parts=[("failed", 9, "bad")]
+        "{% stacked_bar parts 'Tonight' %}{% donut parts 'Tonight' %}", parts=[("failed", 9, "danger")]
     )
     assert "style=" not in html
     assert html.count('aria-label="Tonight: 9 failed"') == 2
 
 
 def test_a_chart_refuses_an_unknown_meaning() -> None:
-    with pytest.raises(ValueError, match="no meaning"):
+    with pytest.raises(ValueError, match="no tone"):
         parts_of([Part("x", 1, "purple")])
 
 
