@@ -6,34 +6,34 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from patching.models import Run, Target
-from patching.states import VERDICT_LOOKS, RunState, TargetState
-from portal.tones import Tone
+from patching.standing import Group, verdict_choices
+from patching.states import RunState, TargetState
 
-GROUP_WORDS = {
-    Tone.DANGER: "Failed",
-    Tone.ATTENTION: "Incomplete",
-    Tone.ACTIVE: "Running",
-    "waiting": "Waiting",
-    Tone.SUCCESS: "Good",
-    "skipped": "Left out",
-}
+
+def groups() -> list[tuple[str, str]]:
+    return [("", "Any"), *((group.value, group.label) for group in Group)]
+
+
+def verdicts() -> list[tuple[str, str]]:
+    return [("", "Any"), *verdict_choices()]
 
 
 class TargetFilter(forms.Form):
     q = forms.CharField(label="Search", required=False, max_length=100)
-    show = forms.ChoiceField(label="Show", required=False, choices=[("", "Any"), *GROUP_WORDS.items()])
+    show = forms.ChoiceField(label="Show", required=False, choices=groups)
     state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *TargetState.choices])
-    verdict = forms.ChoiceField(
-        label="Verdict", required=False,
-        choices=[("", "Any"), *((verdict, words) for verdict, (words, _) in VERDICT_LOOKS.items())],
-    )  # fmt: skip
+    verdict = forms.ChoiceField(label="Verdict", required=False, choices=verdicts)
+    application = forms.CharField(label="Application", required=False, max_length=256)
 
     def narrow(self, targets: QuerySet[Target]) -> QuerySet[Target]:
         """The targets that match; none while the filter is not valid. `targets` carry `group`."""
         if not self.is_valid():
             return targets.none()
         wanted = self.cleaned_data
-        exact = {"group": wanted["show"], "state": wanted["state"], "verdict": wanted["verdict"]}
+        exact = {
+            "group": wanted["show"], "state": wanted["state"], "verdict": wanted["verdict"],
+            "asset__application": wanted["application"],
+        }  # fmt: skip
         targets = targets.filter(**{name: value for name, value in exact.items() if value})
         text = wanted["q"].replace("\x00", "")
         if text:

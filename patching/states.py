@@ -115,9 +115,6 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-BAD_VERDICTS = frozenset({Verdict.FAILED, Verdict.PARTLY, Verdict.UNKNOWN})
-
-
 class Agreement(StrEnum):
     AGREES = "agrees"
     SSM_FAILED_HOST_PATCHED = "ssm_failed_host_patched"
@@ -180,8 +177,6 @@ TARGET_STATES: dict[TargetState, Facts] = {
     T.LOST: Facts("admin", Tone.DANGER),
     T.HALTED: Facts("admin", Tone.ATTENTION),
 }
-# The one way back, to WAITING, and only when a person asks for it: operations/retry.py makes it a new attempt.
-RETRYABLE = frozenset({T.DONE, T.BLOCKED, T.LOST})
 TARGET_OVER = frozenset({T.DONE, T.SKIPPED, T.BLOCKED, T.LOST, T.HALTED})
 TARGET_OPEN = frozenset(T) - TARGET_OVER
 IN_FLIGHT = frozenset({T.IN_DISPATCH, T.REBOOTING, T.VERIFYING})
@@ -248,20 +243,3 @@ AUDIT_STATES: dict[AuditState, Facts] = {
     A.FAILED: Facts("nobody", Tone.DANGER),
 }
 AUDIT_OVER = frozenset({A.DONE, A.FAILED})
-
-
-def outcome_word(state: str, verdict: str) -> str:
-    """What a target's state is called: the verdict where the host was judged, else the state itself."""
-    if state == TargetState.DONE and verdict in VERDICT_LOOKS:
-        return VERDICT_LOOKS[verdict][0]
-    return str(TargetState(state).label)
-
-
-VERDICT_LOOKS: dict[str, tuple[str, str]] = {
-    Verdict.PATCHED: ("Patched", Tone.SUCCESS),
-    Verdict.NOTHING_TO_DO: ("Nothing to do", Tone.SUCCESS),
-    Verdict.PATCHED_REBOOT_PENDING: ("Reboot pending", Tone.ATTENTION),
-    Verdict.PARTLY: ("Partly patched", Tone.ATTENTION),
-    Verdict.FAILED: ("Failed", Tone.DANGER),
-    Verdict.UNKNOWN: ("Unknown", Tone.UNKNOWN),
-}

@@ -8,14 +8,14 @@ from typing import Any
 
 from aws.command_ends import TERMINAL, Proves, end_of, proves
 from patching.documents.output import ResultLine
-from patching.states import Agreement, Verdict
+from patching.standing import standing_of
+from patching.states import Agreement, TargetState, Verdict
 
 Report = Mapping[str, Any]
 
 FIT = frozenset({"ready", "nothing_to_do"})  # what a pre-check calls a host that may be patched
 # Checks that block nobody, but whose repair waits for the window's start: a fit host is checked once more for them.
 REPAIRED_FROM_THE_START = frozenset({"repository_signing", "agent"})
-_GOOD = frozenset({Verdict.PATCHED, Verdict.PATCHED_REBOOT_PENDING, Verdict.NOTHING_TO_DO})
 NAMED = 5  # packages that a sentence names
 _SSM_BAD = TERMINAL - {"Success"}
 _BAD_STATUS = frozenset({"failed", "partial", "blocked"})
@@ -180,9 +180,10 @@ def _something_wrong(host: _Host) -> bool:
 
 
 def _agreement(verdict: Verdict, evidence: Evidence) -> Agreement:
-    if evidence.ssm_status == "Success" and verdict not in _GOOD:
+    updated = standing_of(TargetState.DONE, verdict).updated
+    if evidence.ssm_status == "Success" and not updated:
         return Agreement.SSM_OK_HOST_UNPATCHED
-    if evidence.ssm_status in _SSM_BAD and verdict in _GOOD:
+    if evidence.ssm_status in _SSM_BAD and updated:
         return Agreement.SSM_FAILED_HOST_PATCHED
     return Agreement.AGREES
 

@@ -8,21 +8,18 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
-from patching.models import Target, Window
-from patching.states import VERDICT_LOOKS, TargetState
+from patching.models import Window
 from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import Coverage
-from reports.queries.servers import STATES, listed
+from reports.queries.servers import SEVERITY, STATES, listed
 
 ANY = [("", "Any")]
 
 
 class ServerFilter(forms.Form):
     q = forms.CharField(label="Search", required=False, max_length=200)
-    state = forms.ChoiceField(
-        label="State", required=False, choices=ANY + [(key, words) for key, (_, words) in STATES.items()]
-    )
+    state = forms.ChoiceField(label="State", required=False, choices=ANY + list(STATES.items()))
     application = forms.CharField(label="Application", required=False, max_length=256)
     environment = forms.CharField(label="Environment", required=False, max_length=256)
     platform = forms.ChoiceField(
@@ -50,7 +47,7 @@ def servers(user: User, query: QueryDict) -> tuple[ServerFilter, QuerySet[Asset]
     if wanted["q"]:
         rows = rows.filter(_matching(wanted["q"].strip()))
     if wanted["state"]:
-        rows = rows.filter(severity=STATES[wanted["state"]][0])
+        rows = rows.filter(severity=SEVERITY[wanted["state"]])
     if wanted["window"]:
         rows = rows.filter(window_id__in=Window.objects.filter(slug=wanted["window"]).values("pk"))
     if wanted["account"]:
@@ -64,27 +61,3 @@ def servers(user: User, query: QueryDict) -> tuple[ServerFilter, QuerySet[Asset]
 def _matching(words: str) -> Q:
     words = words.replace("\x00", "")
     return Q(name__icontains=words) | Q(instance_id__startswith=words) | Q(private_ip=words)
-
-
-class TargetFilter(forms.Form):
-    q = forms.CharField(label="Search", required=False, max_length=200)
-    state = forms.ChoiceField(label="State", required=False, choices=ANY + TargetState.choices)
-    verdict = forms.ChoiceField(
-        label="Verdict",
-        required=False,
-        choices=ANY + [(key, word) for key, (word, _) in VERDICT_LOOKS.items()],
-    )
-    application = forms.CharField(label="Application", required=False, max_length=256)
-
-
-def targets(rows: QuerySet[Target], query: QueryDict) -> tuple[TargetFilter, QuerySet[Target]]:
-    form = TargetFilter(query)
-    if not form.is_valid():
-        return form, rows.none()
-    wanted = form.cleaned_data
-    if wanted["q"]:
-        rows = rows.filter(Q(asset__name__icontains=wanted["q"]) | Q(instance_id__startswith=wanted["q"]))
-    if wanted["application"]:
-        rows = rows.filter(asset__application=wanted["application"])
-    same = {name: wanted[name] for name in ("state", "verdict") if wanted[name]}
-    return form, rows.filter(**same)

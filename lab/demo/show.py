@@ -149,24 +149,13 @@ def report(run) -> None:  # type: ignore[no-untyped-def]
     ):
         table.add_column(column, overflow="fold", max_width=width)
     table.add_column("Reason", overflow="fold", ratio=1)
-    for row in sorted(rows, key=lambda row: (rank(row), row.asset.label)):
+    for row in sorted(rows, key=lambda row: (standing(row).rank, row.asset.label)):
         table.add_row(*cells(row))
     console.print(table)
     console.print(totals(rows))
 
 
-def rank(row) -> int:  # type: ignore[no-untyped-def]
-    from patching.queries.runs import tone_of
-
-    return [Tone.DANGER, Tone.ATTENTION, Tone.ACTIVE, Tone.UNKNOWN, Tone.SUCCESS].index(
-        tone_of(row.state, row.verdict)
-    )
-
-
 def cells(row) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
-    from patching.queries.runs import tone_of
-    from patching.states import outcome_word
-
     colours = {
         Tone.SUCCESS: "green",
         Tone.ATTENTION: "yellow",
@@ -174,19 +163,19 @@ def cells(row) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
         Tone.ACTIVE: "blue",
         Tone.UNKNOWN: "dim",
     }
-    word, tone = outcome_word(row.state, row.verdict), tone_of(row.state, row.verdict)
-    colour = colours[tone]
+    found = standing(row)
+    colour = colours[found.tone]
     kernel = (
         row.kernel_before
         if row.kernel_before == row.kernel_after or not row.kernel_after
         else (f"{row.kernel_before} → {row.kernel_after}")
     )
     counts = ["" if n is None else str(n) for n in (row.updated_count, row.available_count)]
-    reason = "" if tone == Tone.SUCCESS else row.reason
+    reason = "" if found.tone == Tone.SUCCESS else row.reason
     return (
         row.asset.label,
         row.os_label,
-        f"[{colour}]{word}[/{colour}]",
+        f"[{colour}]{found.word}[/{colour}]",
         kernel,
         *counts,
         reason,
@@ -196,9 +185,7 @@ def cells(row) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
 def totals(rows) -> str:  # type: ignore[no-untyped-def]
     from collections import Counter
 
-    from patching.states import outcome_word
-
-    counts = Counter(outcome_word(row.state, row.verdict) for row in rows)
+    counts = Counter(standing(row).word for row in rows)
     return f"{len(rows)} servers: " + ", ".join(f"{n} {word.lower()}" for word, n in counts.most_common())
 
 
@@ -211,3 +198,9 @@ def check(run) -> list[str]:  # type: ignore[no-untyped-def]
             "[green]✓ Every expectation and invariant holds: nothing left tagged, every reason stored.[/green]"
         )
     return failures
+
+
+def standing(row):  # type: ignore[no-untyped-def]
+    from patching.standing import standing_of
+
+    return standing_of(row.state, row.verdict)

@@ -13,7 +13,7 @@ from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, Subquery
 from patching.models import Run, Target, Wave
 from patching.operations import targets
 from patching.operations.power import ref
-from patching.operations.results import CERTAIN
+from patching.standing import standing_of
 from patching.states import TargetState
 from portal.tags.models import TagChange
 from portal.tags.operations import want
@@ -86,7 +86,7 @@ def unmark(run: Run, *, now: datetime) -> None:
     for rows in _chunks(tagged):
         with transaction.atomic():
             _want(run, rows, "patch_now", None, f"{run.name} is over for it", now)
-            proven = [row for row in rows if row.verdict in CERTAIN]
+            proven = [row for row in rows if standing_of(row.state, row.verdict).proven]
             stamp = run.starts_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             _want(run, _unstamped(proven, stamp), "last_patched", stamp, f"{run.name} patched it", now)
 

@@ -12,11 +12,11 @@ from patching.engine import gates
 from patching.engine.telling import tell_once
 from patching.models import Run, Wave
 from patching.operations import runs, waves
-from patching.states import BAD_VERDICTS, TARGET_OPEN, RunState, TargetState, Verdict, WaveState
+from patching.standing import FAILED_VERDICTS, outcomes_that
+from patching.states import TARGET_OPEN, RunState, TargetState, WaveState
 
 Clock = Callable[[], datetime]
 BEGUN = {TargetState.READY, TargetState.IN_DISPATCH, TargetState.REBOOTING, TargetState.VERIFYING}
-GOOD = (Verdict.PATCHED, Verdict.NOTHING_TO_DO, Verdict.PATCHED_REBOOT_PENDING)
 
 
 def turn(run: Run, *, cloud: Cloud, clock: Clock) -> None:
@@ -80,9 +80,9 @@ def _bake(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
 def too_many_errors(run: Run, wave: Wave, *, at_least: int = 1) -> str:
     """Why this wave stops the run; empty when it does not. A wave that proved nothing proves no good either."""
     rows = run.targets.filter(wave=wave.number)
-    good = rows.filter(Q(state=TargetState.DONE, verdict__in=GOOD) | Q(reason_code="checked"))
+    good = rows.filter(outcomes_that(lambda standing: standing.updated) | Q(reason_code="checked"))
     # few, and with an index of their own: asked at each look
-    bad = rows.filter(verdict__in=BAD_VERDICTS).count()
+    bad = rows.filter(verdict__in=FAILED_VERDICTS).count()
     if bad >= max(at_least, 1) and bad * 100 > (judged := good.count() + bad) * limit(run, wave):
         return (
             f"{bad} of {judged} servers of wave {wave.number}, {wave.name}, failed, "

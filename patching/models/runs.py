@@ -11,7 +11,8 @@ from django.db.models import Q
 from django_fsm import ConcurrentTransitionMixin, FSMField, FSMModelMixin
 
 from patching.models.windows import Window
-from patching.states import BAD_VERDICTS, DispatchState, Phase, RunState, TargetState, WaveState
+from patching.standing import FAILED_VERDICTS
+from patching.states import DispatchState, Phase, RunState, TargetState, WaveState
 from portal.access.queries import scope
 from portal.inventory.models import Asset
 from portal.policy.run_policy import RunPolicy
@@ -148,9 +149,7 @@ class Target(models.Model):
             models.Index(
                 fields=["run", "state", "account_id", "region", "platform", "id"], name="target_run_queue"
             ),
-            models.Index(
-                fields=["run", "wave"], name="target_bad", condition=Q(verdict__in=sorted(BAD_VERDICTS))
-            ),
+            models.Index(fields=["run", "wave"], name="target_bad", condition=Q(verdict__in=FAILED_VERDICTS)),
             # With the run, so that who sees which runs is answered by the index alone.
             models.Index(fields=["asset", "-id"], include=["run"], name="target_asset_run"),
         ]

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from patching.models import Run, Target
 from patching.operations import targets
 from patching.operations.runs import BEFORE_SENDING, lock, needed_reason, plan_ad_hoc
 from patching.rules import check_extensible
-from patching.states import BAD_VERDICTS, RETRYABLE, RUN_OVER, RunState, TargetState, Verdict
+from patching.standing import outcomes_that, standing_of
+from patching.states import RUN_OVER, RunState, TargetState
 from portal.access.models import User
 from portal.access.rules import Conflict, Invalid, check_role
 from portal.access.states import Role
@@ -22,20 +23,13 @@ ACTIVE = {RunState.WAKING, RunState.CHECKING, RunState.PATCHING}
 LONGEST_EXTENSION_MIN = 240
 LONGEST_RUN = timedelta(hours=24)
 T = TargetState
-RETRIED_VERDICTS = BAD_VERDICTS | {Verdict.PATCHED_REBOOT_PENDING}
-
-
 # The same question as worth_a_retry, asked of rows in the database.
-WORTH_A_RETRY = Q(state__in=sorted(RETRYABLE - {T.DONE})) | Q(
-    state=T.DONE, verdict__in=sorted(RETRIED_VERDICTS)
-)
+WORTH_A_RETRY = outcomes_that(lambda standing: standing.retryable)
 
 
 def worth_a_retry(target: Target) -> bool:
     """Whether something is left to try: it failed, was blocked or lost, or only partly patched."""
-    if target.state == T.DONE:
-        return target.verdict in RETRIED_VERDICTS
-    return target.state in RETRYABLE
+    return standing_of(target.state, target.verdict).retryable
 
 
 def retry(*, run: Run, ids: Iterable[int] | None = None, by: User, reason: str, now: datetime) -> Run:

@@ -17,6 +17,7 @@ from patching.operations.package_changes import rows_of
 from patching.operations.targets import Step
 from patching.package_words import Change, credible
 from patching.planner import batches
+from patching.standing import standing_of
 from patching.states import Agreement, Phase, TargetState, Verdict
 from patching.verdicts import FIT, REPAIRED_FROM_THE_START, Evidence, Judgement, judge
 from portal.audit.operations import record_all
@@ -28,7 +29,6 @@ LAST_FIELDS = ["last_run", "last_target", "last_run_at", "last_state", "last_rea
 STATE_FIELDS = [*LAST_FIELDS, "last_patched_at", "kernel_previous", "kernel_running", "kernel_newest",
                 "available_count", "security_count", "reboot_pending_since", "restored_at", "restored_to"]  # fmt: skip
 DISAGREE = {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED}
-CERTAIN = {Verdict.PATCHED, Verdict.NOTHING_TO_DO}
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,8 @@ def _current_state(state: AssetPatchState, item: Stored, judgement: Judgement, n
     target, report = item.target, item.outcome.report
     remember(state, target)
     state.last_verdict = judgement.verdict
-    state.last_patched_at = target.run.starts_at if judgement.verdict in CERTAIN else state.last_patched_at
+    if standing_of(target.state, judgement.verdict).proven:
+        state.last_patched_at = target.run.starts_at
     if report is None:
         return
     state.restored_at = state.restored_to = None  # from here on the report tells what the host has

@@ -6,38 +6,20 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, CharField, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import CharField, Count, Q, QuerySet
 from django.db.models.functions import Cast
 
 from patching.models import Enrolment, Run, Target, Window
-from patching.queries.runs import GOOD, NEEDS, Progress, count_into
-from patching.states import IN_FLIGHT, RUN_OVER, TARGET_OVER, RunState, TargetState
+from patching.queries.runs import Progress, count_into
+from patching.standing import group_of_row, rank_of_row
+from patching.states import RUN_OVER, TARGET_OVER, RunState
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
-from portal.tones import Tone
-
-BUSY = IN_FLIGHT | {TargetState.WAKING, TargetState.CHECKING}
-GROUPS = (Tone.DANGER, Tone.ATTENTION, Tone.ACTIVE, "waiting", Tone.SUCCESS, "skipped")  # worst first
 
 
 def with_group(targets: QuerySet[Target]) -> QuerySet[Any]:
-    """Adds `group` (one of GROUPS) and `rank` (its place in GROUPS) to each target."""
-    done = TargetState.DONE
-    group = Case(
-        When(state=TargetState.SKIPPED, then=Value("skipped")),
-        When(state=done, verdict__in=[*GOOD, ""], then=Value(Tone.SUCCESS)),
-        When(state=done, verdict__in=list(NEEDS), then=Value(Tone.ATTENTION)),
-        When(state__in=[done, TargetState.LOST], then=Value(Tone.DANGER)),
-        When(state__in=[TargetState.BLOCKED, TargetState.HALTED], then=Value(Tone.ATTENTION)),
-        When(state__in=list(BUSY), then=Value(Tone.ACTIVE)),
-        default=Value("waiting"),
-        output_field=CharField(),
-    )
-    rank = Case(
-        *(When(group=name, then=Value(place)) for place, name in enumerate(GROUPS)),
-        output_field=IntegerField(),
-    )
-    return targets.annotate(group=group).annotate(rank=rank)
+    """Adds `group` (patching/standing.py) and `rank`, the place of the group, to each target."""
+    return targets.annotate(group=group_of_row()).annotate(rank=rank_of_row())
 
 
 def progress_by_run(runs: Iterable[Run], targets: QuerySet[Target]) -> dict[int, Progress]:

@@ -11,12 +11,9 @@ from django.db.models import Count, QuerySet
 from patching.models import Run, Target, Window
 from patching.planner import Member, assign_waves
 from patching.queries.candidates import enrolled, late, plan_for
-from patching.states import IN_FLIGHT, RUN_OVER, TargetState, Verdict
+from patching.standing import standing_of
+from patching.states import RUN_OVER
 from portal.inventory.models import Asset
-from portal.tones import Tone
-
-GOOD = {Verdict.PATCHED, Verdict.NOTHING_TO_DO}
-NEEDS = {Verdict.PATCHED_REBOOT_PENDING, Verdict.PARTLY}
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,8 @@ class Progress:
     unknown: int = 0
     skipped: int = 0  # part of `unknown`
     waiting: int = 0  # part of `unknown`
+    proven: int = 0  # certainly up to date
+    retryable: int = 0
     states: dict[str, int] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
 
@@ -107,25 +106,11 @@ def count_into(counts: Progress, state: str, verdict: str, n: int) -> None:
     counts.states[state] = counts.states.get(state, 0) + n
     if verdict:
         counts.verdicts[verdict] = counts.verdicts.get(verdict, 0) + n
-    tone = tone_of(state, verdict)
-    setattr(counts, tone, getattr(counts, tone) + n)
-    if state == TargetState.SKIPPED:
-        counts.skipped += n
-    elif tone == Tone.UNKNOWN and state in {TargetState.PLANNED, TargetState.WAITING, TargetState.READY}:
-        counts.waiting += n
-
-
-def tone_of(state: str, verdict: str) -> Tone:
-    """How one target looks."""
-    if state == TargetState.DONE:
-        if verdict in GOOD or not verdict:
-            return Tone.SUCCESS
-        return Tone.ATTENTION if verdict in NEEDS else Tone.DANGER
-    if state in {TargetState.BLOCKED, TargetState.HALTED}:
-        return Tone.ATTENTION
-    if state == TargetState.LOST:
-        return Tone.DANGER
-    return Tone.ACTIVE if state in IN_FLIGHT | {TargetState.WAKING, TargetState.CHECKING} else Tone.UNKNOWN
+    standing = standing_of(state, verdict)
+    for name in {standing.tone.value, standing.group.value}:  # skipped and waiting are of the tone unknown
+        setattr(counts, name, getattr(counts, name) + n)
+    counts.proven += n * standing.proven
+    counts.retryable += n * standing.retryable
 
 
 def active() -> QuerySet[Run]:

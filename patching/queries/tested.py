@@ -8,13 +8,12 @@ from django.db.models import Count, QuerySet
 
 from patching.models import PackageChange, Run, Target
 from patching.promotion import PackageSet, elected
-from patching.states import Verdict
-
-GOOD = (Verdict.PATCHED, Verdict.NOTHING_TO_DO, Verdict.PATCHED_REBOOT_PENDING)
+from patching.standing import verdicts_that
 
 
 def _proven(run: Run, before: int) -> QuerySet[Target]:
-    return run.targets.filter(wave__lt=before, verdict__in=GOOD, platform="linux").order_by()
+    updated = verdicts_that(lambda standing: standing.updated)
+    return run.targets.filter(wave__lt=before, verdict__in=updated, platform="linux").order_by()
 
 
 def systems(run: Run, before: int) -> set[str]:

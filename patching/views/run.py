@@ -18,12 +18,12 @@ from patching.forms import ReasonForm
 from patching.models import Run, Target
 from patching.navigation import is_admin
 from patching.operations import runs as operations
-from patching.operations.control import worth_a_retry
 from patching.queries.board import log_of, with_group
 from patching.queries.runs import Progress, progress
 from patching.queries.waves import waves_of
 from patching.rules import check_cancellable, check_haltable
-from patching.states import RUN_OVER, TARGET_STATES, VERDICT_LOOKS, RunState, TargetState
+from patching.standing import BAR, TROUBLE, Group, standing_of
+from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
 from patching.words import phases, state_look, time_left, unguarded
 from portal.access.rules import Denied, allows, check_role
@@ -75,11 +75,7 @@ def _windows_of(targets: QuerySet[Any]) -> Iterator[Target]:
 
 def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     now, counts = timezone.now(), progress(found, targets)
-    needy = (
-        targets.filter(group__in=[Tone.DANGER, Tone.ATTENTION])
-        .select_related("asset")
-        .order_by("rank", "-since", "pk")
-    )
+    needy = targets.filter(group__in=TROUBLE).select_related("asset").order_by("rank", "-since", "pk")
     return {
         "run": found,
         "counts": counts,
@@ -96,23 +92,17 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "admin": is_admin(request),
         "waves": waves_of(found, targets),
         "unguarded": unguarded(found.run_policy, (row.platform for row in _windows_of(targets))),
-        "retryable": counts.danger
-        + counts.attention
-        - counts.states.get(TargetState.HALTED, 0),  # as worth_a_retry
+        "retryable": counts.retryable,
     }
 
 
 def parts_of(counts: Progress, address: str, *, check_only: bool = False) -> list[tuple[str, int, str, str]]:
     """The shares of the bar: (label, count, tone, address of the rows behind it)."""
-    good = "ready" if check_only else "patched"
-    return [
-        (good, counts.success, Tone.SUCCESS, f"{address}?show=success#targets"),
-        ("running", counts.active, Tone.ACTIVE, f"{address}?show=active#targets"),
-        ("incomplete", counts.attention, Tone.ATTENTION, f"{address}?show=attention#targets"),
-        ("failed", counts.danger, Tone.DANGER, f"{address}?show=danger#targets"),
-        ("waiting", counts.waiting, Tone.UNKNOWN, f"{address}?show=waiting#targets"),
-        ("left out", counts.skipped, Tone.UNKNOWN, f"{address}?show=skipped#targets"),
-    ]
+    shares: list[tuple[str, int, str, str]] = []
+    for group in BAR:
+        label = "ready" if check_only and group is Group.SUCCESS else group.label.lower()
+        shares.append((label, getattr(counts, group.value), group.tone, f"{address}?show={group}#targets"))
+    return shares
 
 
 def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
@@ -132,16 +122,13 @@ def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
 
 def shown(row: Target) -> dict[str, Any]:
     """A target with the word and the tone of where it stands."""
-    if row.state == TargetState.DONE and row.verdict:
-        label, tone = VERDICT_LOOKS[row.verdict]
-    else:
-        label, tone = TargetState(row.state).label, TARGET_STATES[TargetState(row.state)].tone
+    standing = standing_of(row.state, row.verdict)
     may_skip = row.state in operations.BEFORE_SENDING
     return {
         "target": row,
-        "label": label,
-        "tone": tone,
-        "may_retry": worth_a_retry(row),
+        "label": standing.word,
+        "tone": standing.tone,
+        "may_retry": standing.retryable,
         "may_skip": may_skip,
     }
 

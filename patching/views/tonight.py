@@ -17,6 +17,7 @@ from patching.navigation import is_admin
 from patching.queries.board import enrolled_counts, progress_by_run, with_group
 from patching.queries.coming import Start, coming
 from patching.queries.runs import Progress
+from patching.standing import TROUBLE
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
 from patching.views.run import parts_of, shown
@@ -93,7 +94,7 @@ def _sum(all_counts: Any) -> dict[str, int]:
 def _needy(targets: QuerySet[Target], active: list[Run]) -> list[dict[str, Any]]:
     if not active:
         return []
-    rows = with_group(targets.filter(run__in=active)).filter(group__in=[Tone.DANGER, Tone.ATTENTION])
+    rows = with_group(targets.filter(run__in=active)).filter(group__in=TROUBLE)
     return [
         shown(row)
         for row in rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:NEEDY_SHOWN]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,30 +12,23 @@ from exceptions.models import ExceptionRequest
 from exceptions.queries import current_for
 from patching.models import Enrolment, Run, Window
 from patching.queries.coming import Start, coming
-from patching.states import TargetState, Verdict
+from patching.standing import TROUBLE, Group, Standing, outcomes_that, standing_of
 from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import BLOCKING, Coverage
 from portal.isolation import CANNOT_BE_SHOWN, each
 from portal.tones import Tone
 
-# The order in which a reader wants to see them; also the values of the list's state filter.
-BAD, NEEDS, NO_WINDOW, UNKNOWN, GOOD = 0, 1, 2, 3, 4
+NO_WINDOW, NOT_PATCHED = "no-window", "unknown"
+# The list's groups in the order in which a reader wants to see them; also the values of its state filter.
 STATES = {
-    Tone.DANGER: (BAD, "Failed or lost"),
-    Tone.ATTENTION: (NEEDS, "Needs somebody"),
-    "no-window": (NO_WINDOW, "In no window"),
-    Tone.UNKNOWN: (UNKNOWN, "Not patched yet"),
-    Tone.SUCCESS: (GOOD, "Patched"),
+    Group.DANGER.value: "Failed or unknown",
+    Group.ATTENTION.value: "Needs attention",
+    NO_WINDOW: "In no window",
+    NOT_PATCHED: "Not patched yet",
+    Group.SUCCESS.value: "Patched",
 }
-VERDICT_WORDS = {
-    Verdict.PATCHED: ("Patched", Tone.SUCCESS),
-    Verdict.NOTHING_TO_DO: ("Up to date", Tone.SUCCESS),
-    Verdict.PATCHED_REBOOT_PENDING: ("Reboot pending", Tone.ATTENTION),
-    Verdict.PARTLY: ("Partly patched", Tone.ATTENTION),
-    Verdict.FAILED: ("Failed", Tone.DANGER),
-    Verdict.UNKNOWN: ("Outcome unknown", Tone.DANGER),
-}
+SEVERITY = {name: place for place, name in enumerate(STATES)}
 
 
 def listed(user: User) -> QuerySet[Asset]:
@@ -59,24 +52,27 @@ def next_start(user: User, windows: dict[int, Window], now: datetime) -> Start |
 
 
 def _severity() -> Case:
-    bad = Q(patch_state__last_verdict__in=[Verdict.FAILED, Verdict.UNKNOWN]) | Q(
-        patch_state__last_state=TargetState.LOST
-    )
     needs = (
-        Q(patch_state__last_verdict__in=[Verdict.PARTLY, Verdict.PATCHED_REBOOT_PENDING])
-        | Q(patch_state__last_state=TargetState.BLOCKED)
+        _last_outcome(lambda standing: standing.group is Group.ATTENTION)
         | Q(patch_state__restored_at__isnull=False)
         | Q(coverage__in=[reason.value for reason in BLOCKING])
     )
-    good = Q(patch_state__last_verdict__in=[Verdict.PATCHED, Verdict.NOTHING_TO_DO])
     return Case(
-        When(bad, then=Value(BAD)),
-        When(needs, then=Value(NEEDS)),
-        When(window_id=None, then=Value(NO_WINDOW)),
-        When(good, then=Value(GOOD)),
-        default=Value(UNKNOWN),
+        When(_last_outcome(lambda standing: standing.group is Group.DANGER), then=_severe(Group.DANGER)),
+        When(needs, then=_severe(Group.ATTENTION)),
+        When(window_id=None, then=_severe(NO_WINDOW)),
+        When(_last_outcome(lambda standing: standing.proven), then=_severe(Group.SUCCESS)),
+        default=_severe(NOT_PATCHED),
         output_field=IntegerField(),
     )
+
+
+def _last_outcome(holds: Callable[[Standing], bool]) -> Q:
+    return outcomes_that(holds, prefix="patch_state__", last=True)
+
+
+def _severe(name: str) -> Value:
+    return Value(SEVERITY[name])
 
 
 @dataclass(frozen=True)
@@ -153,9 +149,9 @@ def state_of(
         return found
     if asset.coverage in {reason.value for reason in BLOCKING}:
         return Coverage(asset.coverage).label, Tone.ATTENTION, "It cannot be patched until this is mended."
-    if patch and patch.last_verdict in VERDICT_WORDS:
-        word, tone = VERDICT_WORDS[Verdict(patch.last_verdict)]
-        return word, tone, patch.last_reason
+    if patch and patch.last_state:
+        standing = standing_of(patch.last_state, patch.last_verdict)
+        return standing.word, standing.tone, patch.last_reason
     if not has_window:
         return "In no window", Tone.ATTENTION, "Nobody has picked a maintenance window for it."
     return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else "Its first run is still to come."
@@ -166,12 +162,10 @@ def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
     if patch.restored_at and patch.restored_to:
         why = f"Its root volume is as it was at {patch.restored_to:%-d %b %Y %H:%M} UTC: updates since then are gone."
         return f"Restored on {patch.restored_at:%-d %b}", Tone.ATTENTION, why
-    if patch.last_state == TargetState.LOST:
-        return "Lost", Tone.DANGER, patch.last_reason
-    if patch.last_state == TargetState.BLOCKED:
-        return "Check failed", Tone.ATTENTION, patch.last_reason
-    word, tone = VERDICT_WORDS.get(patch.last_verdict, ("", ""))
-    return (word, tone, patch.last_reason) if tone in {Tone.DANGER, Tone.ATTENTION} else None
+    standing = standing_of(patch.last_state, patch.last_verdict) if patch.last_state else None
+    if standing and standing.group in TROUBLE:
+        return standing.word, standing.tone, patch.last_reason
+    return None
 
 
 @dataclass(frozen=True)
@@ -190,7 +184,7 @@ def summary(user: User, since: datetime) -> Summary:
         total=Count("pk"),
         patched=Count("pk", filter=recent),
         no_window=Count("pk", filter=Q(window_id=None)),
-        needs=Count("pk", filter=Q(severity=NEEDS)),
-        bad=Count("pk", filter=Q(severity=BAD)),
+        needs=Count("pk", filter=Q(severity=SEVERITY[Group.ATTENTION])),
+        bad=Count("pk", filter=Q(severity=SEVERITY[Group.DANGER])),
     )
     return Summary(**counts)

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Count, QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from patching.filters import TargetFilter
 from patching.models import Run, Target
-from patching.queries.board import progress_by_run
-from patching.queries.runs import GOOD, NEEDS, Progress, progress, tone_of
-from patching.states import RUN_OVER, Agreement, TargetState, Verdict, outcome_word
+from patching.queries.board import progress_by_run, with_group
+from patching.queries.runs import Progress, count_into, progress
+from patching.standing import BAR, standing_of
+from patching.states import RUN_OVER, Agreement
 from portal.access.queries import read_grants_once
-from portal.tones import Tone
 from portal.web.charts import Part
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
-from reports.filters import targets
 
 PAGER = KeysetPager(order=("rank", "asset__name", "pk"))
 FINISHED = KeysetPager(order=("-starts_at", "-pk"))
@@ -46,21 +46,12 @@ def finished(request: SignedIn) -> HttpResponse:
 
 
 def _came_to(run: Run, counts: Progress) -> dict[str, Any]:
-    patched = sum(counts.verdicts.get(verdict, 0) for verdict in GOOD)
-    return {"run": run, "patched": patched, "servers": counts.total, "left_out": counts.skipped}
+    return {"run": run, "patched": counts.proven, "servers": counts.total, "left_out": counts.skipped}
 
 
 def _rows(request: SignedIn, run: Run) -> QuerySet[Target]:
-    rank = Case(
-        When(Q(state=TargetState.LOST) | Q(verdict__in=[Verdict.FAILED, Verdict.UNKNOWN]), then=Value(0)),
-        When(Q(state__in=[TargetState.BLOCKED, TargetState.HALTED]) | Q(verdict__in=NEEDS), then=Value(1)),
-        When(state=TargetState.SKIPPED, then=Value(3)),
-        When(state=TargetState.DONE, then=Value(4)),
-        default=Value(2),
-        output_field=IntegerField(),
-    )
     rows = run.targets.visible_to(request.user).select_related("asset", "asset__account")
-    return rows.annotate(rank=rank)
+    return with_group(rows)
 
 
 @require_GET
@@ -68,7 +59,8 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
     read_grants_once(request.user)
     run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
     everything = _rows(request, run)
-    form, rows = targets(everything, request.GET)
+    form = TargetFilter(request.GET)
+    rows: Any = form.narrow(everything)
     total, capped = capped_count(rows)
     page = PAGER.page_of(request, rows)
     counts = progress(run, everything)
@@ -98,14 +90,8 @@ TOTALS = [
 ]
 
 
-def _parts(counts: Any) -> list[Part]:
-    return [
-        Part("patched or up to date", counts.success, Tone.SUCCESS),
-        Part("in progress", counts.active, Tone.ACTIVE),
-        Part("need somebody", counts.attention, Tone.ATTENTION),
-        Part("failed or lost", counts.danger, Tone.DANGER),
-        Part("left out" if not counts.waiting else "left out or waiting", counts.unknown, "unknown"),
-    ]
+def _parts(counts: Progress) -> list[Part]:
+    return [Part(group.label.lower(), getattr(counts, group.value), group.tone) for group in BAR]
 
 
 def _totals(rows: QuerySet[Target]) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -116,31 +102,20 @@ def _totals(rows: QuerySet[Target]) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _grouped(counted: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
-    groups: dict[str, dict[str, Any]] = {}
+    groups: dict[str, Progress] = {}
     for row in counted:
-        name = row[column] or "not known"
-        group = groups.setdefault(
-            name,
-            {
-                "name": name,
-                "total": 0,
-                Tone.SUCCESS: 0,
-                Tone.ATTENTION: 0,
-                Tone.DANGER: 0,
-                Tone.UNKNOWN: 0,
-                Tone.ACTIVE: 0,
-            },
-        )
-        group["total"] += row["n"]
-        group[tone_of(row["state"], row["verdict"])] += row["n"]
-    return sorted(groups.values(), key=lambda group: (-group["total"], group["name"]))[:20]
+        counts = groups.setdefault(row[column] or "not known", Progress())
+        count_into(counts, row["state"], row["verdict"], row["n"])
+    largest = sorted(groups.items(), key=lambda group: (-group[1].total, group[0]))[:20]
+    return [{"name": name} | vars(counts) for name, counts in largest]
 
 
 def line(row: Target) -> dict[str, Any]:
+    standing = standing_of(row.state, row.verdict)
     return {
         "target": row,
-        "word": outcome_word(row.state, row.verdict),
-        "tone": tone_of(row.state, row.verdict),
+        "word": standing.word,
+        "tone": standing.tone,
         "agreement": AGREEMENTS.get(row.agreement, ""),
         "disagrees": row.agreement in {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED},
     }
@@ -149,10 +124,10 @@ def line(row: Target) -> dict[str, Any]:
 @require_GET
 def run_report_csv(request: SignedIn, pk: int) -> HttpResponseBase:
     run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
-    rows: Any = targets(_rows(request, run), request.GET)[1]
+    rows: Any = TargetFilter(request.GET).narrow(_rows(request, run))
     header = (
         "server", "instance id", "account", "region", "application", "os", "state", "verdict", "SSM", "kernel before",
-        "kernel after", "packages updated", "still available", "rebooted", "reboot needed", "reason",
+        "kernel after", "packages updated", "still available", "rebooted", "reboot needed", "reason", "outcome",
     )  # fmt: skip
     return csv_response(f"run-{run.pk}.csv", header, _csv_rows(rows.order_by("rank", "asset__name", "pk")))
 
@@ -163,4 +138,5 @@ def _csv_rows(rows: QuerySet[Target]) -> Iterator[tuple[Any, ...]]:
             row.asset.label, row.instance_id, row.account_id, row.region, row.asset.application, row.os_label,
             row.get_state_display(), row.verdict, AGREEMENTS.get(row.agreement, ""), row.kernel_before,
             row.kernel_after, row.updated_count, row.available_count, row.rebooted, row.reboot_needed, row.reason,
+            standing_of(row.state, row.verdict).word,
         )  # fmt: skip

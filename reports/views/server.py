@@ -14,8 +14,8 @@ from django.views.decorators.http import require_GET
 from exceptions.queries import current_for
 from patching.documents import aws_windows
 from patching.models import Enrolment, FixProposal, HostReport, PackageChange, Target
-from patching.queries.runs import tone_of
-from patching.states import ProposalState, outcome_word
+from patching.standing import standing_of
+from patching.states import ProposalState
 from patching.views.recurring import shown
 from portal.access.queries import has_role, read_grants_once
 from portal.access.states import Role
@@ -76,11 +76,11 @@ def _targets(asset: Asset) -> list[Target]:
 
 
 def _past(row: Target) -> dict[str, object]:
-    word = outcome_word(row.state, row.verdict)
+    standing = standing_of(row.state, row.verdict)
     return {
         "target": row,
-        "word": word,
-        "tone": tone_of(row.state, row.verdict),
+        "word": standing.word,
+        "tone": standing.tone,
         "reports": row.reports.all(),
     }
 

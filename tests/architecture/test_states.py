@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exceptions.states import STATES, ExceptionState
+from patching.standing import TABLE, TROUBLE, standing_of
 from patching.states import (
     AUDIT_OVER,
     AUDIT_STATES,
@@ -24,7 +25,6 @@ from patching.states import (
     SNAPSHOT_STATES,
     TARGET_OVER,
     TARGET_STATES,
-    VERDICT_LOOKS,
     WAVE_OVER,
     WAVE_STATES,
     AuditState,
@@ -104,6 +104,19 @@ def test_in_flight_is_never_over() -> None:
     assert {D for D, facts in DISPATCH_STATES.items() if facts.moves} == DISPATCH_IN_FLIGHT
 
 
-def test_every_verdict_has_a_word_and_a_tone() -> None:
-    assert set(VERDICT_LOOKS) == set(Verdict)
-    assert {tone for _, tone in VERDICT_LOOKS.values()} <= set(Tone)
+def test_every_state_and_verdict_has_one_standing() -> None:
+    judged = {(TargetState.DONE, verdict) for verdict in ["", *Verdict]}
+    assert set(TABLE) == {(state, "") for state in TargetState} | judged
+
+
+def test_a_standing_looks_as_its_state_does() -> None:
+    for state, facts in TARGET_STATES.items():
+        if state != TargetState.DONE:
+            assert standing_of(state, "").tone == facts.tone
+
+
+def test_what_is_proven_is_updated_and_what_failed_is_neither() -> None:
+    for standing in TABLE.values():
+        assert standing.updated or not standing.proven
+        assert not (standing.failed and standing.updated)
+        assert not (standing.proven and standing.group in TROUBLE)

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from patching.models import Run, Target, Window
 from patching.queries.board import with_group
-from patching.queries.runs import tone_of
+from patching.standing import standing_of
 from patching.states import RunState, TargetState, Verdict
 from tests import cast
 from tests.integration.patching.test_pages import NOW, a_run, browser, enrol
@@ -147,8 +147,8 @@ def test_the_board_counts_meanings_as_the_engine_does():
             Target.objects.create(run=run, asset=cast.an_asset(), account_id="1", region="r", instance_id="i",
                                   platform="linux", state=state, verdict=verdict, since=NOW)  # fmt: skip
     for row in with_group(run.targets.all()):
-        tone = "unknown" if row.group in {"waiting", "skipped"} else row.group
-        assert tone == tone_of(row.state, row.verdict), (row.state, row.verdict)
+        standing = standing_of(row.state, row.verdict)
+        assert (row.group, row.rank) == (standing.group, standing.rank), (row.state, row.verdict)
 
 
 class TestAwsDocumentForWindows:
