@@ -16,6 +16,7 @@ from portal.access.rules import Conflict, Denied, Invalid, check_role
 from portal.access.states import Role
 from portal.calendar.recurrence import whole_days
 from portal.inventory.models import Asset
+from portal.inventory.rules import NOT_YOURS
 from portal.web.moments import distance_words
 
 LONGEST_DAYS = 366
@@ -27,8 +28,6 @@ CATEGORIES = {
     "other": "Other",
 }
 MAX_REASON = 2000
-# The same words for somebody else's asset and for one that does not exist.
-NOT_YOURS = "One of the chosen servers is not yours, or does not exist. Choose from your own list."
 
 
 def check_days(first: date, last: date, zone: str, now: datetime) -> tuple[datetime, datetime]:

@@ -18,12 +18,13 @@ from exceptions import operations, queries
 from exceptions.forms import AskForm, RegisterFilter
 from exceptions.models import ExceptionRequest
 from exceptions.queries import approvers_of, bearing_foreign_tag, current_for, waiting_for
-from exceptions.rules import CATEGORIES, NOT_YOURS, check_decide, check_revoke
+from exceptions.rules import CATEGORIES, check_decide, check_revoke
 from exceptions.states import IN_FORCE, STATES, ExceptionState
 from portal.access.queries import has_role, read_grants_once
 from portal.access.rules import Denied, Invalid, allows
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
+from portal.inventory.choosing import chosen_assets
 from portal.inventory.models import Asset
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
@@ -31,29 +32,12 @@ from portal.web.forms import onto, status_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
 
-MOST_ASSETS = 5000
 PAGER = KeysetPager(order=("-pk",))
-
-
-def _chosen(request: SignedIn) -> list[Asset]:
-    """The assets that the address or form names, as far as this person may see them."""
-    lists = request.POST.getlist("ids") or request.GET.getlist("ids")
-    named = {item.strip() for items in lists for item in items.split(",") if item.strip()}
-    if len(named) > MOST_ASSETS:
-        raise Invalid(
-            f"{len(named):,} servers are too many for one request; {MOST_ASSETS:,} fit. Choose fewer.",
-            field="ids",
-        )
-    ids = {int(item) for item in named if item.isdecimal() and len(item) < 15}
-    found = list(Asset.objects.visible_to(request.user).filter(pk__in=ids).order_by("name", "pk"))
-    if len(found) != len(named):
-        raise Denied(NOT_YOURS)
-    return found
 
 
 @require_http_methods(["GET", "POST"])
 def ask(request: SignedIn) -> HttpResponse:
-    assets = _chosen(request)
+    assets = chosen_assets(request)
     if not assets:
         return render(request, "exceptions/ask_empty.html")
     posted = request.method == "POST" and "reason" in request.POST

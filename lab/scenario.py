@@ -11,42 +11,24 @@ from typing import Any
 import yaml
 
 from lab import agent_versions
+from lab.shims.template import FAULTS as ON_THE_HOST
 
 OPERATING_SYSTEMS = ("debian12", "ubuntu2404", "amzn2023", "rhel9", "sles15", "windows2022")
-FAULTS = frozenset(
-    {
-        "offline",
-        "disk_full",
-        "disk_full_unfixable",
-        "repo_broken",
-        "repo_broken_unfixable",
-        "lock_held",
-        "update_fails",
-        "hang",
-        "inodes_full",
-        "filesystem_readonly",
-        "memory_low",
-        "load_high",
-        "repo_unsigned",
-        "repo_signing_off",
-        "db_broken",
-        "db_unreadable",
-        "agent_inactive",
-        "agent_disabled",
-        "clock_off",
-        "old_kernels_fill_boot",
-        "reboot_lost",
-        "results_denied",
-        "false_failure",
-        "results_unreachable",
-        "delivered_twice",
-        "agent_disk_full",
-        "ssm_absent",
-        "start_no_capacity",
-        "snapshot_refused",
-        "restore_fails",
-    }
-)
+# Those of the host itself, and those of its agent and of what AWS does with it.
+FAULTS = ON_THE_HOST | {
+    "offline",
+    "filesystem_readonly",
+    "reboot_lost",
+    "results_denied",
+    "false_failure",
+    "results_unreachable",
+    "delivered_twice",
+    "agent_disk_full",
+    "ssm_absent",
+    "start_no_capacity",
+    "snapshot_refused",
+    "restore_fails",
+}
 KINDS = ("shim", "root", "scenario")
 STATES = ("running", "stopped")
 AGENTS = ("online", "absent", "offline")

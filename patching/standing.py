@@ -122,7 +122,7 @@ def standing_of(state: str, verdict: str) -> Standing:
 
 def verdicts_that(holds: Callable[[Standing], bool]) -> list[str]:
     """E.g. those that count as failed; for columns that hold a verdict alone."""
-    return [verdict for (_, verdict), standing in TABLE.items() if verdict and holds(standing)]
+    return [str(verdict) for (_, verdict), standing in TABLE.items() if verdict and holds(standing)]
 
 
 def outcomes_that(holds: Callable[[Standing], bool], prefix: str = "", *, last: bool = False) -> Q:
@@ -153,7 +153,7 @@ def _of(group: Group) -> Q:
 
 def verdict_choices() -> list[tuple[str, str]]:
     """(verdict, word) for filters."""
-    return [(verdict, standing.word) for (_, verdict), standing in TABLE.items() if verdict]
+    return [(str(verdict), standing.word) for (_, verdict), standing in TABLE.items() if verdict]
 
 
 # Among them an index looks: in one order, so that no migration is wanted for another.

@@ -2,7 +2,7 @@
 
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.audit.append_only
+import portal.audit.migrations._guard_sql
 from django.db import migrations
 
 
@@ -15,14 +15,14 @@ class Migration(migrations.Migration):
     operations = [
         pgtrigger.migrations.AddTrigger(
             model_name='approval',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=portal.audit.append_only.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='738b948d3d0a6a95e403910ca282cef759b4d8a7', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_70e2a', table='exceptions_approval', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=portal.audit.migrations._guard_sql.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='738b948d3d0a6a95e403910ca282cef759b4d8a7', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_70e2a', table='exceptions_approval', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='approval',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=portal.audit.append_only.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='ed097d06d2e06de4746f86ed2ac2ac236bacf5c1', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_798ab', table='exceptions_approval', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=portal.audit.migrations._guard_sql.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='ed097d06d2e06de4746f86ed2ac2ac236bacf5c1', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_798ab', table='exceptions_approval', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='approval',
-            trigger=pgtrigger.compiler.Trigger(name='own_time', sql=portal.audit.append_only.GuardSql(func="\n    IF NOT pg_has_role(current_user, (SELECT relowner FROM pg_catalog.pg_class WHERE oid = TG_RELID), 'USAGE') THEN\n        NEW.at = pg_catalog.clock_timestamp();\n    END IF;\n    RETURN NEW;\n", hash='dbb7497dc0ef71cbb4f73d615ca4e50278fed03d', operation='INSERT', pgid='pgtrigger_own_time_e8066', table='exceptions_approval', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='own_time', sql=portal.audit.migrations._guard_sql.GuardSql(func="\n    IF NOT pg_has_role(current_user, (SELECT relowner FROM pg_catalog.pg_class WHERE oid = TG_RELID), 'USAGE') THEN\n        NEW.at = pg_catalog.clock_timestamp();\n    END IF;\n    RETURN NEW;\n", hash='dbb7497dc0ef71cbb4f73d615ca4e50278fed03d', operation='INSERT', pgid='pgtrigger_own_time_e8066', table='exceptions_approval', when='BEFORE')),
         ),
     ]

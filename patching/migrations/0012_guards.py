@@ -3,7 +3,7 @@
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.audit.append_only
+import portal.audit.migrations._guard_sql
 from django.db import migrations, models
 
 
@@ -26,15 +26,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='hostreport',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=portal.audit.append_only.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='32800774706be77894aff5e88a589e7cb98c8a10', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_41ae8', table='patching_hostreport', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=portal.audit.migrations._guard_sql.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='32800774706be77894aff5e88a589e7cb98c8a10', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_41ae8', table='patching_hostreport', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='hostreport',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=portal.audit.append_only.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='b88f35bdb460741e2dc5987d0cc66acaac6a45fb', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_ebd5c', table='patching_hostreport', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=portal.audit.migrations._guard_sql.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='b88f35bdb460741e2dc5987d0cc66acaac6a45fb', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_ebd5c', table='patching_hostreport', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='hostreport',
-            trigger=pgtrigger.compiler.Trigger(name='own_time', sql=portal.audit.append_only.GuardSql(func="\n    IF NOT pg_has_role(current_user, (SELECT relowner FROM pg_catalog.pg_class WHERE oid = TG_RELID), 'USAGE') THEN\n        NEW.stored_at = pg_catalog.clock_timestamp();\n    END IF;\n    RETURN NEW;\n", hash='be10d952dc5671a43fa8ca33784a72e950e66002', operation='INSERT', pgid='pgtrigger_own_time_8eb8f', table='patching_hostreport', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='own_time', sql=portal.audit.migrations._guard_sql.GuardSql(func="\n    IF NOT pg_has_role(current_user, (SELECT relowner FROM pg_catalog.pg_class WHERE oid = TG_RELID), 'USAGE') THEN\n        NEW.stored_at = pg_catalog.clock_timestamp();\n    END IF;\n    RETURN NEW;\n", hash='be10d952dc5671a43fa8ca33784a72e950e66002', operation='INSERT', pgid='pgtrigger_own_time_8eb8f', table='patching_hostreport', when='BEFORE')),
         ),
         migrations.AddConstraint(
             model_name='hostreport',

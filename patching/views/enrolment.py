@@ -16,9 +16,9 @@ from patching.models import Enrolment, Window
 from patching.operations import undo
 from patching.operations import windows as operations
 from patching.rules import check_enrol
-from patching.views.choosing import chosen_assets
 from patching.words import rule_words
 from portal.access.rules import Denied
+from portal.inventory.choosing import chosen_assets
 from portal.inventory.models import Asset
 from portal.web.forms import status_of
 from portal.web.refusals import note

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_http_methods
 
 from exceptions.rules import check_days
 from patching.queries.skipped import skipped_starts
-from patching.views.choosing import chosen_assets
 from portal.access.queries import read_grants_once
 from portal.access.rules import Denied, Invalid
+from portal.inventory.choosing import chosen_assets
 from portal.web.requests import SignedIn
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import pgtrigger
 from django.apps import apps
 from django.db import models
-from pgtrigger.compiler import Trigger, UpsertTriggerSql
+from pgtrigger.compiler import Trigger
+
+from portal.audit.migrations._guard_sql import GuardSql
 
 CHANGES, TRUNCATION, TIME = "append_only", "no_truncate", "own_time"
 REFUSE = "RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;"
@@ -25,28 +27,6 @@ STAMP_UNLESS_OWNER = """
     END IF;
     RETURN NEW;
 """
-
-
-class GuardSql(UpsertTriggerSql):
-    """Without pgtrigger's way round: any session may set `pgtrigger.ignore`, and its triggers then stand aside."""
-
-    def get_template(self) -> str:
-        return """
-            CREATE OR REPLACE FUNCTION {pgid}()
-            RETURNS TRIGGER AS $$
-                BEGIN
-                    {func}
-                END;
-            $$ LANGUAGE plpgsql;
-
-            DROP TRIGGER IF EXISTS {pgid} ON {table};
-            CREATE TRIGGER {pgid}
-                {when} {operation} ON {table}
-                FOR EACH {level}
-                EXECUTE PROCEDURE {execute};
-
-            COMMENT ON TRIGGER {pgid} ON {table} IS '{hash}';
-        """
 
 
 class Guard(pgtrigger.Trigger):

@@ -14,6 +14,8 @@ LINUX_NAMES = (
     "debian", "ubuntu", "amazon", "red hat", "rhel", "rocky", "alma", "centos", "oracle", "suse", "sles", "opensuse",
     "fedora",
 )  # fmt: skip
+# The same words for somebody else's asset and for one that does not exist.
+NOT_YOURS = "One of the chosen servers is not yours, or does not exist. Choose from your own list."
 
 
 def coverage(

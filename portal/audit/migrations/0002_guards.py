@@ -2,7 +2,7 @@
 
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.audit.append_only
+import portal.audit.migrations._guard_sql
 from django.db import migrations
 
 
@@ -19,14 +19,14 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='auditevent',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=portal.audit.append_only.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='d0818a4eb385023a7c1c62b6737983a5db6ca32f', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_00dfa', table='audit_auditevent', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=portal.audit.migrations._guard_sql.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='d0818a4eb385023a7c1c62b6737983a5db6ca32f', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_00dfa', table='audit_auditevent', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='auditevent',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=portal.audit.append_only.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='f4e956a7ecec847670ff504fdf1c6b546bbaed84', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_c220f', table='audit_auditevent', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=portal.audit.migrations._guard_sql.GuardSql(func="RAISE EXCEPTION 'Rows of % are never changed or removed (%)', TG_TABLE_NAME, TG_OP;", hash='f4e956a7ecec847670ff504fdf1c6b546bbaed84', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_c220f', table='audit_auditevent', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='auditevent',
-            trigger=pgtrigger.compiler.Trigger(name='own_time', sql=portal.audit.append_only.GuardSql(func='NEW.at = pg_catalog.clock_timestamp(); RETURN NEW;', hash='e3d892bd5c28de3c119367834f501bfeed616e2b', operation='INSERT', pgid='pgtrigger_own_time_f4157', table='audit_auditevent', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='own_time', sql=portal.audit.migrations._guard_sql.GuardSql(func='NEW.at = pg_catalog.clock_timestamp(); RETURN NEW;', hash='e3d892bd5c28de3c119367834f501bfeed616e2b', operation='INSERT', pgid='pgtrigger_own_time_f4157', table='audit_auditevent', when='BEFORE')),
         ),
     ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from django.http import QueryDict
+
 from portal.access.rules import Denied, Invalid
 from portal.inventory.models import Asset
+from portal.inventory.rules import NOT_YOURS
 from portal.web.requests import SignedIn
 
 MOST_ASSETS = 5000
@@ -22,15 +25,18 @@ def chosen_assets(request: SignedIn) -> list[Asset]:
     seen = Asset.objects.visible_to(request.user).filter(pk__in=[int(pk) for pk in ids])
     found = list(seen.select_related("account").order_by("name", "pk"))
     if len(found) != len(ids):
-        raise Denied("One of the chosen servers is not yours, or does not exist. Choose from your own list.")
+        raise Denied(NOT_YOURS)
     return found
 
 
 def _ids(request: SignedIn) -> set[str]:
-    given = request.POST if request.method == "POST" else request.GET
-    named = [*given.getlist("ids"), *given.getlist("asset")]
+    named = _named(request.POST) or _named(request.GET)
     ids = {part.strip().lstrip("0") for field in named for part in field.split(",") if part.strip()}
     strange = [pk for pk in ids if not (pk.isascii() and pk.isdecimal() and len(pk) < 19)]
     if strange:
-        raise Denied("One of the chosen servers is not yours, or does not exist. Choose from your own list.")
+        raise Denied(NOT_YOURS)
     return ids
+
+
+def _named(fields: QueryDict) -> list[str]:
+    return [*fields.getlist("ids"), *fields.getlist("asset")]
