@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.quick_hashes import hash_quickly
 from tests.servers import RunServers, start
 from tests.times import Times
 
@@ -58,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = servers
     os.environ.update(servers.environment(), DJANGO_SETTINGS_MODULE="portal.settings")
     _load_settings(servers)
+    hash_quickly()
 
 
 def pytest_configure_node(node: object) -> None:
