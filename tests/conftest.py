@@ -6,11 +6,13 @@ cannot hide what they test.
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from tests.quick_hashes import hash_quickly
 from tests.servers import RunServers, start
@@ -69,6 +71,22 @@ def pytest_configure_node(node: object) -> None:
         node.workerinput["servers"] = (str(servers.folder), str(servers.sockets))  # type: ignore[attr-defined]
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With `--dist loadfile` the dearest files come first."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.balance import DearestFirst
+
+    return DearestFirst(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: collecting garbage need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     process = config.stash.get(PROCESS, None)
     if process and process.stdin:
@@ -112,9 +130,15 @@ def servers(request: pytest.FixtureRequest) -> RunServers:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    servers: RunServers, django_db_modify_db_settings_parallel_suffix: None
+    servers: RunServers,
+    django_db_modify_db_settings_parallel_suffix: None,
+    django_db_blocker: DjangoDbBlocker,
 ) -> None:
-    """pytest-django asks for this before it creates the test database; the servers are ready then."""
+    """pytest-django asks for this before it creates the test database; the servers and the template are ready then."""
+    from tests.template_database import copy_the_template
+
+    with django_db_blocker.unblock():
+        copy_the_template(servers.folder / "template.lock")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,6 +20,10 @@ QUICK = {"lead_s": 60, "sweep_s": 1, "settle_s": 20, "wake_timeout_s": 400, "pla
          "delivery_timeout_s": 60, "execution_timeout_s": 120, "reboot_grace_s": 60, "end_bound_s": 600}  # fmt: skip
 
 
+LONGEST_PAUSES = 8  # times the first
+LOOKS = ("Describe", "List", "Get")
+
+
 class Stage:
     """A window whose run starts 120 s from the clock's beginning, with every host of the cloud enrolled."""
 
@@ -52,11 +56,22 @@ class Stage:
         self.run.refresh_from_db()
 
     def until(self, done: Callable[[], bool], limit: int = 400, seconds: float = 2) -> None:
+        """Looks until it is so. While nothing moves each pause is twice the last: waiting for a time-out takes few."""
+        pause, before = seconds, self.traces()
         for _ in range(limit):
             if done():
                 return
-            self.look(seconds)
+            self.look(pause)
+            after = self.traces()
+            pause = seconds if after != before else min(2 * pause, LONGEST_PAUSES * seconds)
+            before = after
         raise AssertionError(f"not reached; the run is {self.run.state}: " + ", ".join(self.states()))
+
+    def traces(self) -> list[object]:
+        """What the last look left: states of the run and its servers, and what it asked AWS to do."""
+        acts = [call for call in self.cloud.calls if not call[0].startswith(LOOKS)]
+        states = self.run.targets.order_by("pk").values_list("state", "since", "attempt")
+        return [self.run.state, len(acts), *states]
 
     def to_the_end(self) -> None:
         self.until(lambda: self.run.state in RUN_OVER)
