@@ -4,6 +4,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import task_failure, worker_init, worker_ready
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from portal.start import read_settings, say_what_the_database_allows
 
@@ -11,6 +12,7 @@ read_settings()
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["portal.inventory", "portal.sign_in", "exceptions", "patching", "reports"])
+app.steps["worker"].add(DjangoStructLogInitStep)  # every line that a task logs carries its task_id
 
 
 @worker_ready.connect

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import structlog
 
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = (
     False  # it believes any X-Forwarded-For: portal/web/request_log.py does not
 )
+DJANGO_STRUCTLOG_CELERY_ENABLED = True  # a task carries the id of the request that sent it
+# Celery itself says at INFO that a task came and ended: once is enough.
+DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -30,5 +35,6 @@ def configure_structlog() -> None:
             structlog.dev.ConsoleRenderer(
                 colors=False, repr_native_str=True, exception_formatter=structlog.dev.plain_traceback
             ),
-        ]
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )

@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "django_cotton",
     "django_htmx",
-    "django_filters",
     "django_structlog",
     "pgtrigger",
     "csp",

@@ -71,6 +71,11 @@ def steps() -> list[Step]:
             (str(BIN / "python"), "-W", "ignore::RuntimeWarning", "-m", "tests.attack.rules"),
             "say in tests/attack/rules.py who may use the address",
         ),
+        Step(
+            "dependencies",
+            (str(BIN / "python"), "script/dependencies.py"),
+            "remove the dependency from pyproject.toml and run script/lock",
+        ),
         Step("locks", (str(BIN / "python"), "script/lock.py", "--check"), "script/lock"),
         Step(
             "decisions",

@@ -1,4 +1,4 @@
-"""Passwords of tests are hashed as in production, but not slowly: 0.3 s of hashing for each person guard nobody here."""
+"""Passwords of tests are hashed as in production, but at once: 0.3 s for each person of a test guard nobody."""
 
 from __future__ import annotations
 
