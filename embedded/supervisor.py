@@ -94,6 +94,13 @@ class Supervisor:
             self._stopped.set()
             self._dismiss_guardian("done\n")
 
+    def dismiss(self, *names: str) -> None:
+        """Stops these together and starts them no more."""
+        with self._lock:
+            leaving = [running for running in self._all() if running.process.name in names]
+            self._batches = [[one for one in batch if one not in leaving] for batch in self._batches]
+            self._stop_batch(leaving)
+
     def wait(self) -> None:
         """Returns when this is stopped from elsewhere; a signal interrupts it."""
         self._stopped.wait()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from tests import fresh
 from tests.quick_hashes import hash_quickly
 from tests.servers import RunServers, start
 from tests.times import Times
@@ -52,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Starts the servers in the first process and hands their addresses to Django's settings."""
     if config.getoption("--times") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Times())
+    fresh.draw()
     os.environ.update(NO_AWS)
     for name in UNSET:
         os.environ.pop(name, None)
@@ -62,6 +64,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(servers.environment(), DJANGO_SETTINGS_MODULE="portal.settings")
     _load_settings(servers)
     hash_quickly()
+
+
+def pytest_report_header() -> str:
+    return f"fresh seed of this run (again: {fresh.VARIABLE}={fresh.seed()}): simulation, crash, attack"
 
 
 def pytest_configure_node(node: object) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from django.http import HttpResponse
 from django.urls import path
@@ -14,6 +12,7 @@ from tests.attack import forgeries, fuzz, matrix, rules
 from tests.attack.judge import Attempt, Judge, Verdicts
 from tests.attack.rules import ADMINS, RULES, Rule
 from tests.attack.world import HOSTILE, INTRANET, World
+from tests.fresh import seed as fresh_seed
 
 pytestmark = pytest.mark.django_db
 FIXED_SEED, NONSENSE, LIARS = 7, 300, 4
@@ -42,7 +41,7 @@ def test_the_matrix_of_addresses_methods_and_people(judge: Judge) -> None:
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["fixed", "fresh"])
 def test_nonsense(judge: Judge, fresh: bool) -> None:
-    seed = random.randrange(10**6) if fresh else FIXED_SEED
+    seed = fresh_seed() if fresh else FIXED_SEED
     print(f"again: script/attack --seed {seed}")
     fuzz.Fuzzer(judge, seed).play(NONSENSE)
     assert judge.verdicts.wrong == []

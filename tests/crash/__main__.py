@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -27,13 +28,31 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--some", type=int, metavar="N", help="only a sample of N kill points")
     add("--seed", type=int, default=0, help="which sample")
+    add(
+        "--fresh",
+        type=int,
+        default=0,
+        metavar="N",
+        help="so many of the sample by a seed of this run, printed",
+    )
+    add("--fresh-seed", type=int, help="the seed of those, as an earlier run printed it")
     add("--only", metavar="TEXT", help="only kill points whose line contains this, e.g. SendCommand")
     add("--point", action="append", default=[], type=KillPoint.parse, help="just this one, as it was printed")
     add("--undisturbed", action="store_true", help="kill nobody, only look at the runs")
     add("--workers", type=int, default=2)
     add("--beats", type=int, default=1)
     add("--lanes", type=int, default=6, help="runs side by side, each with its own kill point")
+    add(
+        "--then-one-beat", action="store_true", help="after the undisturbed round only the first beat goes on"
+    )
     add("--mutant", default="", help="put a deliberate bug into the workers (tests/crash/app.py)")
+    add(
+        "--then-mutant",
+        default="",
+        metavar="NAME",
+        help="at the end, with this bug, the --mutant-point must break",
+    )
+    add("--mutant-point", type=KillPoint.parse, help="the one that finds the bug")
     add("--keep", action="store_true", help="keep logs and database, and say where")
     return parser.parse_args()
 
@@ -73,6 +92,8 @@ def crash(stack: LiveStack, options: argparse.Namespace) -> int:
     stack.start_workers(options.mutant)
     broken = told(play.play([None] * options.lanes), "no kill")
     print(who(stack, play), flush=True)
+    if options.then_one_beat:
+        stack.stop_workers(*(f"beat-{number}" for number in range(2, options.beats + 1)))
     chosen = choose(play, options)
     began = time.monotonic()
     broken += struck(play, chosen, options.lanes)
@@ -83,8 +104,20 @@ def crash(stack: LiveStack, options: argparse.Namespace) -> int:
     )
     for operation, missed in play.missed_by_operation().items():
         print(f"not reached, since no run made that call so often again: {operation} {missed}")
-    print(stack.run_manage("audit_runs").strip())
-    return 1 if broken else 0
+    print(stack.run_manage("audit_runs").strip(), flush=True)
+    seen = not options.then_mutant or finds(play, options)
+    return 1 if broken or not seen else 0
+
+
+def finds(play: Round, options: argparse.Namespace) -> bool:
+    """The same stack again with a deliberate bug in its workers: what is not seen there proves nothing."""
+    play.stack.stop_workers("worker", "beat")
+    play.stack.start_workers(options.then_mutant, beats=1)
+    broken = play.play([options.mutant_point])
+    print(
+        f"with {options.then_mutant}: {'found' if broken else 'NOT FOUND'}", *broken, sep="\n    ", flush=True
+    )
+    return bool(broken)
 
 
 def struck(play: Round, chosen: list[KillPoint], lanes: int) -> list[str]:
@@ -111,8 +144,18 @@ def choose(play: Round, options: argparse.Namespace) -> list[KillPoint]:
     print("calls of a run: " + ", ".join(f"{name} {count}" for name, count in calls.items()), flush=True)
     if options.undisturbed or options.point:
         return list(options.point)
-    chosen = points.some(calls, options.some, options.seed) if options.some else list(points.every(calls))
+    chosen = sample(calls, options) if options.some else list(points.every(calls))
     return [point for point in chosen if not options.only or options.only in str(point)]
+
+
+def sample(calls: dict[str, int], options: argparse.Namespace) -> list[KillPoint]:
+    fresh_seed = options.fresh_seed if options.fresh_seed is not None else random.randrange(1, 10**6)
+    if options.fresh:
+        print(
+            f"the last {options.fresh} kill points again: --fresh {options.fresh} --fresh-seed {fresh_seed}",
+            flush=True,
+        )
+    return points.partly_fresh(calls, options.some, options.fresh, (options.seed, fresh_seed))
 
 
 def side_by_side(chosen: list[KillPoint], lanes: int) -> Iterator[list[KillPoint]]:

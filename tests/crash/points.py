@@ -94,3 +94,9 @@ def some(calls: Mapping[str, int], most: int, seed: int = 0) -> list[KillPoint]:
             moment = moments_of(victim)[len(chosen) // 2 % len(moments_of(victim))]
             chosen.append(KillPoint(operation, chance.choice(spread(operation, count)), moment, victim))
     return chosen[:most]
+
+
+def partly_fresh(calls: Mapping[str, int], most: int, fresh: int, seeds: tuple[int, int]) -> list[KillPoint]:
+    """The same sample, but the combinations of its last `fresh` points are drawn by the second seed."""
+    always, new = (some(calls, most, seed) for seed in seeds)
+    return [*always[: most - fresh], *new[most - fresh :]]

@@ -103,16 +103,20 @@ class LiveStack:
             ready=lambda: site.answers(HOST, self.port, ready),
         )
 
-    def start_workers(self, mutant: str = "") -> None:
+    def start_workers(self, mutant: str = "", beats: int = 0) -> None:
         """Workers and beats; the broker and the rows wait for them."""
         names = [f"worker-{number}" for number in range(1, self._workers + 1)]
-        beats = [f"beat-{number}" for number in range(1, self._beats + 1)]
+        clocks = [f"beat-{number}" for number in range(1, (beats or self._beats) + 1)]
         self.supervisor.start(
             *(self._celery(name, ("worker", "--concurrency", "1", "--without-gossip", "--without-mingle",
                                   "--hostname", name), mutant) for name in names),
             *(self._celery(name, ("beat", "--schedule", str(self.state / name), "--pidfile="), mutant)
-              for name in beats),
+              for name in clocks),
         )  # fmt: skip
+
+    def stop_workers(self, *kinds: str) -> None:
+        """These leave in order and do not come back, e.g. `worker` and `beat`, or `beat-2` alone."""
+        self.supervisor.dismiss(*(name for name in self.supervisor.pids() if name.startswith(kinds)))
 
     def _celery(self, name: str, arguments: tuple[str, ...], mutant: str) -> Process:
         command = [

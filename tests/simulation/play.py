@@ -8,8 +8,9 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,16 @@ def play_all(seeds: Iterable[int], *, verbose: bool = False, smaller: bool = Fal
             tally.stories.append(story(world))
         if verbose or world.broken:
             print(story(world), flush=True)
+    return tally
+
+
+def play_for(seconds: float, seeds: Sequence[int], *, least: int) -> Tally:
+    """As many of them as begin within the time, and `least` in any case."""
+    began, tally = time.monotonic(), Tally()
+    for count, seed in enumerate(seeds):
+        if count >= least and time.monotonic() > began + seconds:
+            break
+        tally.merge(play_all([seed]))
     return tally
 
 

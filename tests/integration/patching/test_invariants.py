@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from pytest_django import DjangoDbBlocker
 
 from patching.invariants import violations
 from patching.models import Dispatch, DispatchTarget, HostReport, PowerHold, Run
@@ -19,13 +21,13 @@ from tests import cast
 from tests.integration.patching.auditing import audit
 from tests.integration.patching.stage import Stage
 from tests.integration.patching.test_pages import browser
+from tests.kept_rows import kept_rows
 from tests.unguarded import unguarded
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def run() -> Run:
+def a_finished_run() -> int:
     """A finished run: one patched, one woken, one failed, one blocked."""
     stage = Stage()
     stage.cloud.add(1)
@@ -34,7 +36,18 @@ def run() -> Run:
     stage.cloud.add(4, precheck="blocked")
     run = stage.set(policy={"stop_at_error_percent": 100, "waves": [{"name": "Canary", "count": 2}]})
     stage.to_the_end()
-    return run
+    return run.pk
+
+
+@pytest.fixture(scope="module")
+def finished(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[int]:
+    with kept_rows(django_db_blocker, a_finished_run) as pk:
+        yield pk
+
+
+@pytest.fixture
+def run(finished: int, db: None) -> Run:
+    return Run.objects.get(pk=finished)
 
 
 def broken(run: Run) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from exceptions.models import Approval, Covered, ExceptionRequest
 from patching.invariants import audited, late, of_the_portal, violations
@@ -26,6 +27,7 @@ from tests import cast
 from tests.integration.patching.auditing import audit
 from tests.integration.patching.stage import Stage
 from tests.integration.patching.test_pages import browser
+from tests.kept_rows import kept_rows
 from tests.unguarded import unguarded
 
 pytestmark = pytest.mark.django_db
@@ -33,8 +35,7 @@ MINUTE = timedelta(minutes=1)
 Plant = Callable[[Run], object]
 
 
-@pytest.fixture
-def run() -> Run:
+def a_finished_run() -> int:
     """Finished: a canary, a cluster pair, one that failed."""
     stage = Stage()
     stage.cloud.add(1)
@@ -44,7 +45,18 @@ def run() -> Run:
     run = stage.set(policy={"stop_at_error_percent": 100, "waves": [{"name": "Canary", "count": 1}]})
     stage.to_the_end()
     assert audited([run.pk], now=run.ends_at) == []
-    return run
+    return run.pk
+
+
+@pytest.fixture(scope="module")
+def finished(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[int]:
+    with kept_rows(django_db_blocker, a_finished_run) as pk:
+        yield pk
+
+
+@pytest.fixture
+def run(finished: int, db: None) -> Run:
+    return Run.objects.get(pk=finished)
 
 
 def patch_rows(run: Run) -> list[DispatchTarget]:

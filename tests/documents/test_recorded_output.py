@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-RECORDED = Path(__file__).resolve().parents[5] / "shared" / "recorded" / "packages"
+RECORDED = Path(__file__).resolve().parents[3] / "shared" / "recorded" / "packages"
 pytestmark = pytest.mark.skipif(
     not RECORDED.is_dir(), reason=f"recorded output of package tools is not on this machine: {RECORDED}"
 )

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lab.shims import template
-from tests.unit.patching.documents.conftest import DISPATCH
-from tests.unit.patching.documents.shells import SHELLS
+from tests.documents.conftest import DISPATCH
+from tests.documents.shells import SHELLS
 
 Make = Callable[..., Any]
 LOOK = {"AfterDispatch": DISPATCH, "DispatchId": "7b1d0c44-3a52-4b7e-9a10-5f6e7d8c9b01"}

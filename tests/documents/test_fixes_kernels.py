@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lab.shims import template
-from tests.unit.patching.documents.shells import SHELLS
-from tests.unit.patching.documents.test_checks import TOOLS, check
-from tests.unit.patching.documents.test_fixes import old_kernels
+from tests.documents.shells import SHELLS
+from tests.documents.test_checks import TOOLS, check
+from tests.documents.test_fixes import old_kernels
 
 Make = Callable[..., Any]
 

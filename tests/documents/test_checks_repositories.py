@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.shims import template
-from tests.unit.patching.documents.test_checks import check
+from tests.documents.test_checks import check
 
 Make = Callable[..., Any]
 

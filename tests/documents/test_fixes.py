@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lab.shims import template
-from tests.unit.patching.documents.shells import SHELLS
-from tests.unit.patching.documents.test_checks import TOOLS, check, in_turn
+from tests.documents.shells import SHELLS
+from tests.documents.test_checks import TOOLS, check, in_turn
 
 Make = Callable[..., Any]
 EARLY = {"disk_full": "disk_space", "inodes_full": "inodes", "agent_inactive": "agent"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.shims import template
-from tests.unit.patching.documents.shells import SHELLS
+from tests.documents.shells import SHELLS
 
 Make = Callable[..., Any]
 TOOLS = ["debian12", "rhel9", "sles15"]

@@ -11,7 +11,7 @@ import pytest
 
 from lab.shims import template
 from patching.documents import assemble
-from tests.unit.patching.documents.shells import SHELLS, shell_of
+from tests.documents.shells import SHELLS, shell_of
 
 Make = Callable[..., Any]
 SYSTEM = (assemble.HERE / "parts/system.sh").read_text()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.patching.documents.shells import SHELLS
+from tests.documents.shells import SHELLS
 
 Make = Callable[..., Any]
 ALL = ["debian12", "ubuntu2404", "amzn2023", "rhel9", "sles15"]

@@ -11,8 +11,8 @@ import pytest
 
 from patching.documents.output import OutputUnreadable, parse_result_line
 from patching.documents.packages import MOST_PACKAGES, InstalledPackage, parse_packages
+from tests.documents.shells import SHELLS
 from tests.outputs import block, line_of, printed, sha256
-from tests.unit.patching.documents.shells import SHELLS
 from tests.unit.patching.documents.test_report import DISPATCH, REPORT, line
 
 Make = Callable[..., Any]

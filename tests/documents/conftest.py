@@ -16,7 +16,7 @@ from patching.documents.assemble import PARAMETERS, Phase, name_of, parameters_o
 from patching.documents.output import ResultLine, parse_result_line
 from patching.documents.packages import InstalledPackage, parse_packages
 from patching.documents.report import parse_report
-from tests.unit.patching.documents.shells import awk_of, shell_of
+from tests.documents.shells import awk_of, shell_of
 
 DISPATCH = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10"
 VALUES = {

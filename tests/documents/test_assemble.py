@@ -26,7 +26,7 @@ from patching.documents.assemble import (
     script,
     source,
 )
-from tests.unit.patching.documents.shells import SHELLS, shell_of
+from tests.documents.shells import SHELLS, shell_of
 
 EACH = [(phase, platform) for phase in ("precheck", "patch") for platform in ("linux", "windows")]
 PHASES = ["precheck", "patch"]
