@@ -67,6 +67,16 @@ def test_a_process_that_keeps_dying_is_started_less_and_less_often(
     assert 1 < len(starts.read_text().split()) <= 3
 
 
+def test_who_is_dismissed_leaves_and_does_not_come_back(supervisor: Supervisor) -> None:
+    supervisor.start(shell("stays", "sleep 60"), shell("leaves", "sleep 60"))
+    stays = supervisor.pids()["stays"]
+    supervisor.dismiss("leaves")
+    assert supervisor.pids() == {"stays": stays}
+    os.kill(stays, signal.SIGKILL)  # when this one is back, the other would be as well
+    assert eventually(lambda: supervisor.pids().get("stays") not in {None, stays})
+    assert set(supervisor.pids()) == {"stays"}
+
+
 def test_batches_stop_in_reverse_order(tmp_path: Path) -> None:
     order = tmp_path / "order"
     script = "trap 'echo {0} >> {1}; exit' TERM; touch {2}/{0}; while :; do sleep 0.01; done"
