@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab.hosts.machine import Machine, machine_for
+from lab.hosts.kinds import machine_for
+from lab.hosts.machine import Machine
 from lab.scenario import HostSpec, Scenario
 
 STATE_CODES = {

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from lab.scenario import HostSpec
-
 KILLED = 137
 
 
@@ -121,17 +119,3 @@ class Machine(Protocol):
     def close(self) -> None:
         """The lab ends: nothing of the machine may stay running; its files stay."""
         ...
-
-
-def machine_for(root: Path, agent: Path, spec: HostSpec, instance_id: str) -> Machine:
-    """The machine of a host: `root` is its file system, `agent` keeps what its agent writes."""
-    from lab.hosts.root import RootMachine
-    from lab.hosts.shim import ShimMachine
-    from lab.hosts.windows import WindowsMachine
-
-    kinds: dict[str, Callable[[Path, Path, HostSpec, str], Machine]] = {
-        "root": RootMachine,
-        "shim": ShimMachine,
-        "scenario": WindowsMachine,
-    }
-    return kinds[spec.kind](root, agent, spec, instance_id)

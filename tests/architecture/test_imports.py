@@ -12,8 +12,6 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = {"portal", "vulnerabilities", "exceptions", "patching", "reports"}
 AWS_SDK = {"boto3", "botocore", "moto"}
 WITHOUT_DJANGO = ("aws", "lab", "embedded", "cli", "script")
-# It drives the product and the lab from outside; nothing imports it.
-DEMO = ("lab", "demo")
 # They print and check the SSM documents, which need no Django; of the apps they may import these alone.
 DOCUMENT_TOOLS = {"script/documents.py", "script/show_document.py"}
 NAMES_THAT_SAY_NOTHING = {
@@ -55,7 +53,7 @@ def test_only_aws_lab_and_tests_import_the_aws_sdk() -> None:
 
 @pytest.mark.parametrize("folder", WITHOUT_DJANGO)
 def test_what_stands_beside_the_site_imports_no_django_and_no_app(folder: str) -> None:
-    files = [path for path in sources() if path.parts[0] == folder and path.parts[:2] != DEMO]
+    files = [path for path in sources() if path.parts[0] == folder]
     apart = [path for path in files if str(path) not in DOCUMENT_TOOLS]
     assert [str(path) for path in apart if imported(path) & (APPS | {"django"})] == []
 

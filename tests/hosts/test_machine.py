@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.hosts.machine import Job, Machine, Stopper, machine_for
+from lab.hosts.kinds import machine_for
+from lab.hosts.machine import Job, Machine, Stopper
 from lab.hosts.root import RootMachine
 from lab.scenario import HostSpec
 from tests.hosts.conftest import RootHost

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from lab.hosts import sandbox, sandbox_child
-from lab.hosts.machine import Job, Machine, Stopper, machine_for
+from lab.hosts.kinds import machine_for
+from lab.hosts.machine import Job, Machine, Stopper
 from lab.hosts.shim import TamperedHost
 from lab.scenario import HostSpec
 

@@ -23,7 +23,7 @@ console = Console() if sys.stdout.isatty() else Console(width=200)
 
 def demo(stack: Stack, fleet: dict[str, Any], *, once: bool, tell: Callable[[dict[str, Any]], None]) -> int:
     django.setup()
-    from lab.demo import seed
+    from demo import seed
     from patching.engine.lease import database_now
     from portal.inventory.cloud import cloud
     from portal.inventory.operations import sync_all
@@ -57,7 +57,7 @@ def demo(stack: Stack, fleet: dict[str, Any], *, once: bool, tell: Callable[[dic
 
 
 def _facts(stack: Stack, fleet: dict[str, Any]) -> dict[str, Any]:
-    from lab.demo import seed
+    from demo import seed
 
     return {
         "url": stack.url,
@@ -74,7 +74,7 @@ def _facts(stack: Stack, fleet: dict[str, Any]) -> dict[str, Any]:
 
 def _await_run(window):  # type: ignore[no-untyped-def]
     """The workers plan it; the demo only waits for what they did."""
-    from lab.demo import seed
+    from demo import seed
 
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -190,7 +190,7 @@ def totals(rows) -> str:  # type: ignore[no-untyped-def]
 
 
 def check(run) -> list[str]:  # type: ignore[no-untyped-def]
-    from lab.demo import expectations
+    from demo import expectations
 
     failures = expectations.failures(run)
     if not failures:

@@ -17,7 +17,7 @@ from lab.roots import images, tools
 from lab.roots.tools import RootsUnavailable
 from lab.scenario import PORTAL_ROLE, load
 
-SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
+SCENARIOS = Path(__file__).resolve().parent.parent / "lab" / "scenarios"
 SCENARIO, ROOT_SCENARIO = SCENARIOS / "demo.yaml", SCENARIOS / "root.yaml"
 STATE = Path(".state")
 # Short steps for a fleet whose hosts answer in seconds; the product reads them as any site would.
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace, state: Path, scenario: Path) -> int:
     }
     with Stack(state=state, port=options.port, environment=environment, lab=lab) as stack:
         os.environ.update(stack.environment_of_children(), DJANGO_SETTINGS_MODULE="portal.settings")
-        from lab.demo import show
+        from demo import show
 
         return show.demo(stack, fleet, once=options.once, tell=write_facts)
 
