@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -33,7 +33,7 @@ class Step(Generic[S]):
 
     to: S
     said: str = ""
-    fields: Fields = NOTHING
+    fields: Fields = field(default_factory=dict)
     back: bool = False
     quiet: bool = False
 
