@@ -19,7 +19,7 @@ from portal.access.models import User
 from portal.access.queries import people_with
 from portal.access.rules import check_role
 from portal.access.states import Role
-from portal.audit.operations import Entry, record
+from portal.audit.operations import Entry
 from portal.limits.budget import ran_out
 from portal.limits.tasks import sentence as statement_stopped
 from portal.machine.mover import Mover, Notice, Step, each
@@ -51,7 +51,7 @@ def ask(*, by: User | None, now: datetime) -> tuple[RunAudit, bool]:
 @transaction.atomic
 def _ask(by: User | None, now: datetime) -> RunAudit:
     audit = RunAudit.objects.create(checked_at=now, asked_by=by, runs=_runs(now).count())
-    record(Entry("runs.audit_asked", "audit", str(audit.pk), f"Audit of {audit.runs} runs asked for"), by=by)
+    MOVER.made([audit], f"Audit of {audit.runs} runs asked for", by=by)
     return audit
 
 

@@ -29,7 +29,7 @@ from patching.planner import batches, by_place
 from patching.promotion import PackageSet
 from patching.queries import looks, tested
 from patching.states import DISPATCH, DISPATCH_UNSENT, DispatchState, Phase, TargetState
-from portal.audit.operations import Entry, record
+from portal.audit.operations import Entry
 from portal.evidence.outputs import new_output_prefix
 from portal.machine.mover import Mover, Step, each
 
@@ -140,8 +140,7 @@ def _insert(
     )
     if phase == Phase.PATCH:
         targets.move([row.pk for row in rows], TargetState.IN_DISPATCH, now=now)
-    said = f" for {len(rows)} servers in {dispatch.region}"
-    record(_entry(dispatch, Step(DispatchState.SENDING, said), "dispatch.sending"), by=None)
+    MOVER.made([dispatch], f" for {len(rows)} servers in {dispatch.region}")
     return dispatch
 
 

@@ -57,7 +57,7 @@ def hold(run: Run, stopped: Iterable[Target], *, now: datetime) -> None:
         if row.asset_id not in known
     )
     if rows:
-        record_all((_entry(item, Step(H.WANTED), "power.wanted") for item in made), by=None)
+        MOVER.made(made)
         want(
             instances=[ref(row) for row in rows], key=settings.TAG_KEYS["wake"], value=str(run.pk),
             reason=f"{run.name} starts it for its run", run_id=run.pk, by=None, now=now,

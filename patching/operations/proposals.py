@@ -77,7 +77,7 @@ def _propose(
     if new:
         fault = LASTING_FIXES[name][0].lower()
         said = f"{target.asset.label}: {fault} had trouble in {trend[0]} of its last {trend[1]} runs"
-        record(_entry(proposal, "fix.proposed", said, target.run_id), by=None)
+        record(_entry(proposal, PROPOSAL.kind(ProposalState.OPEN), said, target.run_id), by=None)
         tell(
             people_with(Role.ADMIN),
             kind="fix.proposed",

@@ -16,7 +16,7 @@ from patching.states import RESTORE, RestoreState
 from portal.access.models import User
 from portal.access.rules import Conflict, check_role
 from portal.access.states import Role
-from portal.audit.operations import Entry, record
+from portal.audit.operations import Entry
 from portal.inventory.models import Asset
 from portal.machine.mover import Mover, Step, each
 
@@ -37,7 +37,7 @@ def ask(*, snapshot: RootSnapshot, by: User, reason: str, now: datetime) -> Rest
         snapshot=row, asset=asset, reason=reason, requested_by=by, requested_at=now, due_at=now
     )
     said = f"its root volume goes back to {row.taken_at:%Y-%m-%d %H:%M} UTC. {reason}"
-    record(_event(made, Step(R.WANTED, said), "restore.wanted"), by=by)
+    MOVER.made([made], said, by=by)
     return made
 
 

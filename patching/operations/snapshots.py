@@ -13,7 +13,7 @@ from aws.ports import VolumeSnapshot
 from patching.models import Restore, RootSnapshot, Run, Target
 from patching.operations import targets
 from patching.states import RESTORE_OVER, SNAPSHOT, SnapshotState, TargetState
-from portal.audit.operations import Entry, record_all
+from portal.audit.operations import Entry
 from portal.machine.mover import Mover, Step, each
 
 S = SnapshotState
@@ -37,7 +37,7 @@ def want(run: Run, chosen: Iterable[Target], *, now: datetime) -> None:
         for row in chosen if row.pk not in have
     ]  # fmt: skip
     RootSnapshot.objects.bulk_create(rows)
-    record_all((_entry(row, Step(S.WANTED), "snapshot.wanted") for row in rows), by=None)
+    MOVER.made(rows)
 
 
 def _entry(row: RootSnapshot, step: Step[SnapshotState], kind: str) -> Entry:

@@ -17,7 +17,7 @@ class ProposalState(TextChoices):
 _P = ProposalState
 # The ways back: an admin takes the decision back.
 PROPOSAL_STATES: dict[ProposalState, Facts[ProposalState]] = {
-    _P.OPEN: Facts("admin", Tone.ATTENTION, (_P.ACCEPTED, _P.DISMISSED)),
+    _P.OPEN: Facts("admin", Tone.ATTENTION, (_P.ACCEPTED, _P.DISMISSED), kind="proposed"),
     _P.ACCEPTED: Facts("admin", Tone.SUCCESS, back=(_P.OPEN,)),
     _P.DISMISSED: Facts("admin", Tone.UNKNOWN, back=(_P.OPEN,)),
 }

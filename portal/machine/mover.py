@@ -151,6 +151,10 @@ class Mover(Generic[Row, S]):
             raise TableError(f"No {self.model.__name__} begins as {state}.")
         row.state = state  # type: ignore[attr-defined]
 
+    def made(self, rows: Sequence[Row], said: str = "", *, by: User | None = None) -> None:
+        """Records rows that were made just now, in their first state and in this transaction."""
+        record_all(self._entries(rows, Step(self.machine.initial, said)), by=by)
+
     def _goes(self, row: Row, step: Step[S]) -> bool:
         return self.machine.goes(_state(row), step.to, back=step.back)
 
@@ -174,7 +178,7 @@ class Mover(Generic[Row, S]):
 
     def _entries(self, rows: Sequence[Row], step: Step[S]) -> Iterable[Entry]:
         kind = self.machine.kind(step.to, back=step.back)
-        return self.events(rows, step, kind) if kind else ()
+        return self.events(rows, step, kind) if kind and rows else ()
 
     def _tell(self, rows: Sequence[Row], step: Step[S], by: User | None) -> None:
         words = self.machine.tells(step.to, back=step.back)
