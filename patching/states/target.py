@@ -46,6 +46,5 @@ TARGET_STATES: dict[TargetState, Facts[TargetState]] = {
 # Made as skipped: whoever the plan leaves out.
 TARGET = Machine(TARGET_STATES, TargetState.PLANNED, audit="target", born=[_T.SKIPPED], back_kind="retried")
 TARGET_OVER, TARGET_OPEN = TARGET.over, TARGET.open
-RETRYABLE = frozenset(TARGET.sources(TargetState.WAITING, back=True))
 BEFORE_SENDING = TARGET.sources(TargetState.HALTED)
 IN_FLIGHT = frozenset({TargetState.IN_DISPATCH, TargetState.VERIFYING})

@@ -20,7 +20,6 @@ from patching.states import (
     IN_FLIGHT,
     PROPOSAL,
     RESTORE,
-    RETRYABLE,
     RUN,
     SNAPSHOT,
     TARGET,
@@ -178,7 +177,9 @@ def test_a_standing_looks_as_its_state_does() -> None:
 
 
 def test_whatever_may_be_retried_has_a_way_back() -> None:
-    assert {state for (state, _), standing in TABLE.items() if standing.retryable} == set(RETRYABLE)
+    assert {state for (state, _), standing in TABLE.items() if standing.retryable} == set(
+        TARGET.sources(TargetState.WAITING, back=True)
+    )
 
 
 def test_what_is_proven_is_updated_and_what_failed_is_neither() -> None:
