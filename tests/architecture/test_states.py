@@ -67,7 +67,6 @@ def test_derived_sets_follow_from_the_tables() -> None:
     assert DISPATCH.open == DISPATCH_IN_FLIGHT
     assert {DispatchState.CLAIMED, DispatchState.UNKNOWN} == DISPATCH_UNSENT
     assert set(BEFORE_SENDING) == {"planned", "waking", "waiting", "checking", "ready"}
-    assert {"done", "blocked", "lost"} == RETRYABLE
     assert HOLD_OPEN == ("wanted", "starting", "held", "releasing")
     assert OPEN == ("wanted", "writing")
 
