@@ -169,9 +169,7 @@ def test_every_machine_has_its_mover_and_every_model_its_machine() -> None:
         assert field.default == mover.machine.initial
 
 
-@pytest.mark.parametrize(
-    ("name", "move"), moves(), ids=lambda item: "-".join(map(str, item)) if isinstance(item, Move) else item
-)
+@pytest.mark.parametrize(("name", "move"), list(moves()), ids=str)
 def test_a_move_is_made_recorded_and_told_once(name: str, move: Move) -> None:
     mover, row = MOVERS[name], MAKE[name]()
     machine, to = mover.machine, mover.machine.enum(move.to)
