@@ -161,7 +161,10 @@ class Mover(Generic[Row, S]):
     def _lock(self, keys: Sequence[Any], step: Step[S], among: QuerySet[Row] | None) -> list[Row]:
         rows = self.model._default_manager.all() if among is None else among
         going = rows.filter(pk__in=keys, state__in=self.machine.sources(step.to, back=step.back))
-        going = going.select_related(*self.related) if self.related else going
+        if not self.machine.kind(step.to, back=step.back) and self.notice is None:
+            going = going.only("pk", "state")  # nobody reads more of them
+        elif self.related:
+            going = going.select_related(*self.related)
         return list(going.select_for_update(of=("self",)).order_by("pk"))
 
     def _write(self, rows: Sequence[Row], step: Step[S], by: User | None) -> None:
