@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import ConcurrentTransitionMixin, FSMField, FSMModelMixin
 
 from exceptions.states import ExceptionState
 from portal.access.queries import scope
@@ -31,10 +30,10 @@ class RequestQuerySet(models.QuerySet["ExceptionRequest"]):
         )
 
 
-class ExceptionRequest(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
+class ExceptionRequest(models.Model):
     """Leaves assets unpatched in the half-open interval [starts_at, ends_at), made from whole days in `time_zone`."""
 
-    state = FSMField(choices=ExceptionState.choices, default=ExceptionState.DRAFT, protected=True)
+    state = models.CharField(max_length=50, choices=ExceptionState.choices, default=ExceptionState.DRAFT)
     from_date = models.DateField()
     to_date = models.DateField()  # the last day that is still excepted
     time_zone = models.CharField(max_length=64)

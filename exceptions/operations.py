@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -24,13 +25,13 @@ from exceptions.rules import (
     check_revoke,
     check_words,
 )
-from exceptions.states import IN_FORCE, STATES, ExceptionState
+from exceptions.states import EXCEPTION, IN_FORCE, ExceptionState
 from exceptions.tag_value import format_interval
 from portal.access.models import User
-from portal.audit.operations import Entry, record, record_all
+from portal.audit.operations import PORTAL, Entry
 from portal.inventory.models import Asset
 from portal.isolation import isolated
-from portal.notify.operations import tell
+from portal.machine.mover import Mover, Notice, Step
 from portal.tags.operations import InstanceRef, want
 
 S = ExceptionState
@@ -120,9 +121,9 @@ def resubmit(*, request: ExceptionRequest, reason: str, by: User, now: datetime)
     check_move(request, S.SUBMITTED, now)
     check_open_end(request, now)
     check_approvable(list(request.assets.all()), by)
-    request.reason, request.submitted_at = check_words(request.category, reason), now
-    request.save(update_fields=["reason", "submitted_at"])
-    _enter(request, S.SUBMITTED, by=by, now=now, said=f"sent the exception again: {request.reason}")
+    reason = check_words(request.category, reason)
+    said = f"sent the exception again: {reason}"
+    _enter(request, S.SUBMITTED, by=by, now=now, said=said, reason=reason, submitted_at=now)
     return _fresh(request)
 
 
@@ -194,8 +195,8 @@ def _decide(
 ) -> None:
     reason = check_given(reason, "") if reason.strip() else ""
     Approval.objects.create(request=request, by=by, decision=to.value, reason=reason, at=now)
-    ExceptionRequest.objects.filter(pk=request.pk).update(decided_at=now)
-    _enter(request, to, by=by, now=now, said=said + (f": {reason}" if reason else ""))
+    said += f": {reason}" if reason else ""
+    _enter(request, to, by=by, now=now, said=said, decided_at=now)
 
 
 def _enter(
@@ -206,33 +207,38 @@ def _enter(
     now: datetime,
     said: str,
     quiet: bool = False,
+    **facts: Any,
 ) -> None:
-    """One move with its audit events (the request's, and one on each asset's timeline) and its notifications."""
+    """One move of a locked request. Raises Conflict where the table has no such move."""
     check_move(request, to, now)
-    before = request.state
-    ExceptionRequest.objects.filter(pk=request.pk, state=before).update(state=to)
+    MOVER.move_locked([request], to, said=said, by=by, quiet=quiet, fields=facts)
     request.refresh_from_db()
-    kind, detail = f"exception.{to.value}", {"from": before, "request": request.pk, "said": said}
-    summary = f"Exception {request.pk}: {said}"
-    record(Entry(kind, "exception", str(request.pk), summary, detail=detail), by=by)
-    assets = request.covered.values_list("asset_id", flat=True)
-    record_all((Entry(kind, "asset", str(pk), summary, detail=detail) for pk in assets), by=by)
-    if not quiet:
-        who = by.display_name if by else "Patch Portal"
-        url = reverse("exceptions:case", args=[request.pk])
-        tell(_told(request, to, by), kind=kind, sentence=f"{who} {said}", url=url)
 
 
-def _told(request: ExceptionRequest, to: ExceptionState, by: User | None) -> list[User]:
-    """The people whom the table names for this state, without the one who moves it."""
-    people: set[User] = set()
-    if "requester" in STATES[to].tells:
-        people.add(request.requested_by)
-    if "approvers" in STATES[to].tells:
-        people.update(approvers_of(request.assets.all(), without=request.requested_by))
-    if "deciders" in STATES[to].tells:
-        people.update(approval.by for approval in request.approvals.select_related("by"))
-    return sorted(people - {by}, key=lambda user: user.pk)
+def _events(rows: Sequence[ExceptionRequest], step: Step[ExceptionState], kind: str) -> Iterator[Entry]:
+    """The request's, and one on each asset's timeline."""
+    for row in rows:
+        detail = {"from": row.state, "request": row.pk, "said": step.said}
+        summary = f"Exception {row.pk}: {step.said}"
+        yield Entry(kind, "exception", str(row.pk), summary, detail=detail)
+        for asset in row.covered.values_list("asset_id", flat=True):
+            yield Entry(kind, "asset", str(asset), summary, detail=detail)
+
+
+def _people(request: ExceptionRequest, word: str) -> Iterable[User]:
+    if word == "requester":
+        return [request.requested_by]
+    if word == "approvers":
+        return approvers_of(request.assets.all(), without=request.requested_by)
+    return [approval.by for approval in request.approvals.select_related("by")]
+
+
+NOTICE = Notice[ExceptionRequest, ExceptionState](
+    people=_people,
+    sentence=lambda request, step, by: f"{by.display_name if by else PORTAL} {step.said}",
+    url=lambda request: reverse("exceptions:case", args=[request.pk]),
+)
+MOVER = Mover(ExceptionRequest, EXCEPTION, _events, notice=NOTICE)
 
 
 def _tags(request: ExceptionRequest, *, by: User | None, now: datetime) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from exceptions.models import ExceptionRequest
 from exceptions.queries import approvers_of
-from exceptions.states import STATES, ExceptionState
+from exceptions.states import EXCEPTION, ExceptionState
 from portal.access.models import Grant, User
 from portal.access.queries import covers, people_with
 from portal.access.rules import Conflict, Denied, Invalid, check_role
@@ -139,7 +139,7 @@ def check_open_end(request: ExceptionRequest, now: datetime) -> None:
 
 def check_move(request: ExceptionRequest, to: ExceptionState, now: datetime) -> None:
     """Raises Conflict when somebody was faster, or the state never had that way."""
-    if to not in STATES[ExceptionState(request.state)].moves:
+    if not EXCEPTION.goes(request.state, to):
         raise Conflict(f"{_handled(request, now)} Reload the page to see it as it is.")
 
 

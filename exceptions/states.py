@@ -1,11 +1,10 @@
-"""The exception workflow as a table: every move, whose turn it is, and what is recorded."""
+"""The exception workflow as a table: every move, whose turn it is, whom it tells."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django.db.models import TextChoices
 
+from portal.machine.table import Facts, Machine
 from portal.tones import Tone
 
 
@@ -21,32 +20,24 @@ class ExceptionState(TextChoices):
     RETURNED = "returned", "Returned for rework"
 
 
-@dataclass(frozen=True)
-class Facts:
-    """Whose move it is, how the state looks, whom entering it tells, where it may go.
-
-    `tells` names requester, approvers (who could decide it) and deciders (who did); never the person who moves it.
-    """
-
-    owner: str
-    tone: Tone
-    tells: tuple[str, ...] = ()
-    moves: tuple[ExceptionState, ...] = ()
-
-
-S = ExceptionState
-STATES: dict[ExceptionState, Facts] = {
+_S = ExceptionState
+# It tells the requester, the approvers (who could decide it) and the deciders (who did).
+STATES: dict[ExceptionState, Facts[ExceptionState]] = {
     # A draft lives only inside the transaction that submits it.
-    S.DRAFT: Facts("requester", Tone.UNKNOWN, (), (S.SUBMITTED,)),
-    S.SUBMITTED: Facts(
-        "approver", Tone.ATTENTION, ("approvers",), (S.APPROVED, S.REJECTED, S.WITHDRAWN, S.RETURNED)
+    _S.DRAFT: Facts("requester", Tone.UNKNOWN, (_S.SUBMITTED,)),
+    _S.SUBMITTED: Facts(
+        "approver",
+        Tone.ATTENTION,
+        (_S.APPROVED, _S.REJECTED, _S.WITHDRAWN, _S.RETURNED),
+        tells=("approvers",),
     ),
-    S.RETURNED: Facts("requester", Tone.ATTENTION, ("requester",), (S.SUBMITTED, S.WITHDRAWN)),
-    S.APPROVED: Facts("clock", Tone.ACTIVE, ("requester",), (S.ACTIVE, S.EXPIRED, S.REVOKED)),
-    S.ACTIVE: Facts("clock", Tone.ACTIVE, ("requester",), (S.EXPIRED, S.REVOKED)),
-    S.EXPIRED: Facts("nobody", Tone.UNKNOWN, ("requester",)),
-    S.REVOKED: Facts("nobody", Tone.UNKNOWN, ("requester", "deciders")),
-    S.REJECTED: Facts("nobody", Tone.DANGER, ("requester",)),
-    S.WITHDRAWN: Facts("nobody", Tone.UNKNOWN, ("approvers",)),
+    _S.RETURNED: Facts("requester", Tone.ATTENTION, (_S.SUBMITTED, _S.WITHDRAWN), tells=("requester",)),
+    _S.APPROVED: Facts("clock", Tone.ACTIVE, (_S.ACTIVE, _S.EXPIRED, _S.REVOKED), tells=("requester",)),
+    _S.ACTIVE: Facts("clock", Tone.ACTIVE, (_S.EXPIRED, _S.REVOKED), tells=("requester",)),
+    _S.EXPIRED: Facts("nobody", Tone.UNKNOWN, tells=("requester",)),
+    _S.REVOKED: Facts("nobody", Tone.UNKNOWN, tells=("requester", "deciders")),
+    _S.REJECTED: Facts("nobody", Tone.DANGER, tells=("requester",)),
+    _S.WITHDRAWN: Facts("nobody", Tone.UNKNOWN, tells=("approvers",)),
 }
-IN_FORCE = (S.APPROVED, S.ACTIVE)
+EXCEPTION = Machine(STATES, ExceptionState.DRAFT, audit="exception")
+IN_FORCE = (ExceptionState.APPROVED, ExceptionState.ACTIVE)

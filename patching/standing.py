@@ -97,7 +97,6 @@ TABLE: dict[Key, Standing] = {
             _named(T.CHECKING, G.ACTIVE),
             _named(T.READY, G.WAITING),
             _named(T.IN_DISPATCH, G.ACTIVE),
-            _named(T.REBOOTING, G.ACTIVE),
             _named(T.VERIFYING, G.ACTIVE),
             _named(T.SKIPPED, G.LEFT_OUT),
             _named(T.BLOCKED, G.ATTENTION, retryable=True),

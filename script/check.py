@@ -51,6 +51,11 @@ def steps() -> list[Step]:
             "lint", tool("ruff", "check", "--output-format", "concise", "."), ".venv/bin/ruff check --fix ."
         ),
         Step("imports", tool("lint-imports", "--no-logo"), "move the import: apps import to the right only"),
+        Step(
+            "states",
+            (str(BIN / "python"), "-m", "script.states"),
+            "move the rows with the model's Mover, and write the move into its table (docs/adr/0074)",
+        ),
         Step("shell", tool("shellcheck", *shell_files()), "correct the lines named above"),
         Step("powershell", (str(BIN / "python"), "script/powershell.py"), "correct the lines named above"),
         Step(

@@ -16,7 +16,7 @@ from patching.standing import FAILED_VERDICTS, outcomes_that
 from patching.states import TARGET_OPEN, RunState, TargetState, WaveState
 
 Clock = Callable[[], datetime]
-BEGUN = {TargetState.READY, TargetState.IN_DISPATCH, TargetState.REBOOTING, TargetState.VERIFYING}
+BEGUN = {TargetState.READY, TargetState.IN_DISPATCH, TargetState.VERIFYING}
 
 
 def turn(run: Run, *, cloud: Cloud, clock: Clock) -> None:

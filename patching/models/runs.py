@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django_fsm import ConcurrentTransitionMixin, FSMField, FSMModelMixin
 
 from patching.models.windows import Window
 from patching.standing import FAILED_VERDICTS
@@ -34,7 +33,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(pk__in=Target.objects.filter(asset__in=seen).values("run"))
 
 
-class Run(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
+class Run(models.Model):
     """One occurrence of a window across all accounts and regions; ad-hoc runs have no window."""
 
     window = models.ForeignKey(Window, on_delete=models.PROTECT, null=True, related_name="runs")
@@ -43,7 +42,7 @@ class Run(ConcurrentTransitionMixin, FSMModelMixin, models.Model):
     starts_at = models.DateTimeField()
     cutoff_at = models.DateTimeField()  # nothing is sent after it
     ends_at = models.DateTimeField()
-    state = FSMField(choices=RunState.choices, default=RunState.PLANNED, protected=True)
+    state = models.CharField(max_length=50, choices=RunState.choices, default=RunState.PLANNED)
     reason = models.TextField(blank=True)  # why missed, halted or cancelled
     retry_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="retries")
     check_only = models.BooleanField(default=False)  # pre-checks, then stop: nothing is patched

@@ -14,15 +14,15 @@ from django.urls import reverse
 
 from patching.invariants import Violation, chunk_checks, of_the_portal
 from patching.models import Run, RunAudit
-from patching.states import AUDIT_OVER, AuditState
+from patching.states import AUDIT, AUDIT_OVER, AuditState
 from portal.access.models import User
 from portal.access.queries import people_with
 from portal.access.rules import check_role
 from portal.access.states import Role
-from portal.audit.operations import Entry, record
+from portal.audit.operations import Entry
 from portal.limits.budget import ran_out
 from portal.limits.tasks import sentence as statement_stopped
-from portal.notify.operations import tell
+from portal.machine.mover import Mover, Notice, Step, each
 
 LOOK_BACK = timedelta(days=30)
 MOST_KEPT = 500  # sentences of one audit
@@ -51,7 +51,7 @@ def ask(*, by: User | None, now: datetime) -> tuple[RunAudit, bool]:
 @transaction.atomic
 def _ask(by: User | None, now: datetime) -> RunAudit:
     audit = RunAudit.objects.create(checked_at=now, asked_by=by, runs=_runs(now).count())
-    record(Entry("runs.audit_asked", "audit", str(audit.pk), f"Audit of {audit.runs} runs asked for"), by=by)
+    MOVER.made([audit], f"Audit of {audit.runs} runs asked for", by=by)
     return audit
 
 
@@ -92,13 +92,16 @@ def end_overdue(*, now: datetime) -> None:
         _fail(audit, said, now=now)
 
 
+@transaction.atomic
 def _take(now: datetime) -> RunAudit | None:
-    token = uuid.uuid4()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
-    taken = under_way().filter(free, tries__lt=MOST_TRIES).update(
-        state=AuditState.RUNNING, lease_until=now + LEASE, lease_token=token, tries=F("tries") + 1
-    )  # fmt: skip
-    return RunAudit.objects.get(lease_token=token) if taken else None
+    audit = under_way().filter(free, tries__lt=MOST_TRIES).select_for_update().first()
+    if audit is None:
+        return None
+    MOVER.move_locked([audit], AuditState.RUNNING)
+    audit.lease_until, audit.lease_token, audit.tries = now + LEASE, uuid.uuid4(), audit.tries + 1
+    audit.save(update_fields=["lease_until", "lease_token", "tries"])
+    return audit
 
 
 def _ours(audit: RunAudit) -> QuerySet[RunAudit]:
@@ -137,27 +140,39 @@ def _keep(audit: RunAudit, now: datetime) -> None:
 @transaction.atomic
 def _finish(audit: RunAudit, *, now: datetime) -> None:
     _keep(audit, now)
-    _ours(audit).update(state=AuditState.DONE, runs=F("checked"), ended_at=now, lease_until=None)
     said = f"{audit.broken} broken promises" if audit.broken else "all is well"
-    record(Entry("runs.audited", "audit", str(audit.pk), f"Audit of {audit.checked} runs: {said}"), by=None)
-    if audit.broken:
-        first = audit.violations[0]["sentence"]
-        _tell(f"The audit of runs found {audit.broken} broken promises: {first}")
+    ended = {"runs": F("checked"), "ended_at": now, "lease_until": None}
+    done = f"Audit of {audit.checked} runs: {said}"
+    MOVER.move([audit.pk], AuditState.DONE, among=_ours(audit), said=done, fields=ended)
 
 
-@transaction.atomic
 def _fail(audit: RunAudit, reason: str, *, now: datetime) -> None:
-    ended = under_way().filter(pk=audit.pk, lease_token=audit.lease_token).update(
-        state=AuditState.FAILED, reason=reason, ended_at=now, lease_until=None
-    )  # fmt: skip
-    if ended:
-        said = f"The audit of runs ended early: {reason}"
-        record(Entry("runs.audit_failed", "audit", str(audit.pk), said), by=None)
-        _tell(said)
+    same = RunAudit.objects.filter(lease_token=audit.lease_token)
+    ended = {"reason": reason, "ended_at": now, "lease_until": None}
+    said = f"The audit of runs ended early: {reason}"
+    MOVER.move([audit.pk], AuditState.FAILED, among=same, said=said, fields=ended)
 
 
-def _tell(sentence: str) -> None:
-    tell(people_with(Role.ADMIN), kind="runs.audit", sentence=sentence, url=reverse("patching:audits"))
+def _entry(audit: RunAudit, step: Step[AuditState], kind: str) -> Entry:
+    said = step.said or f"Audit of {audit.runs} runs: {step.to.label.lower()}"
+    return Entry(kind, "audit", str(audit.pk), said)
+
+
+def _sentence(audit: RunAudit, step: Step[AuditState], by: User | None) -> str:
+    """Nobody is told that all is well."""
+    if step.to == AuditState.FAILED:
+        return step.said
+    first = audit.violations[0]["sentence"] if audit.broken else ""
+    return f"The audit of runs found {audit.broken} broken promises: {first}" if audit.broken else ""
+
+
+_NOTICE = Notice[RunAudit, AuditState](
+    people=lambda audit, word: people_with(Role.ADMIN),
+    sentence=_sentence,
+    url=lambda audit: reverse("patching:audits"),
+    kind="runs.audit",
+)
+MOVER = Mover(RunAudit, AUDIT, each(_entry), notice=_NOTICE)
 
 
 def _why(error: Exception) -> str:

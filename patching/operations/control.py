@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
 from patching.models import Run, Target
 from patching.operations import targets
-from patching.operations.runs import BEFORE_SENDING, lock, needed_reason, plan_ad_hoc
+from patching.operations.runs import lock, needed_reason, plan_ad_hoc
 from patching.rules import check_extensible
 from patching.standing import outcomes_that, standing_of
-from patching.states import RUN_OVER, RunState, TargetState
+from patching.states import BEFORE_SENDING, RUN_OVER, RunState, TargetState
 from portal.access.models import User
 from portal.access.rules import Conflict, Invalid, check_role
 from portal.access.states import Role
-from portal.audit.operations import Entry, record, record_all
+from portal.audit.operations import Entry, record
 
 ACTIVE = {RunState.WAKING, RunState.CHECKING, RunState.PATCHING}
 LONGEST_EXTENSION_MIN = 240
@@ -44,7 +45,7 @@ def retry(*, run: Run, ids: Iterable[int] | None = None, by: User, reason: str, 
         locked = lock(run)
         chosen = _chosen(locked, ids)
         if locked.state in ACTIVE and now < locked.cutoff_at:
-            _again(locked, chosen, by=by, reason=reason, now=now)
+            _again(chosen, by=by, reason=reason, now=now)
             return locked
         if locked.state not in RUN_OVER:
             raise Conflict("This run is ending: its clean-up is under way. Retry as soon as it is over.")
@@ -60,22 +61,19 @@ def _chosen(run: Run, ids: Iterable[int] | None) -> list[Target]:
     return chosen
 
 
-def _again(run: Run, chosen: list[Target], *, by: User, reason: str, now: datetime) -> None:
-    facts = {"state": T.WAITING, "since": now, "reason": f"Tried again: {reason}", "reason_code": "retry"}
-    blank = {"verdict": "", "agreement": "", "cleaned_at": None, "kernel_after": ""}
-    rows = Target.objects.filter(pk__in=[row.pk for row in chosen])
-    rows.update(attempt=F("attempt") + 1, **facts, **blank)
-    # to be started before it is checked
-    asleep = [row.pk for row in chosen if row.reason_code == "not_started"]
-    Target.objects.filter(pk__in=asleep).update(state=T.PLANNED)
-    record_all((_retried(run, row, reason) for row in chosen), by=by)
-
-
-def _retried(run: Run, row: Target, reason: str) -> Entry:
-    summary = f"{row.asset.label}: tried again. {reason}"
-    to = T.PLANNED if row.reason_code == "not_started" else T.WAITING
-    detail = {"from": row.state, "to": to.value, "attempt": row.attempt + 1}
-    return Entry("target.retried", "asset", str(row.asset_id), summary, run_id=run.pk, detail=detail)
+def _again(chosen: list[Target], *, by: User, reason: str, now: datetime) -> None:
+    facts: dict[str, Any] = {"since": now, "reason": f"Tried again: {reason}", "reason_code": "retry"}
+    blank = {
+        "verdict": "",
+        "agreement": "",
+        "cleaned_at": None,
+        "kernel_after": "",
+        "attempt": F("attempt") + 1,
+    }
+    asleep = [row for row in chosen if row.reason_code == "not_started"]  # started before they are checked
+    others = [row for row in chosen if row.reason_code != "not_started"]
+    for rows, to in ((asleep, T.PLANNED), (others, T.WAITING)):
+        targets.MOVER.move_locked(rows, to, said=reason, by=by, back=True, fields=facts | blank)
 
 
 def _new_run(run: Run, chosen: list[Target], *, by: User, reason: str, now: datetime) -> Run:

@@ -28,9 +28,10 @@ from patching.operations.runs import lock
 from patching.planner import batches, by_place
 from patching.promotion import PackageSet
 from patching.queries import looks, tested
-from patching.states import DISPATCH_IN_FLIGHT, DispatchState, Phase, TargetState
-from portal.audit.operations import Entry, record
+from patching.states import DISPATCH, DISPATCH_UNSENT, DispatchState, Phase, TargetState
+from portal.audit.operations import Entry
 from portal.evidence.outputs import new_output_prefix
+from portal.machine.mover import Mover, Step, each
 
 NO_SET = PackageSet("")  # what goes in is chosen by the policy
 UNTESTED = (
@@ -139,7 +140,7 @@ def _insert(
     )
     if phase == Phase.PATCH:
         targets.move([row.pk for row in rows], TargetState.IN_DISPATCH, now=now)
-    _audit(dispatch, "dispatch.sending", f"{_noun(dispatch)} for {len(rows)} servers in {dispatch.region}")
+    MOVER.made([dispatch], f" for {len(rows)} servers in {dispatch.region}")
     return dispatch
 
 
@@ -156,9 +157,15 @@ def _noun(dispatch: Dispatch) -> str:
     return f"{Phase(dispatch.phase).label} command"
 
 
-def _audit(dispatch: Dispatch, kind: str, summary: str) -> None:
-    detail = {"instances": len(dispatch.instance_ids), "account": dispatch.account_id}
-    record(Entry(kind, "dispatch", str(dispatch.pk), summary, run_id=dispatch.run_id, detail=detail), by=None)
+def _entry(row: Dispatch, step: Step[DispatchState], kind: str) -> Entry:
+    summary, detail = (
+        f"{_noun(row)}{step.said}",
+        {"instances": len(row.instance_ids), "account": row.account_id},
+    )
+    return Entry(kind, "dispatch", str(row.pk), summary, run_id=row.run_id, detail=detail)
+
+
+MOVER = Mover(Dispatch, DISPATCH, each(_entry))
 
 
 @transaction.atomic
@@ -169,18 +176,18 @@ def reclaim(dispatch: Dispatch, *, now: datetime) -> tuple[Dispatch, str]:
     """
     pause, run = locked_pause(), lock(dispatch.run)
     dispatch = Dispatch.objects.select_for_update().get(pk=dispatch.pk)
-    if dispatch.state not in {DispatchState.CLAIMED, DispatchState.UNKNOWN}:
+    if dispatch.state not in DISPATCH_UNSENT:
         return dispatch, "Another worker took it."
     if why_not := closed(run, pause, Phase(dispatch.phase), now):
         return dispatch, why_not
     _drop_exempt(run, dispatch, now)
     if not dispatch.instance_ids:
         return dispatch, "Every server of it is exempt by now."
-    dispatch.state, dispatch.claimed_at = DispatchState.SENDING, now
-    dispatch.send_before = _send_before(run, Phase(dispatch.phase), now)
-    dispatch.unknown_since, dispatch.tries = None, 0
-    dispatch.save()
-    _audit(dispatch, "dispatch.sending", f"{_noun(dispatch)} is sent again; the first never reached AWS")
+    send_before = _send_before(run, Phase(dispatch.phase), now)
+    anew = {"claimed_at": now, "send_before": send_before, "unknown_since": None, "tries": 0}
+    fields = {**anew, "instance_ids": dispatch.instance_ids}
+    said = " is sent again; the first never reached AWS"
+    MOVER.move_locked([dispatch], DispatchState.SENDING, said=said, fields=fields)
     return dispatch, ""
 
 
@@ -204,36 +211,24 @@ def count_try(dispatch: Dispatch, *, now: datetime) -> bool:
     )
 
 
-@transaction.atomic
 def mark_sent(dispatch: Dispatch, command_ids: list[str], *, now: datetime, adopted: bool = False) -> None:
     """AWS accepted it: as told by its answer, or as found later by the comment."""
     to = DispatchState.ADOPTED if adopted else DispatchState.SENT
-    allowed = [DispatchState.SENDING, DispatchState.UNKNOWN]
-    rows = Dispatch.objects.filter(pk=dispatch.pk, state__in=allowed)
-    if rows.update(state=to, command_ids=command_ids, sent_at=now):
-        said = "was accepted though its answer was lost; found again" if adopted else "was accepted by AWS"
-        _audit(dispatch, f"dispatch.{to.value}", f"{_noun(dispatch)} {said}")
+    said = " was accepted though its answer was lost; found again" if adopted else " was accepted by AWS"
+    MOVER.move([dispatch.pk], to, said=said, fields={"command_ids": command_ids, "sent_at": now})
 
 
-@transaction.atomic
 def mark_unknown(dispatch: Dispatch, *, now: datetime, reason: str) -> None:
-    rows = Dispatch.objects.filter(pk=dispatch.pk, state=DispatchState.SENDING)
-    if rows.update(state=DispatchState.UNKNOWN, unknown_since=now, reason=reason):
-        _audit(dispatch, "dispatch.unknown", f"{_noun(dispatch)}: {reason}")
+    fields = {"unknown_since": now, "reason": reason}
+    MOVER.move([dispatch.pk], DispatchState.UNKNOWN, said=f": {reason}", fields=fields)
 
 
-@transaction.atomic
 def mark_unsent(dispatch: Dispatch, *, reason: str) -> None:
     """It certainly never reached AWS (throttled, or nobody tried): it waits for `reclaim`."""
-    rows = Dispatch.objects.filter(pk=dispatch.pk, state=DispatchState.SENDING)
-    if rows.update(state=DispatchState.CLAIMED, reason=reason):
-        _audit(dispatch, "dispatch.claimed", f"{_noun(dispatch)} waits: {reason}")
+    MOVER.move([dispatch.pk], DispatchState.CLAIMED, said=f" waits: {reason}", fields={"reason": reason})
 
 
-@transaction.atomic
 def close(dispatch: Dispatch, to: DispatchState, *, now: datetime, reason: str = "") -> None:
     """Collected, or given up with a reason."""
-    rows = Dispatch.objects.filter(pk=dispatch.pk, state__in=DISPATCH_IN_FLIGHT)
-    if rows.update(state=to, closed_at=now, reason=reason):
-        summary = f"{_noun(dispatch)}: {to.label.lower()}" + (f". {reason}" if reason else "")
-        _audit(dispatch, f"dispatch.{to.value}", summary)
+    said = f": {to.label.lower()}" + (f". {reason}" if reason else "")
+    MOVER.move([dispatch.pk], to, said=said, fields={"closed_at": now, "reason": reason})

@@ -16,18 +16,19 @@ from patching.operations import targets
 from patching.operations.runs import needed_reason
 from patching.queries.waking import wakes_of
 from patching.rules import check_owns
-from patching.states import HOLD_OVER, HOLD_STATES, HoldState, TargetState
+from patching.states import HOLD, HOLD_OPEN, HoldState, TargetState
 from portal.access.models import User
 from portal.access.rules import Conflict
 from portal.audit.operations import Entry, record_all
 from portal.inventory.models import Asset
+from portal.machine.mover import Mover, Step, each
 from portal.policy import waking
 from portal.tags.models import InstanceRef
 from portal.tags.operations import want
 
 H = HoldState
 NEEDED = [H.WANTED, H.STARTING, H.HELD]
-OPEN = [*NEEDED, H.RELEASING]
+OPEN = list(HOLD_OPEN)
 GIVEN_AWAY = "Another run still needs it."
 
 
@@ -56,7 +57,7 @@ def hold(run: Run, stopped: Iterable[Target], *, now: datetime) -> None:
         if row.asset_id not in known
     )
     if rows:
-        record_all((_entry(item, H.WANTED, "") for item in made), by=None)
+        MOVER.made(made)
         want(
             instances=[ref(row) for row in rows], key=settings.TAG_KEYS["wake"], value=str(run.pk),
             reason=f"{run.name} starts it for its run", run_id=run.pk, by=None, now=now,
@@ -68,16 +69,20 @@ def _reopen(run: Run, rows: list[Target], *, now: datetime) -> set[int]:
 
     Returns the assets that this run has held before.
     """
-    mine = PowerHold.objects.filter(run=run, asset__in=[row.asset_id for row in rows]).select_related("asset")
-    blank = {"started_at": None, "online_at": None, "released_at": None, "reason": "", "wanted_at": now}
-    for states, to, facts in (
-        (HOLD_OVER, H.WANTED, {"due_at": now, "attempts": 0, "launch_time": None, "kept_by": None}),
-        ([H.HELD], H.STARTING, {}),  # it runs, but Systems Manager had not seen it in time
-    ):
-        again = list(mine.filter(state__in=states).order_by("pk"))
-        PowerHold.objects.filter(pk__in=[item.pk for item in again]).update(state=to, **blank, **facts)
-        record_all((_entry(item, to, "Tried again.") for item in again), by=None)
-    return set(mine.values_list("asset_id", flat=True))
+    mine = PowerHold.objects.filter(run=run, asset__in=[row.asset_id for row in rows])
+    blank: dict[str, Any] = {
+        "started_at": None,
+        "online_at": None,
+        "released_at": None,
+        "reason": "",
+        "wanted_at": now,
+    }
+    anew: dict[str, Any] = {"due_at": now, "attempts": 0, "launch_time": None, "kept_by": None}
+    known = dict(mine.values_list("pk", "asset_id"))
+    # the second: it runs, but Systems Manager had not seen it in time
+    for to, facts in ((H.WANTED, anew), (H.STARTING, {})):
+        MOVER.move(known, to, said="Tried again.", back=True, fields=blank | facts)
+    return set(known.values())
 
 
 def _turns(run: Run, rows: list[Target]) -> dict[int, float]:
@@ -89,24 +94,18 @@ def _turns(run: Run, rows: list[Target]) -> dict[int, float]:
     return {pk: turn for here in places.values() for pk, turn in waking.turns(here, seed=str(run.pk)).items()}
 
 
-def _sources(to: HoldState) -> list[str]:
-    return [state for state, facts in HOLD_STATES.items() if to in facts.moves]
-
-
 def _moved(holds: Iterable[PowerHold], to: HoldState, reason: str = "", **facts: Any) -> set[int]:
-    """Moves those that may go there, with their audit events. Called inside a transaction."""
-    asked = {item.pk: item for item in holds}
-    rows = PowerHold.objects.select_for_update().filter(pk__in=asked, state__in=_sources(to)).order_by("pk")
-    moved = {row.pk for row in rows}
-    PowerHold.objects.filter(pk__in=moved).update(state=to, reason=reason, **facts)
-    record_all((_entry(asked[pk], to, reason) for pk in sorted(moved)), by=None)
-    return moved
+    """Moves those that may go there; returns their keys."""
+    return set(MOVER.move((item.pk for item in holds), to, said=reason, fields={"reason": reason, **facts}))
 
 
-def _entry(item: PowerHold, to: HoldState, reason: str) -> Entry:
-    summary = f"{item.asset.label}: {to.label.lower()}" + (f". {reason}" if reason else "")
-    detail = {"from": item.state, "to": to.value}
-    return Entry(f"power.{to.value}", "asset", str(item.asset_id), summary, run_id=item.run_id, detail=detail)
+def _entry(item: PowerHold, step: Step[HoldState], kind: str) -> Entry:
+    summary = f"{item.asset.label}: {step.to.label.lower()}" + (f". {step.said}" if step.said else "")
+    detail = {"from": item.state, "to": step.to.value}
+    return Entry(kind, "asset", str(item.asset_id), summary, run_id=item.run_id, detail=detail)
+
+
+MOVER = Mover(PowerHold, HOLD, each(_entry), related=("asset",))
 
 
 @transaction.atomic
@@ -116,13 +115,11 @@ def count_start(holds: list[PowerHold], *, now: datetime) -> list[PowerHold]:
     return list(PowerHold.objects.filter(pk__in=moved).select_related("asset__account", "run").order_by("pk"))
 
 
-@transaction.atomic
 def join(holds: Iterable[PowerHold]) -> None:
     """They run already: another run of ours started them, or an earlier try of this one whose answer was lost."""
     _moved(holds, H.STARTING)
 
 
-@transaction.atomic
 def postpone(holds: Iterable[PowerHold], reason: str, *, due_at: datetime, certain: bool = True) -> None:
     """Tried again at `due_at`. `certain`: AWS refused, so whoever runs then was started by somebody else."""
     tried = {"started_at": None} if certain else {}

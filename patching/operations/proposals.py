@@ -11,13 +11,14 @@ from django.db import transaction
 from django.urls import reverse
 
 from patching.models import FixProposal, HostReport, Target
-from patching.states import Phase, ProposalState
+from patching.states import PROPOSAL, Phase, ProposalState
 from patching.trends import LASTING_FIXES, recurring, troubled
 from portal.access.models import User
 from portal.access.queries import people_with
 from portal.access.rules import Conflict, Invalid, check_role
 from portal.access.states import Role
-from portal.audit.operations import Entry, record, record_all
+from portal.audit.operations import Entry, record
+from portal.machine.mover import Mover, Step, each
 from portal.notify.operations import tell
 
 LONGEST_REASON = 500
@@ -76,7 +77,7 @@ def _propose(
     if new:
         fault = LASTING_FIXES[name][0].lower()
         said = f"{target.asset.label}: {fault} had trouble in {trend[0]} of its last {trend[1]} runs"
-        record(_entry(proposal, "proposed", said, target.run_id), by=None)
+        record(_entry(proposal, PROPOSAL.kind(ProposalState.OPEN), said, target.run_id), by=None)
         tell(
             people_with(Role.ADMIN),
             kind="fix.proposed",
@@ -85,8 +86,15 @@ def _propose(
         )
 
 
-def _entry(proposal: FixProposal, what: str, summary: str, run_id: int | None = None) -> Entry:
-    return Entry(f"fix.{what}", "asset", str(proposal.asset_id), summary, run_id=run_id)
+def _entry(proposal: FixProposal, kind: str, summary: str, run_id: int | None = None) -> Entry:
+    return Entry(kind, "asset", str(proposal.asset_id), summary, run_id=run_id)
+
+
+def _decided_entry(row: FixProposal, step: Step[ProposalState], kind: str) -> Entry:
+    return _entry(row, kind, f"{row.asset.label}: {step.said}")
+
+
+MOVER = Mover(FixProposal, PROPOSAL, each(_decided_entry), related=("asset",))
 
 
 def decide(*, proposal: FixProposal, accepted: bool, by: User, reason: str, now: datetime) -> None:
@@ -100,12 +108,11 @@ def decide(*, proposal: FixProposal, accepted: bool, by: User, reason: str, now:
             f"The reason has {len(reason)} characters; {LONGEST_REASON} are enough.", field="reason"
         )
     to = ProposalState.ACCEPTED if accepted else ProposalState.DISMISSED
-    with transaction.atomic():
-        rows = FixProposal.objects.filter(pk=proposal.pk, state=ProposalState.OPEN)
-        if not rows.update(state=to, decided_at=now, decided_by=by.display_name, reason=reason):
-            raise Conflict("Somebody has decided on this already.")
-        name = LASTING_FIXES[proposal.check_name][0].lower()
-        record(_entry(proposal, to, f"{proposal.asset.label}: {name}, {to.label.lower()}. {reason}"), by=by)
+    said = f"{LASTING_FIXES[proposal.check_name][0].lower()}, {to.label.lower()}. {reason}"
+    facts = {"decided_at": now, "decided_by": by.display_name, "reason": reason}
+    MOVER.move_or_refuse(
+        proposal, to, lambda _: "Somebody has decided on this already.", said=said, by=by, fields=facts
+    )
 
 
 def reopen(*, proposal: FixProposal, by: User, now: datetime) -> None:
@@ -117,10 +124,13 @@ def reopen(*, proposal: FixProposal, by: User, now: datetime) -> None:
         )
         if any(row.state == ProposalState.OPEN for row in same):
             raise Conflict("The same fault is on the list again already.")
-        if not same.filter(pk=proposal.pk).update(
-            state=ProposalState.OPEN, decided_at=None, decided_by="", reason=""
-        ):
-            raise Conflict("It is no longer on the list.")
-        record_all(
-            [_entry(proposal, "reopened", f"{proposal.asset.label}: the decision was taken back")], by=by
+        said, facts = "the decision was taken back", {"decided_at": None, "decided_by": "", "reason": ""}
+        MOVER.move_or_refuse(
+            proposal,
+            ProposalState.OPEN,
+            lambda _: "It is no longer on the list.",
+            said=said,
+            by=by,
+            back=True,
+            fields=facts,
         )

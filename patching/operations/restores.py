@@ -12,12 +12,13 @@ from django.db.models import F
 from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.runs import needed_reason
 from patching.queries.upkeep import why_not
-from patching.states import RESTORE_STATES, RestoreState
+from patching.states import RESTORE, RestoreState
 from portal.access.models import User
 from portal.access.rules import Conflict, check_role
 from portal.access.states import Role
-from portal.audit.operations import Entry, record
+from portal.audit.operations import Entry
 from portal.inventory.models import Asset
+from portal.machine.mover import Mover, Step, each
 
 R = RestoreState
 
@@ -35,23 +36,22 @@ def ask(*, snapshot: RootSnapshot, by: User, reason: str, now: datetime) -> Rest
     made = Restore.objects.create(
         snapshot=row, asset=asset, reason=reason, requested_by=by, requested_at=now, due_at=now
     )
-    said = f"{asset.label}: its root volume goes back to {row.taken_at:%Y-%m-%d %H:%M} UTC. {reason}"
-    record(_event(made, "restore.wanted", said), by=by)
+    said = f"its root volume goes back to {row.taken_at:%Y-%m-%d %H:%M} UTC. {reason}"
+    MOVER.made([made], said, by=by)
     return made
 
 
-def _event(row: Restore, kind: str, said: str) -> Entry:
+def _event(row: Restore, step: Step[RestoreState], kind: str) -> Entry:
     detail = {"restore": str(row.pk), "snapshot": row.snapshot.snapshot_id, "task": row.task_id}
+    said = f"{row.asset.label}: {step.said}"
     return Entry(kind, "asset", str(row.asset_id), said, run_id=row.snapshot.run_id, detail=detail)
 
 
+MOVER = Mover(Restore, RESTORE, each(_event), related=("asset", "snapshot"))
+
+
 def _moved(row: Restore, to: RestoreState, said: str, **facts: Any) -> bool:
-    """One compare-and-swap move with its audit event. Called inside a transaction."""
-    sources = [state for state, known in RESTORE_STATES.items() if to in known.moves]
-    if not Restore.objects.filter(pk=row.pk, state__in=sources).update(state=to, **facts):
-        return False
-    record(_event(row, f"restore.{to.value}", f"{row.asset.label}: {said}"), by=None)
-    return True
+    return bool(MOVER.move([row.pk], to, said=said, fields=facts))
 
 
 @transaction.atomic
@@ -62,7 +62,6 @@ def count_try(row: Restore, *, due_at: datetime) -> None:
     Restore.objects.filter(pk=row.pk, state=R.SENDING).update(tries=F("tries") + 1, due_at=due_at)
 
 
-@transaction.atomic
 def running(row: Restore, task_id: str, *, now: datetime) -> None:
     _moved(row, R.RUNNING, f"EC2 replaces its root volume, task {task_id}", task_id=task_id, due_at=now)
 
@@ -72,7 +71,6 @@ def note(rows: Iterable[Restore], progress: str, *, due_at: datetime) -> None:
     Restore.objects.filter(pk__in=[row.pk for row in rows]).update(progress=progress, due_at=due_at)
 
 
-@transaction.atomic
 def failed(row: Restore, error: str, *, now: datetime, progress: str = "") -> None:
     facts = {"error": error, "finished_at": now, "progress": progress}
     _moved(row, R.FAILED, f"its root volume was not restored. {error}", **facts)

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from patching.documents.output import ResultLine
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
-from patching.operations import locked_rows, proposals, rescans, targets, told
+from patching.operations import proposals, rescans, targets, told
 from patching.operations.package_changes import rows_of
 from patching.operations.targets import Step
 from patching.package_words import Change, credible
@@ -21,6 +21,7 @@ from patching.standing import standing_of
 from patching.states import Agreement, Phase, TargetState, Verdict
 from patching.verdicts import FIT, REPAIRED_FROM_THE_START, Evidence, Judgement, judge
 from portal.audit.operations import record_all
+from portal.machine import locked_rows
 
 CHECKED_FIELDS = ["kernel_before", "kernel_newest", "os_label", "available_count"]
 PATCHED_FIELDS = ["verdict", "agreement", "kernel_before", "kernel_after", "kernel_newest", "updated_count",

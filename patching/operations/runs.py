@@ -14,19 +14,16 @@ from patching.operations import targets, waves
 from patching.planner import Plan, batches
 from patching.queries.candidates import enrolled, late, plan_for
 from patching.rules import check_cancellable, check_haltable
-from patching.states import RUN_OVER, RUN_STATES, RunState, TargetState
+from patching.states import BEFORE_SENDING, RUN, RUN_OVER, RunState, TargetState
 from portal.access.models import User
-from portal.access.rules import Denied, Invalid, check_role
+from portal.access.rules import Invalid, check_role
 from portal.access.states import Role
 from portal.audit.operations import Entry, record
 from portal.inventory.models import Asset
 from portal.isolation import isolated
+from portal.machine.mover import Mover, Step, each
 
 PLANNED_AT_ONCE = 1_000
-BEFORE_SENDING = (
-    TargetState.PLANNED, TargetState.WAKING, TargetState.WAITING, TargetState.CHECKING,
-    TargetState.READY,
-)  # fmt: skip
 
 
 def plan_due(*, now: datetime) -> list[Run]:
@@ -119,8 +116,8 @@ def _insert(run: Run, assets: dict[int, Asset], plan: Plan, now: datetime) -> No
     rows = [_target(run, assets[item.asset_id], now) for item in plan.included]
     for left in plan.left_out:
         row = _target(run, assets[left.candidate.asset_id], now)
-        row.state, row.reason_code, row.reason = TargetState.SKIPPED, left.code, left.sentence
-        row.cleaned_at = now
+        targets.MOVER.begin(row, TargetState.SKIPPED)
+        row.reason_code, row.reason, row.cleaned_at = left.code, left.sentence, now
         rows.append(row)
     Target.objects.bulk_create(rows)
 
@@ -250,15 +247,20 @@ def lock(run: Run) -> Run:
 def enter(
     run: Run, to: RunState, *, now: datetime, summary: str, reason: str = "", by: User | None = None
 ) -> None:
-    """One move of a locked run, with its audit event. Raises Denied where the table has no such move."""
-    if to not in RUN_STATES[RunState(run.state)].moves:
-        raise Denied(f"A run that is {RunState(run.state).label.lower()} cannot become {to.label.lower()}.")
+    """One move of a run, with its audit event. Raises Conflict where the table has no such move."""
     begun = {"started_at": now} if to == RunState.WAKING else {}
     over = {"finished_at": now} if to in RUN_OVER else {}
     why = {"reason": reason} if reason else {}
-    Run.objects.filter(pk=run.pk).update(state=to, next_look_at=now, **begun, **over, **why)
-    record(
-        Entry(f"run.{to.value}", "run", str(run.pk), summary, run_id=run.pk, detail={"from": run.state}),
-        by=by,
-    )
-    run.refresh_from_db()
+    facts = {"next_look_at": now, **begun, **over, **why}
+    MOVER.move_or_refuse(run, to, lambda row: _no_way(row, to), said=summary, by=by, fields=facts)
+
+
+def _no_way(run: Run, to: RunState) -> str:
+    return f"A run that is {RUN.label(run.state).lower()} cannot become {to.label.lower()}."
+
+
+def _entry(run: Run, step: Step[RunState], kind: str) -> Entry:
+    return Entry(kind, "run", str(run.pk), step.said, run_id=run.pk, detail={"from": run.state})
+
+
+MOVER = Mover(Run, RUN, each(_entry))

@@ -12,8 +12,9 @@ from django.db.models import F
 from aws.ports import VolumeSnapshot
 from patching.models import Restore, RootSnapshot, Run, Target
 from patching.operations import targets
-from patching.states import RESTORE_OVER, SNAPSHOT_STATES, SnapshotState, TargetState
-from portal.audit.operations import Entry, record_all
+from patching.states import RESTORE_OVER, SNAPSHOT, SnapshotState, TargetState
+from portal.audit.operations import Entry
+from portal.machine.mover import Mover, Step, each
 
 S = SnapshotState
 
@@ -26,7 +27,8 @@ def want(run: Run, chosen: Iterable[Target], *, now: datetime) -> None:
     known = RootSnapshot.objects.filter(target__in=chosen)
     have = set(known.values_list("target_id", flat=True))
     # Its target is ready once more, so somebody had it tried again.
-    _moved(known.filter(state=S.FAILED).select_related("asset"), S.WANTED, due_at=now, tries=0)
+    failed_before = known.filter(state=S.FAILED).values_list("pk", flat=True)
+    MOVER.move(failed_before, S.WANTED, back=True, fields={"reason": "", "due_at": now, "tries": 0})
     rows = [
         RootSnapshot(
             target=row, run=run, asset=row.asset, account_id=row.account_id, region=row.region,
@@ -35,44 +37,33 @@ def want(run: Run, chosen: Iterable[Target], *, now: datetime) -> None:
         for row in chosen if row.pk not in have
     ]  # fmt: skip
     RootSnapshot.objects.bulk_create(rows)
-    record_all((_entry(row, S.WANTED, "") for row in rows), by=None)
+    MOVER.made(rows)
 
 
-def _entry(row: RootSnapshot, to: SnapshotState, reason: str) -> Entry:
-    summary = f"{row.asset.label}: snapshot of its root volume {to.label.lower()}" + (
-        f". {reason}" if reason else ""
-    )
-    detail = {"from": row.state, "to": to.value, "snapshot": row.snapshot_id, "row": str(row.pk)}
-    return Entry(
-        f"snapshot.{to.value}", "asset", str(row.asset_id), summary, run_id=row.run_id, detail=detail
-    )
+def _entry(row: RootSnapshot, step: Step[SnapshotState], kind: str) -> Entry:
+    summary = f"{row.asset.label}: snapshot of its root volume {step.to.label.lower()}"
+    summary += f". {step.said}" if step.said else ""
+    detail = {"from": row.state, "to": step.to.value, "snapshot": row.snapshot_id, "row": str(row.pk)}
+    return Entry(kind, "asset", str(row.asset_id), summary, run_id=row.run_id, detail=detail)
+
+
+MOVER = Mover(RootSnapshot, SNAPSHOT, each(_entry), related=("asset",))
 
 
 def _moved(
     rows: Iterable[RootSnapshot], to: SnapshotState, reason: str = "", **facts: Any
 ) -> list[RootSnapshot]:
-    """Those that may go there, moved with their audit events. Called inside a transaction."""
+    """Those that may go there, moved, as they were read before."""
     asked = {row.pk: row for row in rows}
-    sources = [state for state, known in SNAPSHOT_STATES.items() if to in known.moves]
-    locked = RootSnapshot.objects.select_for_update().filter(pk__in=asked, state__in=sources).order_by("pk")
-    moved = [asked[row.pk] for row in locked]
-    RootSnapshot.objects.filter(pk__in=[row.pk for row in moved]).update(state=to, reason=reason, **facts)
-    for row in moved:
-        for name, value in facts.items():
-            if not hasattr(value, "resolve_expression"):
-                setattr(row, name, value)
-    record_all((_entry(row, to, reason) for row in moved), by=None)
-    return moved
+    return [asked[pk] for pk in MOVER.move(asked, to, said=reason, fields={"reason": reason, **facts})]
 
 
-@transaction.atomic
 def count_try(row: RootSnapshot, volume_id: str, *, now: datetime) -> bool:
     """The attempt is counted before it is tried. False: another worker is at it."""
     facts: dict[str, Any] = {"tries": F("tries") + 1, "volume_id": volume_id, "due_at": now}
     return bool(_moved([row], S.CREATING, **facts))
 
 
-@transaction.atomic
 def taken(row: RootSnapshot, seen: VolumeSnapshot, *, now: datetime) -> None:
     """AWS named it, in its answer or by our tag: it holds the volume as it was, also while it is still copied."""
     facts: dict[str, Any] = {
@@ -84,18 +75,15 @@ def taken(row: RootSnapshot, seen: VolumeSnapshot, *, now: datetime) -> None:
     _moved([row], S.TAKEN, **facts)
 
 
-@transaction.atomic
 def completed(rows: Iterable[RootSnapshot], *, now: datetime) -> None:
     _moved(rows, S.COMPLETED, completed_at=now)
 
 
-@transaction.atomic
 def unknown(row: RootSnapshot, reason: str, *, now: datetime) -> None:
     """Its answer was lost: the tag is looked for before anything is asked again."""
     _moved([row], S.UNKNOWN, reason, unknown_since=now, due_at=now)
 
 
-@transaction.atomic
 def again(row: RootSnapshot, reason: str, *, due_at: datetime) -> None:
     """AWS certainly did nothing, or nothing was found in time."""
     _moved([row], S.WANTED, reason, due_at=due_at, unknown_since=None)
@@ -121,7 +109,6 @@ def deleting(rows: Iterable[RootSnapshot], *, now: datetime) -> list[RootSnapsho
     return _moved((row for pk, row in asked.items() if pk not in needed), S.DELETING, due_at=now)
 
 
-@transaction.atomic
 def deleted(rows: Iterable[RootSnapshot], *, now: datetime) -> None:
     _moved(rows, S.DELETED, deleted_at=now)
 

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-
 from patching.models import Run, Wave
 from patching.operations import targets
 from patching.planner import Member, assign_waves, batches
-from patching.states import WAVE_OVER, WAVE_STATES, TargetState, WaveState
-from portal.audit.operations import Entry, record
+from patching.states import WAVE, WAVE_OVER, TargetState, WaveState
+from portal.audit.operations import Entry
+from portal.machine.mover import Mover, Step, each
 from portal.policy.waves import REST
 
 ALL = "All servers"
@@ -45,26 +44,26 @@ def _wave(run: Run, place: int, number: int) -> Wave:
     return Wave(run=run, number=number, name=rules[place - 1].name, rule=rules[place - 1].to_json())
 
 
-@transaction.atomic
 def enter(wave: Wave, to: WaveState, *, now: datetime, reason: str = "") -> bool:
     """One move by compare-and-swap, told in the run's log. False: somebody else moved it, or it may not go there."""
-    if to not in WAVE_STATES[WaveState(wave.state)].moves:
-        return False
-    facts: dict[str, Any] = {"state": to, "reason": reason}
+    facts: dict[str, Any] = {"reason": reason}
     facts |= {"begun_at": now} if to == WaveState.CHECKING else {}
     facts |= {"ended_at": now} if to in WAVE_OVER else {}
     if to == WaveState.BAKING and wave.wave_rule:
         facts["bakes_until"] = now + timedelta(seconds=wave.wave_rule.bake_s)
-    if not Wave.objects.filter(pk=wave.pk, state=wave.state).update(**facts):
-        return False
-    summary = f"Wave {wave.number}, {wave.name}: {to.label.lower()}" + (f". {reason}" if reason else "")
-    record(_entry(wave, to, summary), by=None)
+    as_seen = Wave.objects.filter(state=wave.state)
+    moved = MOVER.move([wave.pk], to, said=reason, among=as_seen, fields=facts)
     wave.refresh_from_db()
-    return True
+    return bool(moved)
 
 
-def _entry(wave: Wave, to: WaveState, summary: str) -> Entry:
-    return Entry(f"wave.{to.value}", "run", str(wave.run_id), summary, run_id=wave.run_id)
+def _entry(wave: Wave, step: Step[WaveState], kind: str) -> Entry:
+    summary = f"Wave {wave.number}, {wave.name}: {step.to.label.lower()}"
+    summary += f". {step.said}" if step.said else ""
+    return Entry(kind, "run", str(wave.run_id), summary, run_id=wave.run_id)
+
+
+MOVER = Mover(Wave, WAVE, each(_entry))
 
 
 def admit(run: Run, number: int, *, now: datetime) -> list[int]:
@@ -75,5 +74,5 @@ def admit(run: Run, number: int, *, now: datetime) -> list[int]:
 
 def stop_all(run: Run, *, reason: str, now: datetime) -> None:
     """Called in the transaction that halts the run."""
-    open_waves = run.waves.exclude(state__in=WAVE_OVER)
-    open_waves.update(state=WaveState.STOPPED, ended_at=now, reason=reason)
+    every, facts = run.waves.values_list("pk", flat=True), {"ended_at": now, "reason": reason}
+    MOVER.move(every, WaveState.STOPPED, said=reason, fields=facts)

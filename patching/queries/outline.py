@@ -46,9 +46,10 @@ class Outline:
 def outline(run_id: int, *, now: datetime) -> Outline:
     """Reads it anew. Raises Run.DoesNotExist."""
     for run in Run.objects.raw(OUTLINE, [run_id]):
+        found = vars(run)  # with the columns beside its own
         return Outline(
-            run, now, frozenset(run.targets_in), frozenset(run.dispatches_in), frozenset(run.waves_in),
-            frozenset(run.holds_in), run.scheduler_held,
+            run, now, frozenset(found["targets_in"]), frozenset(found["dispatches_in"]),
+            frozenset(found["waves_in"]), frozenset(found["holds_in"]), found["scheduler_held"],
         )  # fmt: skip
     raise Run.DoesNotExist(f"There is no run {run_id}.")
 

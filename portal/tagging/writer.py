@@ -11,9 +11,9 @@ from django.db.models import F, Q, QuerySet
 
 from aws.errors import AccessRefused, CloudError, Missing, Refused
 from aws.ports import TAGGED_RESOURCES_PER_CALL, Cloud, Ec2
-from portal.audit.operations import Entry, record
 from portal.isolation import isolated
 from portal.tags.models import TagChange
+from portal.tags.operations import MOVER
 from portal.tags.states import OPEN, TagState
 
 LEASE = timedelta(seconds=60)
@@ -49,10 +49,11 @@ def claim(*, now: datetime, limit: int) -> Batch:
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     due = TagChange.objects.select_for_update(skip_locked=True).filter(free, state__in=OPEN, due_at__lte=now)
     rows = list(due.order_by("pk")[:limit])
-    lease = {"state": TagState.WRITING, "lease_until": now + LEASE}
-    TagChange.objects.filter(pk__in=[row.pk for row in rows]).update(attempts=F("attempts") + 1, **lease)
+    lease = {"attempts": F("attempts") + 1, "lease_until": now + LEASE}
+    begun = {row.pk for row in MOVER.move_locked(rows, TagState.WRITING, fields=lease)}
+    TagChange.objects.filter(pk__in=[row.pk for row in rows if row.pk not in begun]).update(**lease)
     for row in rows:
-        row.state, row.lease_until, row.attempts = TagState.WRITING, now + LEASE, row.attempts + 1
+        row.lease_until, row.attempts = now + LEASE, row.attempts + 1
     return rows
 
 
@@ -142,9 +143,9 @@ def _reopen_overtaken(batch: Batch, *, now: datetime) -> None:
         account_id=late[0].account_id, key=late[0].key, instance_id__in=[row.instance_id for row in late]
     ).exclude(state=TagState.REPLACED)
     last = {row.instance_id: row.pk for row in newer.order_by("pk")}
-    done = Q(state__in=[TagState.WRITING, TagState.VERIFIED])
-    again = {"state": TagState.WANTED, "due_at": now, "lease_until": None, "finished_at": None}
-    TagChange.objects.filter(done, pk__in=last.values()).update(**again)
+    again = {"due_at": now, "lease_until": None, "finished_at": None}
+    for back in (False, True):  # still being written, or written already
+        MOVER.move(last.values(), TagState.WANTED, back=back, fields=again)
 
 
 def _read_back(ec2: Ec2, batch: Batch, *, now: datetime) -> int:
@@ -182,23 +183,7 @@ def _fail(rows: Batch, reason: str, *, now: datetime) -> None:
     _settle(rows, TagState.FAILED, reason, now=now)
 
 
-@transaction.atomic
 def _settle(rows: Batch, state: TagState, error: str, *, now: datetime) -> int:
-    """Ends the wishes that are still ours, with one audit event a batch. Returns how many."""
-    ours = list(_held(rows).select_for_update().order_by("pk").values_list("pk", flat=True))
-    ended = {"state": state, "error": error[:500], "lease_until": None, "finished_at": now}
-    TagChange.objects.filter(pk__in=ours).update(**ended)
-    if ours:
-        record(_entry(rows[0], len(ours), state, error), by=None)
-    return len(ours)
-
-
-def _entry(row: TagChange, count: int, state: TagState, error: str) -> Entry:
-    what = f"removed {row.key} from" if row.value is None else f"set {row.key}={row.value} on"
-    servers = f"{count} server{'s' if count != 1 else ''}"
-    summary = f"Tags: {what} {servers} in {row.account_id} {row.region}"
-    if state == TagState.FAILED:
-        summary = f"Tags: could not {what.replace('removed', 'remove')} {servers}. {error}"
-    return Entry(
-        f"tag.{state.value}", "tag", row.key[:64], summary, run_id=row.run_id, detail={"reason": row.reason}
-    )
+    """Ends the wishes that are still ours. Returns how many."""
+    keys, ended = [row.pk for row in rows], {"error": error[:500], "lease_until": None, "finished_at": now}
+    return len(MOVER.move(keys, state, among=_held(rows), said=error, fields=ended))

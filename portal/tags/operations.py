@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from portal.access.models import User
-from portal.audit.operations import PORTAL
+from portal.audit.operations import PORTAL, Entry
+from portal.machine.mover import Mover, Step
 from portal.tags.models import InstanceRef, TagChange
-from portal.tags.states import OPEN, TagState
+from portal.tags.states import OPEN, TAG, TagState
 
 MOST_RACES = 5
+
+
+def _ended(rows: Sequence[TagChange], step: Step[TagState], kind: str) -> list[Entry]:
+    """One event for rows of one account, region, key and value, which end together."""
+    row, servers = rows[0], f"{len(rows)} server{'s' if len(rows) != 1 else ''}"
+    what = f"removed {row.key} from" if row.value is None else f"set {row.key}={row.value} on"
+    summary = f"Tags: {what} {servers} in {row.account_id} {row.region}"
+    if step.to == TagState.FAILED:
+        summary = f"Tags: could not {what.replace('removed', 'remove')} {servers}. {step.said}"
+    return [Entry(kind, "tag", row.key[:64], summary, run_id=row.run_id, detail={"reason": row.reason})]
+
+
+MOVER = Mover(TagChange, TAG, _ended)
 
 
 def want(
@@ -53,8 +67,8 @@ def want(
 
 
 def replace_open(rows: QuerySet[TagChange], *, now: datetime) -> None:
-    held = list(rows.filter(state__in=OPEN).select_for_update().order_by("pk").values_list("pk", flat=True))
-    TagChange.objects.filter(pk__in=held).update(state=TagState.REPLACED, finished_at=now)
+    held = rows.filter(state__in=OPEN).values_list("pk", flat=True)
+    MOVER.move(held, TagState.REPLACED, fields={"finished_at": now})
 
 
 def _same(refs: list[InstanceRef]) -> QuerySet[TagChange]:

@@ -1,107 +1,167 @@
-"""Every table of states is closed: each state has its row, can be reached, and has an owner until it is over."""
+"""Every machine is closed, and no row's state is written past its mover."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from enum import Enum
 from typing import Any
 
 import pytest
+from django.db.models import TextChoices
 
-from exceptions.states import STATES, ExceptionState
+from exceptions.states import EXCEPTION
 from patching.standing import TABLE, TROUBLE, standing_of
 from patching.states import (
-    AUDIT_OVER,
-    AUDIT_STATES,
+    AUDIT,
+    BEFORE_SENDING,
+    DISPATCH,
     DISPATCH_IN_FLIGHT,
-    DISPATCH_STATES,
-    HOLD_OVER,
-    HOLD_STATES,
+    DISPATCH_UNSENT,
+    HOLD,
+    HOLD_OPEN,
     IN_FLIGHT,
-    RESTORE_OVER,
-    RESTORE_STATES,
-    RUN_OVER,
-    RUN_STATES,
-    SNAPSHOT_STATES,
+    PROPOSAL,
+    RESTORE,
+    RUN,
+    SNAPSHOT,
+    TARGET,
     TARGET_OVER,
-    TARGET_STATES,
-    WAVE_OVER,
-    WAVE_STATES,
-    AuditState,
+    WAVE,
     DispatchState,
-    HoldState,
-    RestoreState,
-    RunState,
-    SnapshotState,
     TargetState,
     Verdict,
-    WaveState,
 )
+from portal.machine.table import Facts, Machine, TableError
+from portal.tags.states import OPEN, TAG
 from portal.tones import Tone
+from script.states import APPS, NOT_LOOKED_AT, ROOT, faults, machines
 
-OWNERS = {"nobody", "clock", "engine", "host", "owner", "admin", "requester", "approver"}
-TABLES: dict[str, tuple[Mapping[Any, Any], type[Enum], Any, Collection[Any]]] = {
-    "exception": (
-        STATES,
-        ExceptionState,
-        ExceptionState.DRAFT,
-        {"expired", "revoked", "rejected", "withdrawn"},
-    ),
-    "run": (RUN_STATES, RunState, RunState.PLANNED, RUN_OVER),
-    "wave": (WAVE_STATES, WaveState, WaveState.WAITING, WAVE_OVER),
-    "dispatch": (DISPATCH_STATES, DispatchState, DispatchState.CLAIMED, {"collected", "given_up"}),
-    "target": (TARGET_STATES, TargetState, TargetState.PLANNED, TARGET_OVER),
-    "power hold": (HOLD_STATES, HoldState, HoldState.WANTED, HOLD_OVER),
-    "snapshot": (SNAPSHOT_STATES, SnapshotState, SnapshotState.WANTED, {"deleted"}),
-    "restore": (RESTORE_STATES, RestoreState, RestoreState.WANTED, RESTORE_OVER),
-    "run audit": (AUDIT_STATES, AuditState, AuditState.QUEUED, AUDIT_OVER),
+MACHINES: dict[str, tuple[Machine[Any], set[str]]] = {
+    "exception": (EXCEPTION, {"expired", "revoked", "rejected", "withdrawn"}),
+    "run": (RUN, {"finished", "missed", "halted", "cancelled"}),
+    "wave": (WAVE, {"passed", "stopped"}),
+    "dispatch": (DISPATCH, {"collected", "given_up"}),
+    "target": (TARGET, {"done", "skipped", "blocked", "lost", "halted"}),
+    "power hold": (HOLD, {"released", "kept", "failed"}),
+    "snapshot": (SNAPSHOT, {"deleted"}),
+    "restore": (RESTORE, {"done", "failed"}),
+    "proposal": (PROPOSAL, {"accepted", "dismissed"}),
+    "run audit": (AUDIT, {"done", "failed"}),
+    "tag": (TAG, {"verified", "failed", "replaced"}),
 }
 
 
-@pytest.fixture(params=TABLES)
-def table(request: pytest.FixtureRequest) -> tuple[Mapping[Any, Any], type[Enum], Any, Collection[Any]]:
-    return TABLES[request.param]
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_machine_knows_its_ends_and_its_first_state(name: str) -> None:
+    machine, over = MACHINES[name]
+    assert machine.over == over
+    assert machine.open == frozenset(machine.enum) - machine.over
+    assert machine.initial in machine.born
+    assert all(facts.owner for facts in machine.states.values())
 
 
-def test_every_state_has_its_row_and_every_move_ends_in_a_state(table: Any) -> None:
-    states, every, _, _ = table
-    assert set(states) == set(every)
-    assert {to for facts in states.values() for to in facts.moves} <= set(every)
-    assert not any(state in facts.moves for state, facts in states.items())
+def test_the_check_knows_every_machine() -> None:
+    assert set(machines().values()) == {machine for machine, _ in MACHINES.values()}
 
 
-def test_every_row_says_whose_move_it_is_and_how_it_looks(table: Any) -> None:
-    for state, facts in table[0].items():
-        assert facts.owner in OWNERS, state
-        assert facts.tone in Tone, state
-        assert state.label, state
-
-
-def test_only_what_is_over_has_no_way_out_and_only_that_may_have_no_owner(table: Any) -> None:
-    states, _, _, over = table
-    assert {state for state, facts in states.items() if not facts.moves} == set(over)
-    assert {state for state, facts in states.items() if facts.owner == "nobody"} <= set(over)
-
-
-def test_every_state_is_reached_from_the_first_and_reaches_an_end(table: Any) -> None:
-    states, every, first, over = table
-    assert reached(states, first) == set(every)
-    for state in every:
-        assert reached(states, state) & set(over), state
-
-
-def reached(states: Mapping[Any, Any], first: Any) -> set[Any]:
-    found, new = {first}, [first]
-    while new:
-        after = set(states[new.pop()].moves) - found
-        found |= after
-        new += after
-    return found
-
-
-def test_in_flight_is_never_over() -> None:
+def test_derived_sets_follow_from_the_tables() -> None:
     assert not IN_FLIGHT & TARGET_OVER
-    assert {D for D, facts in DISPATCH_STATES.items() if facts.moves} == DISPATCH_IN_FLIGHT
+    assert DISPATCH.open == DISPATCH_IN_FLIGHT
+    assert {DispatchState.CLAIMED, DispatchState.UNKNOWN} == DISPATCH_UNSENT
+    assert set(BEFORE_SENDING) == {"planned", "waking", "waiting", "checking", "ready"}
+    assert HOLD_OPEN == ("wanted", "starting", "held", "releasing")
+    assert OPEN == ("wanted", "writing")
+
+
+def test_a_way_back_is_taken_only_when_it_is_asked_for() -> None:
+    assert TargetState.DONE not in TARGET.sources(TargetState.WAITING)
+    assert TARGET.sources(TargetState.WAITING, back=True) == ("done", "blocked", "lost")
+    assert not TARGET.goes("checking", TargetState.WAITING, back=True)
+    assert (TARGET.kind(TargetState.WAITING), TARGET.kind(TargetState.WAITING, back=True)) == (
+        "target.waiting",
+        "target.retried",
+    )
+
+
+class Light(TextChoices):
+    RED = "red", "Stop"
+    GREEN = "green", "Go"
+    OFF = "off", "Dark"
+
+
+GOOD = {
+    Light.RED: Facts("engine", Tone.DANGER, (Light.GREEN,)),
+    Light.GREEN: Facts("engine", Tone.SUCCESS, (Light.RED, Light.OFF)),
+    Light.OFF: Facts("nobody", Tone.UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({Light.RED: None}, "red has no row"),
+        ({Light.GREEN: Facts("engine", Tone.SUCCESS, (Light.RED,))}, "nothing leads to off"),
+        ({Light.GREEN: Facts("engine", Tone.SUCCESS, (Light.GREEN, Light.OFF))}, "green leads to itself"),
+        ({Light.GREEN: Facts("engine", Tone.SUCCESS, (TargetState.LOST,))}, "green leads to lost, which is none"),
+        ({Light.GREEN: Facts("nobody", Tone.SUCCESS, (Light.OFF,))}, "green is not over, and it is nobody's"),
+        (
+            {Light.OFF: Facts("engine", Tone.UNKNOWN, (Light.RED,))},
+            r"(red|green|off) never comes to an end",
+        ),
+        ({TargetState.LOST: Facts("nobody", Tone.DANGER)}, "lost is none of its states"),
+    ],
+)  # fmt: skip
+def test_a_table_that_is_not_closed_is_refused(wrong: dict[Any, Any], said: str) -> None:
+    states = {state: facts for state, facts in (GOOD | wrong).items() if facts}
+    with pytest.raises(TableError, match=f"Light: {said}"):
+        Machine(states, Light.RED, audit="light")
+    Machine(GOOD, Light.RED, audit="light")
+
+
+def test_no_state_is_written_past_a_mover() -> None:
+    known = machines()
+    for app in APPS:
+        for path in sorted((ROOT / app).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if not any(part in name for part in NOT_LOOKED_AT):
+                assert not list(faults(path.read_text(), known)), name
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "row.state = RunState.HALTED",
+        "row.state, row.reason = RunState.HALTED, ''",
+        "setattr(row, 'state', 'halted')",
+        "Run.objects.filter(pk=1).update(state='halted')",
+        "Run.objects.filter(pk=1).update(**{'state': 'halted'})",
+        "facts = {'state': 'halted'}\nRun.objects.update(**facts)",
+        "facts = {}\nfacts['state'] = 'halted'\nRun.objects.update(**facts)",
+        "Run.objects.bulk_update(rows, ['state'])",
+        "FIELDS = ['state', 'since']\nlocked_rows.write(rows, FIELDS)",
+        "run.save(update_fields=['state'])",
+        "Run.objects.create(state=RunState.HALTED)",
+        "Run(state='halted')",
+        "connection.execute('UPDATE patching_run SET reason = 1, state = 2')",
+        "MOVER.move([1], RunState.PLANNED)",
+        "R = RunState\nruns.enter(run, R.PLANNED, now=now)",
+    ],
+)
+def test_a_planted_second_mover_and_a_move_without_a_table_are_found(planted: str) -> None:
+    assert list(faults(planted, machines())), planted
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        "Run.objects.filter(state=RunState.HALTED).update(next_look_at=now)",
+        "Run.objects.create(state=RunState.PLANNED)",
+        "context = {'state': row.state}",
+        "MOVER.move([1], RunState.HALTED)",
+        "targets.MOVER.begin(row, TargetState.SKIPPED)",
+        "'UPDATE patching_run SET reason = 1'",
+    ],
+)
+def test_what_writes_no_state_is_let_through(allowed: str) -> None:
+    assert not list(faults(allowed, machines())), allowed
 
 
 def test_every_state_and_verdict_has_one_standing() -> None:
@@ -110,9 +170,15 @@ def test_every_state_and_verdict_has_one_standing() -> None:
 
 
 def test_a_standing_looks_as_its_state_does() -> None:
-    for state, facts in TARGET_STATES.items():
+    for state, facts in TARGET.states.items():
         if state != TargetState.DONE:
             assert standing_of(state, "").tone == facts.tone
+
+
+def test_whatever_may_be_retried_has_a_way_back() -> None:
+    assert {state for (state, _), standing in TABLE.items() if standing.retryable} == set(
+        TARGET.sources(TargetState.WAITING, back=True)
+    )
 
 
 def test_what_is_proven_is_updated_and_what_failed_is_neither() -> None:

@@ -186,11 +186,11 @@ class FastObjects:
                     return self.cloud.report(command_id, instance_id).encode()
             raise Missing(f"There is no object {key}.")
 
-    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
+    def keys(self, bucket: str, prefix: str, *, most: int) -> Iterator[str]:
         with self.cloud.call("ListObjectsV2"):
             _, request = self.cloud.commands[prefix.rstrip("/").rpartition("/")[2]]
             found = [f"{prefix}{item}/awsrunShellScript/s/stdout" for item in request.instance_ids]
-        yield from found
+        yield from found[:most]
 
 
 def _named(key: str) -> Iterator[tuple[str, str]]:

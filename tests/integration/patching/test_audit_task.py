@@ -80,7 +80,11 @@ def test_the_button_asks_and_a_worker_does_it(clock: Ticking) -> None:
     renewed = client.get(reverse(PAGE), headers={"HX-Request": "true", "HX-Target": "audit-progress"})
     assert (renewed.status_code, renewed["HX-Refresh"]) == (204, "true")
     assert "Every promise held in 41 runs" in client.get(reverse(PAGE)).content.decode()
-    assert set(AuditEvent.objects.values_list("kind", flat=True)) == {"runs.audit_asked", "runs.audited"}
+    assert set(AuditEvent.objects.values_list("kind", flat=True)) == {
+        "runs.audit_asked",
+        "runs.audit_begun",
+        "runs.audited",
+    }
 
 
 def test_who_asks_meanwhile_gets_the_one_under_way(clock: Ticking) -> None:

@@ -182,7 +182,7 @@ def test_only_admins_with_a_reason(stage: Stage) -> None:
         ({"snapshot": SnapshotState.TAKEN}, "still copying"),
         ({"snapshot": SnapshotState.DELETING}, "nothing to go back to"),
         ({"asset": "stopped"}, "restores running instances only"),
-        ({"target": TargetState.REBOOTING}, "being patched by"),
+        ({"target": TargetState.VERIFYING}, "being patched by"),
     ],
 )
 def test_not_now(stage: Stage, change: dict[str, str], words: str) -> None:
