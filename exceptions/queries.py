@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from exceptions.models import Covered, ExceptionRequest
@@ -146,11 +145,3 @@ def due(now: datetime) -> list[int]:
     begin = Q(state=ExceptionState.APPROVED, starts_at__lte=now)
     end = Q(state__in=IN_FORCE, ends_at__lte=now)
     return list(ExceptionRequest.objects.filter(begin | end).order_by("pk").values_list("pk", flat=True))
-
-
-def database_now() -> datetime:
-    """The one clock that all workers share: a worker's own, running fast, would end exceptions early."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment

@@ -13,12 +13,12 @@ import pytest
 
 from aws.session import AwsCloud
 from lab.server import LabServer
-from patching.engine.advance import advance
-from patching.engine.lease import database_now
+from patching.engine.reconcile import reconcile_run
 from patching.models import HostReport, Run
 from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, Phase, TargetState, Verdict
+from portal.clock import database_now
 from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
@@ -74,7 +74,7 @@ def look_until(run: Run, cloud: AwsCloud, wanted: Callable[[], bool]) -> None:
     end = time.monotonic() + 90
     while not wanted():
         assert time.monotonic() < end, list(run.targets.values_list("asset__name", "state", "reason"))
-        advance(run.pk, cloud=cloud, clock=database_now)
+        reconcile_run(run.pk, cloud=cloud, clock=database_now)
         run.refresh_from_db()
         time.sleep(0.2)
 

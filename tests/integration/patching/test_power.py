@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from aws.errors import Refused
-from patching.engine.advance import advance
+from patching.engine.reconcile import reconcile_run
 from patching.models import PowerHold, Run
 from patching.operations.power import keep_running
 from patching.operations.runs import start_now
@@ -149,7 +149,7 @@ def test_the_last_of_two_runs_stops_it(stage: Stage) -> None:
     second = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
     for _ in range(200):
         stage.look()
-        advance(second.pk, cloud=stage.cloud, clock=stage.clock)
+        reconcile_run(second.pk, cloud=stage.cloud, clock=stage.clock)
         second.refresh_from_db()
         if first.state in RUN_OVER and second.state not in RUN_OVER:
             assert host.instance.state == "running"

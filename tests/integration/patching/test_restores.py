@@ -8,6 +8,7 @@ import pytest
 
 from aws.errors import Refused, Throttled
 from patching.engine import restores, snapshots
+from patching.engine.scope import Context
 from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.restores import ask
 from patching.operations.runs import start_now
@@ -37,7 +38,7 @@ def patched() -> Stage:
     stage.set(policy={"snapshot": "root"})
     stage.to_the_end()
     copy_snapshots(stage.cloud)
-    snapshots.tend(cloud=stage.cloud, clock=stage.clock)
+    snapshots.reconcile_snapshots(Context(cloud=stage.cloud, clock=stage.clock))
     return stage
 
 
@@ -47,9 +48,9 @@ def wish(stage: Stage) -> Restore:
     )
 
 
-def tend(stage: Stage, seconds: float = 11) -> Restore:
+def follow(stage: Stage, seconds: float = 11) -> Restore:
     stage.clock.forward(seconds)
-    restores.tend(cloud=stage.cloud, clock=stage.clock)
+    restores.reconcile_restores(Context(cloud=stage.cloud, clock=stage.clock))
     return Restore.objects.get()
 
 
@@ -60,11 +61,11 @@ def set_task(stage: Stage, state: str) -> None:
 
 def test_a_restore_goes_all_the_way_and_is_told(stage: Stage) -> None:
     wish(stage)
-    assert tend(stage).state == R.RUNNING
+    assert follow(stage).state == R.RUNNING
     set_task(stage, "in-progress")
-    assert tend(stage).progress == "in-progress"
+    assert follow(stage).progress == "in-progress"
     set_task(stage, "succeeded")
-    assert tend(stage).state == R.DONE
+    assert follow(stage).state == R.DONE
     assert stage.cloud.called("CreateReplaceRootVolumeTask") == [("i-00000000000000001",)]
     asset = Asset.objects.select_related("patch_state").get()
     word, tone, why = state_of(asset, None, True, stage.clock())
@@ -84,9 +85,9 @@ def test_a_restore_goes_all_the_way_and_is_told(stage: Stage) -> None:
 
 def test_the_next_verdict_is_unaffected_and_ends_the_word(stage: Stage) -> None:
     wish(stage)
-    tend(stage)
+    follow(stage)
     set_task(stage, "succeeded")
-    tend(stage)
+    follow(stage)
     stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
     stage.to_the_end()
     state = AssetPatchState.objects.get()
@@ -96,8 +97,8 @@ def test_the_next_verdict_is_unaffected_and_ends_the_word(stage: Stage) -> None:
 def test_a_lost_answer_makes_no_second_task(stage: Stage) -> None:
     wish(stage)
     lose_answer(stage.cloud, "CreateReplaceRootVolumeTask")
-    assert tend(stage).state == R.SENDING
-    assert tend(stage, 130).state == R.RUNNING
+    assert follow(stage).state == R.SENDING
+    assert follow(stage, 130).state == R.RUNNING
     assert len(stage.cloud.root_tasks) == 1
 
 
@@ -119,7 +120,7 @@ def test_a_worker_killed_at_any_call(operation: str, moment: str) -> None:
     wish(stage)
     for _ in range(8):
         try:
-            tend(stage, 130)
+            follow(stage, 130)
         except Killed:
             continue
         set_task(stage, "succeeded")
@@ -136,7 +137,7 @@ def test_refusals_and_failures_are_told(stage: Stage) -> None:
             raise Refused("The instance is not running.", code="IncorrectInstanceState")
 
     stage.cloud.before = fail
-    row = tend(stage)
+    row = follow(stage)
     assert (row.state, row.error) == (R.FAILED, "EC2 refused it: The instance is not running.")
     assert not AssetPatchState.objects.get().restored_at
 
@@ -151,9 +152,9 @@ def test_throttling_costs_time_only(stage: Stage) -> None:
 
     stage.cloud.before = slow
     wish(stage)
-    tend(stage)
-    tend(stage, 30)
-    assert tend(stage, 30).state == R.RUNNING
+    follow(stage)
+    follow(stage, 30)
+    assert follow(stage, 30).state == R.RUNNING
 
 
 @pytest.mark.parametrize(
@@ -161,9 +162,9 @@ def test_throttling_costs_time_only(stage: Stage) -> None:
 )
 def test_a_task_that_fails_says_what_the_host_has(stage: Stage, state: str, words: str) -> None:
     wish(stage)
-    tend(stage)
+    follow(stage)
     set_task(stage, state)
-    row = tend(stage)
+    row = follow(stage)
     assert row.state == R.FAILED
     assert words in row.error
 
@@ -204,12 +205,12 @@ def test_one_at_a_time(stage: Stage) -> None:
 def test_what_a_restore_needs_is_not_deleted(stage: Stage) -> None:
     wish(stage)
     stage.clock.forward(30 * 86_400)
-    snapshots.tend(cloud=stage.cloud, clock=stage.clock)
+    snapshots.reconcile_snapshots(Context(cloud=stage.cloud, clock=stage.clock))
     assert stage.cloud.volume_snapshots
-    tend(stage)
+    follow(stage)
     set_task(stage, "succeeded")
-    assert tend(stage).state == R.DONE
-    snapshots.tend(cloud=stage.cloud, clock=stage.clock)
+    assert follow(stage).state == R.DONE
+    snapshots.reconcile_snapshots(Context(cloud=stage.cloud, clock=stage.clock))
     assert not stage.cloud.volume_snapshots
 
 

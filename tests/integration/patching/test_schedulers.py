@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from aws.errors import Refused
-from patching.engine.advance import advance
+from patching.engine.reconcile import reconcile_run
 from patching.models import SchedulerHold
 from patching.operations import schedulers
 from patching.operations.runs import halt, start_now
@@ -49,7 +49,7 @@ def test_the_last_of_two_runs_gives_the_schedule_back(stage: Stage) -> None:
     seen = set()
     for _ in range(200):
         stage.look()
-        advance(second.pk, cloud=stage.cloud, clock=stage.clock)
+        reconcile_run(second.pk, cloud=stage.cloud, clock=stage.clock)
         second.refresh_from_db()
         over = {run.state in RUN_OVER for run in (first, second)}
         if over == {True, False}:

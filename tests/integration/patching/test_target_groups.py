@@ -34,7 +34,7 @@ def test_the_next_member_of_a_cluster_waits_until_the_group_is_healthy_again(sta
     stage.until(lambda: bool(told()))
     stage.look(60)
     assert len(patched_ids(stage)) == 1
-    assert "Target group shop: 3 of 4 targets are healthy, 100 % are asked for." in told()[0]
+    assert "Target group shop: 3 of 4 targets are healthy, 100 % are required." in told()[0]
     stage.cloud.target_groups_here["shop"] = WELL
     stage.to_the_end()
     assert run.state == RunState.FINISHED

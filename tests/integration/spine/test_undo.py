@@ -12,8 +12,8 @@ import pytest
 from aws.session import AwsCloud
 from lab.server import LabServer
 from patching.engine import restores, snapshots
-from patching.engine.advance import advance
-from patching.engine.lease import database_now
+from patching.engine.reconcile import reconcile_run
+from patching.engine.scope import Context
 from patching.models import HostReport, PowerHold, Restore, RootSnapshot, Run
 from patching.operations.power import keep_running
 from patching.operations.restores import ask
@@ -21,6 +21,7 @@ from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.queries.waking import learned
 from patching.states import RUN_OVER, RestoreState, SnapshotState, TargetState, Verdict
+from portal.clock import database_now
 from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
@@ -80,7 +81,7 @@ def run_of(window: Any, cloud: AwsCloud) -> Run:
     run = start_now(window=window, by=cast.ada(), now=database_now())
 
     def step() -> None:
-        advance(run.pk, cloud=cloud, clock=database_now)
+        reconcile_run(run.pk, cloud=cloud, clock=database_now)
         run.refresh_from_db()
 
     states = run.targets.values_list("asset__name", "state", "reason")
@@ -119,7 +120,7 @@ def test_the_whole_way_there_and_back(cloud: AwsCloud, lab: LabServer) -> None:
     until(
         lambda: RootSnapshot.objects.filter(pk=row.pk, state=SnapshotState.COMPLETED).exists(),
         lambda: (
-            snapshots.tend(cloud=cloud, clock=database_now),
+            snapshots.reconcile_snapshots(Context(cloud=cloud, clock=database_now)),
             RootSnapshot.objects.update(due_at=database_now()),
         ),
         RootSnapshot.objects.values,
@@ -142,7 +143,7 @@ def test_the_whole_way_there_and_back(cloud: AwsCloud, lab: LabServer) -> None:
         lambda: Restore.objects.get().state == RestoreState.DONE,
         lambda: (
             Restore.objects.update(due_at=database_now()),
-            restores.tend(cloud=cloud, clock=database_now),
+            restores.reconcile_restores(Context(cloud=cloud, clock=database_now)),
         ),
         Restore.objects.values,
     )
