@@ -227,7 +227,7 @@ def keep_running(*, asset: Asset, by: User, reason: str, now: datetime) -> None:
     reason = needed_reason(reason)
     rows = list(PowerHold.objects.select_for_update().filter(asset=asset, state__in=OPEN).order_by("pk"))
     if not rows:
-        raise Conflict(f"No run has {asset.label} started now, so nobody is going to stop it.")
+        raise Conflict(f"No run keeps {asset.label} started, so no run is going to stop it.")
     if any(row.state == H.RELEASING for row in rows):
         raise Conflict(
             f"{asset.label} is being stopped at this moment. Start it again in EC2 if you need it."

@@ -138,7 +138,7 @@ def test_keep_running(stage: Stage) -> None:
     assert stage.tag(1, "PatchPortal:Wake") is None
     event = AuditEvent.objects.get(kind="power.keep")
     assert (event.actor, event.run_id) == ("Ana", run.pk)
-    with pytest.raises(Conflict, match="nobody is going to stop it"):
+    with pytest.raises(Conflict, match="no run is going to stop it"):
         keep_running(asset=asset, by=cast.ana(), reason="Again.", now=stage.clock())
 
 

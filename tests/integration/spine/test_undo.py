@@ -162,5 +162,5 @@ def test_the_whole_way_there_and_back(cloud: AwsCloud, lab: LabServer) -> None:
     # somebody had started it, so it is left running
     assert ec2.describe([nap.instance_id])[0].state == "running"
     assert not PowerHold.objects.filter(run=again.run, asset=again.asset).exists()
-    with pytest.raises(Exception, match="nobody is going to stop it"):
+    with pytest.raises(Exception, match="no run is going to stop it"):
         keep_running(asset=again.asset, by=cast.ana(), reason="Why not.", now=database_now())

@@ -28,7 +28,7 @@ def test_a_state_is_shape_colour_and_word() -> None:
 
 
 def test_a_meaning_without_a_colour_is_refused() -> None:
-    with pytest.raises(ValueError, match="'red' is no tone"):
+    with pytest.raises(ValueError, match="'red' is not a tone"):
         portal_ui.pill_html("Failed", "red")
 
 
