@@ -1,4 +1,4 @@
-"""The loop over all runs: who is due, in whose turn, under which lease, and when each is due again."""
+"""The loop over all runs: which run is due, in which order, under which lease, and when it is due again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from patching.engine.reconcile import reconcile_run
 from patching.engine.scope import INTERVAL
 from portal.clock import database_now
 
-# So long a tick goes on with runs that are due again at once; the next tick brings the others.
+# How long a tick goes on with runs that are due again at once; the next tick takes the others.
 ROUNDS = timedelta(seconds=60)
 log = structlog.get_logger(__name__)
 

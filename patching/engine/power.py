@@ -132,7 +132,7 @@ def _start_at(scope: Scope, place: Place, holds: Holds) -> None:
 
 
 def _still_stopped(scope: Scope, place: Place, holds: Holds) -> Holds:
-    """Looks right before: what somebody started meanwhile is theirs, what another run of ours started is shared."""
+    """Asks EC2 right before: what somebody started meanwhile is theirs, what another run of ours started is shared."""
     seen = seen_by_id(scope, place, holds)
     up = [h for h in holds if (item := seen.get(h.asset.instance_id)) and item.state in UP]
     shared = set(
@@ -160,7 +160,7 @@ def _start_batch(scope: Scope, place: Place, holds: Holds) -> list[Holds]:
         if counted:
             scope.ec2(place).start_instances([hold.asset.instance_id for hold in counted])
     except Ambiguous:
-        return []  # idempotent: `watch_hosts` looks what became of it
+        return []  # idempotent: `watch_hosts` finds out what became of it
     except (Throttled, AccessRefused) as error:
         if error.code == NOT_THIS_ONE and len(counted) > 1:
             return _halves(counted, scope.now())

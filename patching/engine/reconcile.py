@@ -30,24 +30,24 @@ from portal.clock import Clock
 
 @dataclass(frozen=True)
 class Phase:
-    """`act` commits by itself and leaves rows to go on from; it returns when it wants the next reconcile, if sooner."""
+    """`act` commits by itself and leaves rows to go on from; it may return when the run shall be due again."""
 
     act: Callable[[Scope], datetime | None]
     has_work: Callable[[Outline], bool]
 
 
 def reconcile_run(run_id: int, *, cloud: Cloud, clock: Clock) -> datetime | None:
-    """One pass over all phases, whatever became of those before. Returns the earliest wish for the next pass.
+    """One pass over all phases. Returns when the run is due again: the earliest time that a phase asked for.
 
     What ends the work itself (time, lease, database) ends it at once. None: the run is over.
     """
     seen = outline(run_id, now=clock())
-    wishes = []
+    asked: list[datetime | None] = []
     for phase in phases(seen):
         if seen.run.state not in RUN_OVER and phase.has_work(seen):
-            wishes.append(_reconcile_phase(phase, Scope(run=seen.run, cloud=cloud, clock=clock)))
+            asked.append(_reconcile_phase(phase, Scope(run=seen.run, cloud=cloud, clock=clock)))
             seen = outline(run_id, now=clock())
-    return None if seen.run.state in RUN_OVER else min(filter(None, wishes), default=None)
+    return None if seen.run.state in RUN_OVER else min(filter(None, asked), default=None)
 
 
 def phases(seen: Outline) -> tuple[Phase, ...]:

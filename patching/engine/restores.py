@@ -1,4 +1,4 @@
-"""Carries out wanted restores: one CreateReplaceRootVolumeTask each, then a look at the task until it is over."""
+"""Carries out requested restores: one CreateReplaceRootVolumeTask each, then followed until the task is over."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _to_be_tagged(run: Run, wave: Wave, now: datetime) -> bool:
 
 
 def _more_than_fit(run: Run) -> bool:
-    """Whether enough servers bear their tag already: then nobody need be looked for who does not."""
+    """Whether enough servers bear their tag already: then no search for those that do not is needed."""
     free = _free(run)
     return len(run_tags.tagged(run).order_by(*IN_PLACES).values_list("pk")[: free + 1]) > free
 

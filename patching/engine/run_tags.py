@@ -36,7 +36,7 @@ def put_run_tags(scope: Scope, wave: Wave) -> None:
 
 
 def _chunks(rows: QuerySet[Target]) -> Iterator[list[Target]]:
-    """AT_ONCE at a time by their keys, so that no row is looked at twice."""
+    """AT_ONCE at a time by their keys, so that no row is read twice."""
     last = 0
     while chunk := list(rows.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
         yield chunk

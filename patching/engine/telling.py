@@ -1,4 +1,4 @@
-"""Trouble that the run's log tells: each phase's own, once for as long as it lasts."""
+"""Trouble in the run's log: each phase's own, told once for as long as it lasts."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def too_many_errors(run: Run, wave: Wave, *, at_least: int = 1) -> str:
     """Why this wave stops the run; empty when it does not. A wave that proved nothing proves no good either."""
     rows = run.targets.filter(wave=wave.number)
     good = rows.filter(outcomes_that(lambda standing: standing.updated) | Q(reason_code="checked"))
-    # few, and with an index of their own: asked at each look
+    # few, and with an index of their own: asked at each reconcile
     bad = rows.filter(verdict__in=FAILED_VERDICTS).count()
     if bad >= max(at_least, 1) and bad * 100 > (judged := good.count() + bad) * limit(run, wave):
         return (
