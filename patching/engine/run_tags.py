@@ -17,7 +17,7 @@ from patching.operations.power import ref
 from patching.standing import standing_of
 from patching.states import TargetState
 from portal.tags.models import TagChange
-from portal.tags.operations import want
+from portal.tags.operations import request_tag
 from portal.tags.queries import latest
 from portal.tags.states import TagState
 
@@ -107,7 +107,7 @@ def _unstamped(rows: list[Target], stamp: str) -> list[Target]:
 def _request(scope: Scope, rows: Iterable[Target], key: str, value: str | None, reason: str) -> None:
     refs = [ref(row) for row in rows]
     if refs:
-        want(
+        request_tag(
             instances=refs,
             key=settings.TAG_KEYS[key],
             value=value,

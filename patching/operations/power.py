@@ -23,7 +23,7 @@ from portal.audit.operations import Entry, record_all
 from portal.inventory.models import Asset
 from portal.policy import waking
 from portal.tags.models import InstanceRef
-from portal.tags.operations import want
+from portal.tags.operations import request_tag
 
 H = HoldState
 NEEDED = [H.WANTED, H.STARTING, H.HELD]
@@ -57,7 +57,7 @@ def hold(run: Run, stopped: Iterable[Target], *, now: datetime) -> None:
     )
     if rows:
         record_all((_entry(item, H.WANTED, "") for item in made), by=None)
-        want(
+        request_tag(
             instances=[ref(row) for row in rows], key=settings.TAG_KEYS["wake"], value=str(run.pk),
             reason=f"{run.name} starts it for its run", run_id=run.pk, by=None, now=now,
         )  # fmt: skip
@@ -213,7 +213,7 @@ def _take_marks_away(holds: list[PowerHold], now: datetime) -> None:
     theirs = set(others.exclude(pk__in=[item.pk for item in holds]).values_list("asset_id", flat=True))
     ours = [item for item in holds if item.asset_id not in theirs]
     if ours:
-        want(
+        request_tag(
             instances=[InstanceRef(*place_of(item), item.asset.instance_id) for item in ours],
             key=settings.TAG_KEYS["wake"], value=None, reason="The run is over for it",
             run_id=ours[0].run_id, by=None, now=now,

@@ -1,4 +1,4 @@
-"""Carries out wanted tags: groups identical ones into few calls, writes, reads back, audits. Safe to run twice."""
+"""Writes desired tags: groups identical ones into few calls, writes, reads back, audits. Safe to run twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Batch = list[TagChange]  # one account, region, key and value
 
 
 def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
-    """Writes what is due now; returns how many wishes were fulfilled. One broken account never stops the others."""
+    """Writes what is due now; returns how many requests were fulfilled. One broken account never stops the others."""
     batches = deque(_batches(claim(now=now, limit=limit)))
     fulfilled = 0
     while batches:
@@ -133,7 +133,7 @@ def _call(ec2: Ec2, batch: Batch, key: str, value: str | None) -> None:
 
 
 def _reopen_overtaken(batch: Batch, *, now: datetime) -> None:
-    """Whoever was replaced while the call was under way may have undone a newer wish: that one is written again."""
+    """Whoever was replaced while the call was under way may have undone a newer request: that one is written again."""
     held = set(_held(batch).values_list("pk", flat=True))
     late = [row for row in batch if row.pk not in held]
     if not late:
@@ -184,7 +184,7 @@ def _fail(rows: Batch, reason: str, *, now: datetime) -> None:
 
 @transaction.atomic
 def _settle(rows: Batch, state: TagState, error: str, *, now: datetime) -> int:
-    """Ends the wishes that are still ours, with one audit event a batch. Returns how many."""
+    """Ends the requests that are still ours, with one audit event a batch. Returns how many."""
     ours = list(_held(rows).select_for_update().order_by("pk").values_list("pk", flat=True))
     ended = {"state": state, "error": error[:500], "lease_until": None, "finished_at": now}
     TagChange.objects.filter(pk__in=ours).update(**ended)

@@ -42,7 +42,7 @@ def patched() -> Stage:
     return stage
 
 
-def wish(stage: Stage) -> Restore:
+def request(stage: Stage) -> Restore:
     return ask(
         snapshot=RootSnapshot.objects.get(), by=cast.ada(), reason="The shop broke.", now=stage.clock()
     )
@@ -60,7 +60,7 @@ def set_task(stage: Stage, state: str) -> None:
 
 
 def test_a_restore_goes_all_the_way_and_is_told(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     assert follow(stage).state == R.RUNNING
     set_task(stage, "in-progress")
     assert follow(stage).progress == "in-progress"
@@ -84,7 +84,7 @@ def test_a_restore_goes_all_the_way_and_is_told(stage: Stage) -> None:
 
 
 def test_the_next_verdict_is_unaffected_and_ends_the_word(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     follow(stage)
     set_task(stage, "succeeded")
     follow(stage)
@@ -95,7 +95,7 @@ def test_the_next_verdict_is_unaffected_and_ends_the_word(stage: Stage) -> None:
 
 
 def test_a_lost_answer_makes_no_second_task(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     lose_answer(stage.cloud, "CreateReplaceRootVolumeTask")
     assert follow(stage).state == R.SENDING
     assert follow(stage, 130).state == R.RUNNING
@@ -117,7 +117,7 @@ def test_a_worker_killed_at_any_call(operation: str, moment: str) -> None:
             raise Killed
 
     setattr(stage.cloud, moment, die)
-    wish(stage)
+    request(stage)
     for _ in range(8):
         try:
             follow(stage, 130)
@@ -130,7 +130,7 @@ def test_a_worker_killed_at_any_call(operation: str, moment: str) -> None:
 
 
 def test_refusals_and_failures_are_told(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
 
     def fail(name: str) -> None:
         if name == "CreateReplaceRootVolumeTask":
@@ -151,7 +151,7 @@ def test_throttling_costs_time_only(stage: Stage) -> None:
             raise Throttled("Rate exceeded")
 
     stage.cloud.before = slow
-    wish(stage)
+    request(stage)
     follow(stage)
     follow(stage, 30)
     assert follow(stage, 30).state == R.RUNNING
@@ -161,7 +161,7 @@ def test_throttling_costs_time_only(stage: Stage) -> None:
     ("state", "words"), [("failed", "old one back"), ("failed-detached", "no root volume now")]
 )
 def test_a_task_that_fails_says_what_the_host_has(stage: Stage, state: str, words: str) -> None:
-    wish(stage)
+    request(stage)
     follow(stage)
     set_task(stage, state)
     row = follow(stage)
@@ -193,17 +193,17 @@ def test_not_now(stage: Stage, change: dict[str, str], words: str) -> None:
     if "target" in change:
         stage.run.targets.update(state=change["target"])
     with pytest.raises(Conflict, match=words):
-        wish(stage)
+        request(stage)
 
 
 def test_one_at_a_time(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     with pytest.raises(Conflict, match="being restored already"):
-        wish(stage)
+        request(stage)
 
 
 def test_what_a_restore_needs_is_not_deleted(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     stage.clock.forward(30 * 86_400)
     snapshots.reconcile_snapshots(Context(cloud=stage.cloud, clock=stage.clock))
     assert stage.cloud.volume_snapshots
@@ -217,13 +217,13 @@ def test_what_a_restore_needs_is_not_deleted(stage: Stage) -> None:
 def test_a_restore_that_came_in_between_stops_the_deletion(stage: Stage) -> None:
     """The deletion had found the row before somebody asked for the restore."""
     row = RootSnapshot.objects.get()
-    wish(stage)
+    request(stage)
     assert deleting([row], now=stage.clock()) == []
     assert RootSnapshot.objects.get().state == SnapshotState.COMPLETED
 
 
 def test_a_host_under_restore_is_not_patched(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     sent = len(stage.cloud.commands)
     stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
     for _ in range(60):
