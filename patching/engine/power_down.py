@@ -96,7 +96,7 @@ def restore_tags(scope: Scope, over: Over) -> None:
     def restore_at(place: Place) -> None:
         rows = places[place]
         listed = scope.ec2(place).describe(sorted({row.asset.instance_id for row in rows}))
-        schedulers.give_back(rows, {item.instance_id: item for item in listed}, now=scope.now())
+        schedulers.restore_tags(rows, {item.instance_id: item for item in listed}, now=scope.now())
 
     places: dict[Place, list[SchedulerHold]] = {}
     held = scope.run.scheduler_holds.filter(released_at=None, asset__in=over)

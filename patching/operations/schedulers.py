@@ -1,4 +1,4 @@
-"""Tags by which other tools start and stop hosts (Instance Scheduler, Custodian): held for a run, given back."""
+"""Tags by which other tools start and stop hosts (Instance Scheduler, Custodian): held for a run, then restored."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _entry(row: SchedulerHold, kind: str, said: str) -> Entry:
 
 
 @transaction.atomic
-def give_back(holds: Iterable[SchedulerHold], seen: Mapping[str, Instance], *, now: datetime) -> None:
+def restore_tags(holds: Iterable[SchedulerHold], seen: Mapping[str, Instance], *, now: datetime) -> None:
     """The last run that holds a tag requests its old value; what AWS shows otherwise was set by somebody else."""
     asked = list(holds)
     ids = {row.asset_id for row in asked}
@@ -117,6 +117,6 @@ def remind(*, now: datetime) -> int:
                 and change.finished_at < now - RETRY_AFTER
             )
             if late and change.value == rows[instance_id].value and not rows[instance_id].asset.gone_at:
-                _request_tag(rows[instance_id], change.value, "It could not be given back before", now)
+                _request_tag(rows[instance_id], change.value, "It could not be restored before", now)
                 requested += 1
     return requested

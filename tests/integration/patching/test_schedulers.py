@@ -1,4 +1,4 @@
-"""Other schedulers' tags on the AWS in memory: set aside for a run, given back by the last one, wanted again."""
+"""Other schedulers' tags on the AWS in memory: held for a run, restored by the last one, requested again."""
 
 from __future__ import annotations
 
