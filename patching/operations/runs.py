@@ -139,37 +139,6 @@ def _target(run: Run, asset: Asset, now: datetime) -> Target:
     )
 
 
-def start_now(
-    *,
-    window: Window,
-    by: User,
-    now: datetime,
-    check_only: bool = False,
-    assets: Iterable[Asset] | None = None,
-) -> Run:
-    """An ad-hoc run that starts at once, with the window's duration, cutoff and policy. Admins only."""
-    check_role(by, Role.ADMIN)
-    chosen = list(assets if assets is not None else enrolled(window))
-    if not chosen:
-        raise Invalid(f"No server is enrolled in {window.name}, so there is nothing to run.", field="window")
-    ends_at = now + timedelta(minutes=window.duration_minutes)
-    with transaction.atomic():
-        run = plan_ad_hoc(
-            name=f"{window.name}, {'pre-check only' if check_only else 'started by hand'}",
-            like=Run(time_zone=window.time_zone, policy=window.run_policy.to_json(), check_only=check_only),
-            starts_at=now,
-            cutoff_at=ends_at - timedelta(minutes=window.cutoff_minutes),
-            ends_at=ends_at,
-            assets=chosen,
-            by=by,
-            now=now,
-        )
-        kind = "pre-check" if check_only else "run"
-        said = f"Started a {kind} by hand: {run.name}"
-        record(Entry("run.planned", "run", str(run.pk), said, run_id=run.pk), by=by)
-    return run
-
-
 def plan_ad_hoc(
     *,
     name: str,

@@ -10,13 +10,13 @@ from aws.errors import Refused
 from patching.engine.reconcile import reconcile_run
 from patching.models import PowerHold, Run
 from patching.operations.power import keep_running
-from patching.operations.runs import start_now
 from patching.queries.waking import learned, wakes_at
 from patching.states import RUN_OVER, HoldState, TargetState, Verdict
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.integration.patching.sleepers import asleep
 from tests.integration.patching.stage import Stage
 
@@ -54,7 +54,7 @@ def test_another_run_right_afterwards_knows_that_they_sleep_again(stage: Stage) 
     stage.to_the_end()
     assert set(Asset.objects.values_list("state", flat=True)) == {"stopping"}
     stage.clock.forward(60)
-    stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    stage.run = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     stage.to_the_end()
     assert {row.verdict for row in stage.run.targets.all()} <= {Verdict.PATCHED, Verdict.NOTHING_TO_DO}
     assert len(stage.cloud.called("StartInstances")) == len(stage.cloud.called("StopInstances")) == 2
@@ -146,7 +146,7 @@ def test_the_last_of_two_runs_stops_it(stage: Stage) -> None:
     host = asleep(stage, 1)[0]
     first = stage.set()
     stage.until(lambda: first.targets.filter(state=T.READY).exists())
-    second = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    second = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     for _ in range(200):
         stage.look()
         reconcile_run(second.pk, cloud=stage.cloud, clock=stage.clock)

@@ -11,7 +11,6 @@ from patching.engine import restores, snapshots
 from patching.engine.scope import Context
 from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.restores import ask
-from patching.operations.runs import start_now
 from patching.operations.snapshots import deleting
 from patching.states import RestoreState, SnapshotState, TargetState
 from portal.access.rules import Conflict, Denied, Invalid
@@ -20,6 +19,7 @@ from portal.inventory.models import Asset
 from portal.tones import Tone
 from reports.queries.servers import listed, state_of
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.fakes import copy_snapshots, lose_answer
 from tests.integration.patching.stage import Stage
 
@@ -88,7 +88,7 @@ def test_the_next_verdict_is_unaffected_and_ends_the_word(stage: Stage) -> None:
     follow(stage)
     set_task(stage, "succeeded")
     follow(stage)
-    stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    stage.run = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     stage.to_the_end()
     state = AssetPatchState.objects.get()
     assert (state.last_verdict, state.restored_at) == ("patched", None)
@@ -225,7 +225,7 @@ def test_a_restore_that_came_in_between_stops_the_deletion(stage: Stage) -> None
 def test_a_host_under_restore_is_not_patched(stage: Stage) -> None:
     request(stage)
     sent = len(stage.cloud.commands)
-    stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    stage.run = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     for _ in range(60):
         stage.look()
     assert stage.run.targets.get().state == TargetState.READY

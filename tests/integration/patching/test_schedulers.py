@@ -8,11 +8,12 @@ from aws.errors import Refused
 from patching.engine.reconcile import reconcile_run
 from patching.models import SchedulerHold
 from patching.operations import schedulers
-from patching.operations.runs import halt, start_now
+from patching.operations.runs import halt
 from patching.states import RUN_OVER, TargetState
 from portal.audit.models import AuditEvent
 from portal.tagging.writer import write_due
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.integration.patching.stage import Stage
 
 T = TargetState
@@ -45,7 +46,7 @@ def test_the_last_of_two_runs_gives_the_schedule_back(stage: Stage) -> None:
     host = stage.cloud.add(1, tags=tags)
     first = stage.set()
     stage.until(lambda: first.targets.filter(state=T.READY).exists())
-    second = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    second = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     seen = set()
     for _ in range(200):
         stage.look()

@@ -18,7 +18,6 @@ from exceptions.operations import approve, submit
 from lab.server import LabServer
 from patching.engine.reconcile import reconcile_run
 from patching.models import HostReport, PackageChange, Run, Target
-from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, RunState, TargetState, Verdict
 from portal.audit.models import AuditEvent
@@ -29,6 +28,7 @@ from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
 from portal.tagging.writer import write_due
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.aws_cli import Cli
 
 PORTAL, OTHER, REGION = "111122223333", "444455556666", "eu-central-1"
@@ -118,7 +118,7 @@ def a_run(cloud: AwsCloud) -> Run:
         category="audit", reason="The auditors are in the building.", by=cast.ana(), now=now,
     )  # fmt: skip
     approve(request=request, by=cast.bo(), now=now)
-    return start_now(window=window, by=cast.ada(), now=now)
+    return start_unguarded(window=window, by=cast.ada(), now=now)
 
 
 def to_the_end(run: Run, cloud: AwsCloud, each: Any = lambda: None) -> Run:

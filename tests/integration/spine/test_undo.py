@@ -17,7 +17,6 @@ from patching.engine.scope import Context
 from patching.models import HostReport, PowerHold, Restore, RootSnapshot, Run
 from patching.operations.power import keep_running
 from patching.operations.restores import ask
-from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.queries.waking import learned
 from patching.states import RUN_OVER, RestoreState, SnapshotState, TargetState, Verdict
@@ -26,6 +25,7 @@ from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
 from tests import cast
+from tests.ad_hoc import start_unguarded
 
 PORTAL, REGION = "111122223333", "eu-central-1"
 QUICK = {
@@ -78,7 +78,7 @@ def until(done: Callable[[], bool], step: Callable[[], object], what: Callable[[
 
 
 def run_of(window: Any, cloud: AwsCloud) -> Run:
-    run = start_now(window=window, by=cast.ada(), now=database_now())
+    run = start_unguarded(window=window, by=cast.ada(), now=database_now())
 
     def step() -> None:
         reconcile_run(run.pk, cloud=cloud, clock=database_now)

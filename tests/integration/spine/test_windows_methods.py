@@ -14,7 +14,6 @@ from lab.server import LabServer
 from patching.documents import aws_windows
 from patching.engine.reconcile import reconcile_run
 from patching.models import Dispatch, HostReport, Run, Target
-from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, Phase
 from portal.clock import database_now
@@ -22,6 +21,7 @@ from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
 from tests import cast
+from tests.ad_hoc import start_unguarded
 
 PORTAL, REGION = "111122223333", "eu-central-1"
 QUICK = {
@@ -71,7 +71,7 @@ def run_of(names: list[str], method: str, cloud: AwsCloud) -> Run:
     )  # fmt: skip
     assets = list(Asset.objects.filter(name__in=names))
     enrol(assets=assets, window=window, by=cast.ana(), now=database_now())
-    run = start_now(window=window, by=cast.ada(), now=database_now())
+    run = start_unguarded(window=window, by=cast.ada(), now=database_now())
     end = time.monotonic() + 100
     while run.state not in RUN_OVER:
         assert time.monotonic() < end, list(run.targets.values_list("asset__name", "state", "reason"))
