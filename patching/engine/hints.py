@@ -15,7 +15,7 @@ import structlog
 from aws.command_ends import TERMINAL
 from aws.plain import plain
 from aws.ports import Queue
-from patching.operations.hints import look_soon
+from patching.operations.hints import make_due
 from portal.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ def consume(queue: Queue, url: str, *, clock: Clock, wait_s: int = 1) -> int:
         messages = queue.receive(url, wait_s=wait_s)
         if not messages:
             break
-        look_soon(command_ids(message.body for message in messages), now=clock())
+        make_due(command_ids(message.body for message in messages), now=clock())
         queue.delete(url, [message.receipt for message in messages])
         read += len(messages)
     return read
