@@ -39,7 +39,7 @@ def _begin(run: Run, now: datetime) -> None:
         run.targets.update(cleaned_at=now)
     elif now >= wakes_at(run):
         plan = runs.replan(run, now=now)
-        said = f"{plan.included} servers are prepared, {plan.left_out} are left out"
+        said = f"{plan.included} servers are prepared, {plan.excluded} are left out"
         runs.enter(run, RunState.WAKING, now=now, summary=said)
 
 

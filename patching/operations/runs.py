@@ -80,7 +80,7 @@ class Planned:
     """How many servers a planning took in, and how many it left out."""
 
     included: int
-    left_out: int
+    excluded: int
 
 
 def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) -> Planned:
@@ -88,13 +88,13 @@ def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) ->
     late_ids = late(run.window, run.starts_at) if run.window else set()
     pieces = _pieces(run, assets)
     _clear(run)
-    included = left_out = 0
+    included = excluded = 0
     for chunk in pieces:
         plan = plan_for(chunk, run.starts_at, run.ends_at, late_ids)
         _insert(run, {asset.pk: asset for asset in chunk}, plan, now)
-        included, left_out = included + len(plan.included), left_out + len(plan.left_out)
+        included, excluded = included + len(plan.included), excluded + len(plan.excluded)
     waves.plan(run)
-    return Planned(included, left_out)
+    return Planned(included, excluded)
 
 
 def _pieces(run: Run, assets: Iterable[Asset] | None) -> Iterator[list[Asset]]:
@@ -117,9 +117,9 @@ def _clear(run: Run) -> None:
 
 def _insert(run: Run, assets: dict[int, Asset], plan: Plan, now: datetime) -> None:
     rows = [_target(run, assets[item.asset_id], now) for item in plan.included]
-    for left in plan.left_out:
-        row = _target(run, assets[left.candidate.asset_id], now)
-        row.state, row.reason_code, row.reason = TargetState.SKIPPED, left.code, left.sentence
+    for out in plan.excluded:
+        row = _target(run, assets[out.candidate.asset_id], now)
+        row.state, row.reason_code, row.reason = TargetState.SKIPPED, out.code, out.sentence
         row.cleaned_at = now
         rows.append(row)
     Target.objects.bulk_create(rows)
