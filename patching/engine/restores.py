@@ -23,7 +23,7 @@ WORDS = {
 
 
 def reconcile_restores(context: Context) -> None:
-    """Sends what is wanted and follows what runs; one broken account stops no other."""
+    """Sends what is requested and follows what runs; one broken account stops no other."""
     try:
         _each(context, [RestoreState.WANTED, RestoreState.SENDING], _send_all)
     finally:

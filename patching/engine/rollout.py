@@ -132,7 +132,7 @@ def send_patches(scope: Scope) -> datetime | None:
 def _secure_and_send(scope: Scope, ready: list[int]) -> None:
     run = scope.run
     try:
-        if snapshots.wanted(run):
+        if snapshots.required(run):
             rows = run.targets.filter(pk__in=ready).select_related("asset").order_by("pk")
             snapshots.take_snapshots(scope, rows)
     finally:  # an account that refuses snapshots keeps nobody else waiting

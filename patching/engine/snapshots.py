@@ -33,14 +33,14 @@ RETRY_AFTER = timedelta(hours=1)
 AT_ONCE = 1000
 
 
-def wanted(run: Run) -> bool:
+def required(run: Run) -> bool:
     return run.run_policy.snapshot == "root" and not run.check_only
 
 
 def take_snapshots(scope: Scope, targets: Iterable[Target]) -> None:
     """Asks for the snapshots that these targets still lack; safe to repeat at any moment."""
     run, chosen = scope.run, list(targets)
-    snapshots.want(run, chosen, now=scope.now())
+    snapshots.request(run, chosen, now=scope.now())
     open_states = [S.WANTED, S.CREATING, S.UNKNOWN]
     rows = RootSnapshot.objects.filter(run=run, target__in=chosen, state__in=open_states)
     due = rows.filter(due_at__lte=scope.now()).select_related("asset", "run")
@@ -53,7 +53,7 @@ def ready(run: Run, ids: Iterable[int]) -> list[int]:
     asked = list(ids)
     restored = Restore.objects.exclude(state__in=RESTORE_OVER).values("asset")
     rows = Target.objects.filter(pk__in=asked).exclude(asset__in=restored)
-    if wanted(run):
+    if required(run):
         rows = rows.filter(snapshot__state__in=SNAPSHOT_USABLE)
     fit = set(rows.values_list("pk", flat=True))
     return [pk for pk in asked if pk in fit]

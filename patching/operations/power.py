@@ -111,7 +111,7 @@ def _entry(item: PowerHold, to: HoldState, reason: str) -> Entry:
 
 @transaction.atomic
 def count_start(holds: list[PowerHold], *, now: datetime) -> list[PowerHold]:
-    """The attempt is counted before it is tried. Returns those that are still wanted."""
+    """The attempt is counted before it is tried. Returns those that are still to be started."""
     moved = _moved(holds, H.STARTING, attempts=F("attempts") + 1, started_at=now, launch_time=None)
     return list(PowerHold.objects.filter(pk__in=moved).select_related("asset__account", "run").order_by("pk"))
 
@@ -202,7 +202,7 @@ def _kept_words(row: PowerHold) -> str:
 
 @transaction.atomic
 def settle(holds: list[PowerHold], to: HoldState, *, reason: str, now: datetime) -> None:
-    """Released or kept, told in the run's log, and the Wake tag is wanted gone."""
+    """Released or kept, told in the run's log, and the removal of the Wake tag is requested."""
     moved = _moved(holds, to, reason, released_at=now)
     _take_marks_away([item for item in holds if item.pk in moved], now)
 
