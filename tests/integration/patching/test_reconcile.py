@@ -1,4 +1,4 @@
-"""The phases of a reconcile: in their order, each whatever became of the one before, and the earliest time asked for wins."""
+"""The phases of a reconcile: in order, each whatever became of the one before; the earliest time asked for wins."""
 
 from __future__ import annotations
 
