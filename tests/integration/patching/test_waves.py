@@ -114,7 +114,7 @@ def test_an_own_threshold_lets_a_wave_pass(stage: Stage) -> None:
     assert len(patched_ids(stage)) == 6
 
 
-def test_a_ringing_alarm_holds_the_first_command_and_halts_a_baking_run(stage: Stage) -> None:
+def test_an_alarm_holds_the_first_command_and_halts_a_baking_run(stage: Stage) -> None:
     run = fleet(stage, 4, [CANARY], alarms=["shop-5xx"])
     stage.cloud.alarm_states["shop-5xx"] = "ALARM"
     stage.until(lambda: AuditEvent.objects.filter(kind="run.trouble").exists())
