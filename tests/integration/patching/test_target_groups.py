@@ -69,7 +69,7 @@ def test_a_canary_is_watched_until_its_group_is_healthy(stage: Stage) -> None:
         ({"shop": TargetGroupHealth(healthy=0, total=0)}, "0 of 0 targets are healthy"),
     ],
 )
-def test_a_group_that_nobody_knows_or_that_is_empty_keeps_the_door_shut(
+def test_a_group_that_nobody_knows_or_that_is_empty_blocks(
     stage: Stage, here: dict[str, TargetGroupHealth], said: str
 ) -> None:
     run = fleet(stage, 1)
