@@ -24,7 +24,7 @@ console = Console() if sys.stdout.isatty() else Console(width=200)
 def demo(stack: Stack, fleet: dict[str, Any], *, once: bool, tell: Callable[[dict[str, Any]], None]) -> int:
     django.setup()
     from demo import seed
-    from patching.engine.lease import database_now
+    from portal.clock import database_now
     from portal.inventory.cloud import cloud
     from portal.inventory.operations import sync_all
 

@@ -1,4 +1,4 @@
-"""The exception workflow: each function is one transaction of rule, move, audit, notification and tag wishes."""
+"""The exception workflow: each function is one transaction of rule, move, audit, notification and tag requests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from portal.audit.operations import PORTAL, Entry
 from portal.inventory.models import Asset
 from portal.isolation import isolated
 from portal.machine.mover import Mover, Notice, Step
-from portal.tags.operations import InstanceRef, want
+from portal.tags.operations import InstanceRef, request_tag
 
 S = ExceptionState
 
@@ -248,14 +248,14 @@ def _tags(request: ExceptionRequest, *, by: User | None, now: datetime) -> None:
     """
     assets = list(request.assets.select_related("account"))
     chosen, foreign = current_for(assets, now), bearing_foreign_tag(assets, now)
-    wishes: dict[str | None, list[InstanceRef]] = defaultdict(list)
+    requests: dict[str | None, list[InstanceRef]] = defaultdict(list)
     for asset in assets:
         if asset.pk not in foreign:
             value = _value(chosen[asset.pk]) if asset.pk in chosen else None
-            wishes[value].append(InstanceRef(asset.account.account_id, asset.region, asset.instance_id))
+            requests[value].append(InstanceRef(asset.account.account_id, asset.region, asset.instance_id))
     key, reason = settings.TAG_KEYS["exception"], f"Exception {request.pk}"
-    for value, refs in wishes.items():
-        want(instances=refs, key=key, value=value, reason=reason, by=by, now=now)
+    for value, refs in requests.items():
+        request_tag(instances=refs, key=key, value=value, reason=reason, by=by, now=now)
 
 
 def _value(request: ExceptionRequest) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from exceptions.models import Covered, ExceptionRequest
@@ -67,30 +66,32 @@ def bearing_foreign_tag(assets: Iterable[Asset], now: datetime) -> set[int]:
 def _foreign_tagged(assets: list[Asset]) -> list[Asset]:
     key = settings.TAG_KEYS["exception"]
     tagged = [asset for asset in assets if key in asset.tags]
-    wishes = _wishes(key, tagged)
-    return [asset for asset in tagged if not _ours(asset.tags[key], asset, wishes.get(asset.instance_id, []))]
+    requests = _requests(key, tagged)
+    return [
+        asset for asset in tagged if not _ours(asset.tags[key], asset, requests.get(asset.instance_id, []))
+    ]
 
 
-def _wishes(key: str, tagged: list[Asset]) -> dict[str, list[TagChange]]:
-    """instance id → our wishes for the tag, the oldest first."""
+def _requests(key: str, tagged: list[Asset]) -> dict[str, list[TagChange]]:
+    """instance id → our requests for the tag, the oldest first."""
     rows = TagChange.objects.filter(key=key, instance_id__in=[asset.instance_id for asset in tagged])
-    wishes: dict[str, list[TagChange]] = {}
+    requests: dict[str, list[TagChange]] = {}
     for row in rows.order_by("pk"):
-        wishes.setdefault(row.instance_id, []).append(row)
-    return wishes
+        requests.setdefault(row.instance_id, []).append(row)
+    return requests
 
 
-def _ours(value: str, asset: Asset, wishes: list[TagChange]) -> bool:
+def _ours(value: str, asset: Asset, requests: list[TagChange]) -> bool:
     """What we wrote says nothing beyond the requests; also while its removal is on its way or not yet read back."""
-    if not wishes:
+    if not requests:
         return False
-    last = wishes[-1]
+    last = requests[-1]
     if last.value == value:
         return True
     stale = (
         last.finished_at is None or last.finished_at >= asset.last_seen_at or last.state == TagState.FAILED
     )
-    return stale and any(row.value == value for row in wishes)
+    return stale and any(row.value == value for row in requests)
 
 
 def _foreign_sentence(key: str, value: str, readable: bool) -> str:
@@ -146,11 +147,3 @@ def due(now: datetime) -> list[int]:
     begin = Q(state=ExceptionState.APPROVED, starts_at__lte=now)
     end = Q(state__in=IN_FORCE, ends_at__lte=now)
     return list(ExceptionRequest.objects.filter(begin | end).order_by("pk").values_list("pk", flat=True))
-
-
-def database_now() -> datetime:
-    """The one clock that all workers share: a worker's own, running fast, would end exceptions early."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment

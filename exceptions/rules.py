@@ -58,7 +58,7 @@ def check_days(first: date, last: date, zone: str, now: datetime) -> tuple[datet
 
 def _check_zone(zone: str) -> None:
     if zone not in _zones():
-        raise Invalid(f"{zone[:60]!r} is no time zone. Choose one like Europe/Berlin.", field="time_zone")
+        raise Invalid(f"{zone[:60]!r} is not a time zone. Choose one like Europe/Berlin.", field="time_zone")
 
 
 @cache
@@ -68,7 +68,9 @@ def _zones() -> frozenset[str]:
 
 def check_words(category: str, reason: str) -> str:
     if category not in CATEGORIES:
-        raise Invalid(f"{category[:40]!r} is no kind of reason. Choose one of the list.", field="category")
+        raise Invalid(
+            f"{category[:40]!r} is not a kind of reason. Choose one from the list.", field="category"
+        )
     reason = reason.strip()
     if len(reason) < 10:
         raise Invalid("Write why, in a sentence: the approver decides by it.", field="reason")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from exceptions.operations import tick as move_by_clock
-from exceptions.queries import database_now
+from portal.clock import database_now
 
 
 @shared_task(name="exceptions.tasks.tick")

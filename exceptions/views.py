@@ -131,8 +131,8 @@ def _waits_for(found: ExceptionRequest) -> list[str]:
 
 ACTS: dict[str, tuple[Any, str]] = {
     "approve": (operations.approve, "Approved. The servers are left out from now on."),
-    "reject": (operations.reject, "Rejected. The requester is told."),
-    "return": (operations.return_for_rework, "Returned. The requester is told."),
+    "reject": (operations.reject, "Rejected. The requester is notified."),
+    "return": (operations.return_for_rework, "Returned. The requester is notified."),
     "revoke": (operations.revoke, "Ended. The servers are patched again from the next run on."),
     "resubmit": (operations.resubmit, "Sent again."),
 }

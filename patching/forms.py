@@ -128,7 +128,7 @@ class WindowForm(forms.Form):
     )  # fmt: skip
     post_script = forms.CharField(
         label="Script after", required=False, max_length=40,
-        help_text="Also after a failed install; its failure is told.",
+        help_text="It runs after a failed install too; if it fails itself, the run says so.",
     )  # fmt: skip
     promote = forms.BooleanField(
         label="Later waves get exactly what the first ones got", required=False,

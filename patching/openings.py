@@ -50,7 +50,7 @@ def _odd(rule: Recurrence, length: timedelta, local: datetime) -> str:
     if local.time() != rule.start:
         return f"There is no {wanted} that night, because the clocks go forward: it opens at {local:%H:%M}."
     if local.replace(fold=1).utcoffset() != local.utcoffset():
-        return f"{wanted} comes twice that night, because the clocks go back: the first one counts."
+        return f"{wanted} occurs twice that night, because the clocks go back: the first one counts."
     end = (local.astimezone(ZoneInfo("UTC")) + length).astimezone(local.tzinfo)
     if end.utcoffset() != local.utcoffset():
         return f"The clocks change while it is open: it closes at {end:%H:%M}."

@@ -49,8 +49,8 @@ def oddity(change: Change, platform: str) -> str:
         if len(text) > LONGEST:
             return f"the {_WORDS[part]} has {len(text)} characters"
     if not _ARCH.fullmatch(texts["arch"]):
-        return f"{texts['arch']!r} is no architecture"
-    return "" if any(_is_of(kind, texts) for kind in _NAME) else f"{_shown(texts)} is no package"
+        return f"{texts['arch']!r} is not an architecture"
+    return "" if any(_is_of(kind, texts) for kind in _NAME) else f"{_shown(texts)} is not a package"
 
 
 _WORDS = {"name": "name", "arch": "architecture", "from": "version", "to": "version"}
@@ -71,5 +71,7 @@ def _shown(texts: Mapping[str, str]) -> str:
 def _dropped(bad: list[Change], platform: str) -> str:
     first = oddity(bad[0], platform)
     one = len(bad) == 1
-    changes = "1 package change that it told is" if one else f"{len(bad)} package changes that it told are"
+    changes = (
+        "1 package change that it reported is" if one else f"{len(bad)} package changes that it reported are"
+    )
     return f"{changes} dropped: {first}{'' if one else ', and the like'}."

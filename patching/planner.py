@@ -51,8 +51,8 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Left:
-    """A host that is left out, with a code for filters and a sentence for people."""
+class Excluded:
+    """A host that the plan leaves out, with a code for filters and a sentence for people."""
 
     candidate: Candidate
     code: str
@@ -62,19 +62,19 @@ class Left:
 @dataclass(frozen=True)
 class Plan:
     included: tuple[Candidate, ...]
-    left_out: tuple[Left, ...]
+    excluded: tuple[Excluded, ...]
 
 
 def plan(candidates: Iterable[Candidate], exempt: Mapping[int, Exempt]) -> Plan:
     """Every candidate appears exactly once: included, or left out with its first reason."""
-    included, left_out = [], []
+    included, excluded = [], []
     for candidate in candidates:
         reason = reason_against(candidate, exempt.get(candidate.asset_id))
         if reason is None:
             included.append(candidate)
         else:
-            left_out.append(Left(candidate, *reason))
-    return Plan(tuple(included), tuple(left_out))
+            excluded.append(Excluded(candidate, *reason))
+    return Plan(tuple(included), tuple(excluded))
 
 
 def reason_against(candidate: Candidate, exempt: Exempt | None) -> tuple[str, str] | None:

@@ -65,7 +65,7 @@ def _check_unlike_others(name: str, slug: str, other_than: Window | None) -> Non
 def check_slug_kept(before: str, after: str) -> None:
     if before != after:
         raise Invalid(
-            f"The tag value stays {before}: enrolled servers bear it. Offer another window instead.",
+            f"The tag value stays {before}: enrolled servers carry it. Offer another window instead.",
             field="slug",
         )
 
@@ -75,10 +75,10 @@ def check_times(*, frequency: str, weekday: int, nth: int | None, start_time: ti
         ZoneInfo(time_zone)
     except (KeyError, ValueError, OSError) as error:  # an unknown name is a KeyError
         raise Invalid(
-            f"{time_zone[:60]!r} is no time zone. Choose one like Europe/Berlin.", field="time_zone"
+            f"{time_zone[:60]!r} is not a time zone. Choose one like Europe/Berlin.", field="time_zone"
         ) from error
     if frequency not in {"weekly", "monthly"}:
-        raise Invalid(f"{frequency[:20]!r} is no frequency. Choose weekly or monthly.", field="frequency")
+        raise Invalid(f"{frequency[:20]!r} is not a frequency. Choose weekly or monthly.", field="frequency")
     if weekday not in range(7):
         raise Invalid("Choose a day of the week.", field="weekday")
     if frequency == "monthly" and nth not in {1, 2, 3, 4, -1}:
@@ -168,7 +168,7 @@ def check_target_groups(policy: RunPolicy) -> None:
     for name in policy.target_groups:
         if not isinstance(name, str) or not TARGET_GROUP_NAME.fullmatch(name):
             raise Invalid(
-                f"{str(name)[:60]!r} is no name of a target group: 1 to 32 letters, digits and hyphens, "
+                f"{str(name)[:60]!r} is not the name of a target group: 1 to 32 letters, digits and hyphens, "
                 "as the EC2 console shows it. Give the name, not the ARN.",
                 field="target_groups",
             )

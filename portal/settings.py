@@ -179,20 +179,20 @@ CELERY_TASK_DEFAULT_QUEUE = "portal"
 CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("portal", "engine")]
 CELERY_TASK_ROUTES = {
     f"patching.tasks.{name}": {"queue": "engine", "routing_key": "engine"}
-    for name in ("advance_runs", "consume_events")
+    for name in ("reconcile_runs", "consume_events")
 }
 CELERY_BEAT_SCHEDULE = {
     # The rows carry the work: a tick only looks for rows that are due, so a lost or doubled one is harmless.
-    "advance-runs": {
-        "task": "patching.tasks.advance_runs",
+    "reconcile-runs": {
+        "task": "patching.tasks.reconcile_runs",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
     "consume-events": {
         "task": "patching.tasks.consume_events",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
-    "tend-snapshots": {
-        "task": "patching.tasks.tend_snapshots",
+    "reconcile-snapshots": {
+        "task": "patching.tasks.reconcile_snapshots",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
     "remind-schedulers": {

@@ -38,7 +38,7 @@ class ServerFilter(forms.Form):
 
 
 def servers(user: User, query: QueryDict) -> tuple[ServerFilter, QuerySet[Asset]]:
-    """The servers that the user may see and the address asks for; a filter that is no choice finds nothing."""
+    """The servers that the user may see and the address asks for; a filter value that does not exist finds nothing."""
     form = ServerFilter(query)
     rows: Any = listed(user)  # its annotations are beyond the type checker
     if not form.is_valid():

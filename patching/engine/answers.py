@@ -6,24 +6,22 @@ that instance alone. So a line counts only from there, and an object only where 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from aws.command_ends import Proves, proves
 from aws.errors import Missing
-from aws.ports import Cloud, Invocation
+from aws.ports import Invocation
 from patching.documents import aws_windows
 from patching.documents.output import OutputUnreadable, ResultLine, parse_result_line
 from patching.documents.report import parse_report
+from patching.engine.scope import Scope
 from patching.models import Dispatch
 from patching.queries.looks import asked_about
 from patching.states import Phase
 from portal.evidence.outputs import NotRead, Outputs
 
-Clock = Callable[[], datetime]
 NOT_VOUCHED = "What lies in its folder of the bucket is not what its result line vouches for."
 
 
@@ -42,9 +40,9 @@ class Answer:
 class Answers:
     """The answers of one command; its outputs in S3 are listed once, when the first of them is needed."""
 
-    def __init__(self, dispatch: Dispatch, command_id: str, cloud: Cloud, clock: Clock) -> None:
-        self._dispatch, self._command_id, self._cloud = dispatch, command_id, cloud
-        self._outputs = Outputs(cloud.objects(), dispatch.output_prefix, command_id, clock)
+    def __init__(self, scope: Scope, dispatch: Dispatch, command_id: str) -> None:
+        self._dispatch, self._command_id, self._scope = dispatch, command_id, scope
+        self._outputs = Outputs(scope.cloud.objects(), dispatch.output_prefix, command_id, scope.clock)
 
     def of(self, invocation: Invocation) -> Answer:
         """Raises CloudError where AWS does not answer now: it is asked again, for this host alone."""
@@ -107,7 +105,7 @@ class Answers:
         return {own, (asked_about(self._dispatch), str(Phase.PATCH))}
 
     def _whole(self, invocation: Invocation) -> str:
-        ssm = self._cloud.ssm(self._dispatch.account_id, self._dispatch.region)
+        ssm = self._scope.ssm((self._dispatch.account_id, self._dispatch.region))
         try:
             return ssm.get_invocation(invocation.command_id, invocation.instance_id).output
         except Missing:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from django.db.models import Min
 
 from aws.errors import CloudError
-from aws.ports import Cloud, Command, Invocation
+from aws.ports import Command, Invocation
 from patching.engine.answers import Answers
 from patching.engine.places import for_each
+from patching.engine.scope import Scope
 from patching.engine.send import LOOK_BACK
 from patching.models import Dispatch, DispatchTarget, Run
 from patching.operations import dispatches, results
@@ -21,48 +22,62 @@ from portal.evidence import store as evidence
 from portal.evidence.store import Kept
 from portal.inventory.operations import clear_results_denied, mark_results_denied
 
-Clock = Callable[[], datetime]
 NOT_KEPT = Kept("", "")
 NOTHING_UNREAD: Mapping[int, CloudError] = MappingProxyType({})
 
 
-def sweep(run: Run, *, cloud: Cloud, clock: Clock) -> None:
-    """One look at every command in flight; each place alone, so one broken account never hides another's results."""
-    open_rows = run.dispatches.filter(state__in=[DispatchState.SENT, DispatchState.ADOPTED])
-    Run.objects.filter(pk=run.pk).update(swept_at=clock())
-    since = (open_rows.aggregate(first=Min("claimed_at"))["first"] or clock()) - LOOK_BACK
+def collect_results(scope: Scope) -> None:
+    """Every `sweep_s`, or at once after a hint."""
+    run = scope.run
+    sweep_every = timedelta(seconds=run.run_policy.sweep_s)
+    if run.swept_at is None or scope.now() >= run.swept_at + sweep_every:
+        sweep(scope)
 
-    def look_at(place: tuple[str, str, str]) -> None:
+
+def sweep(scope: Scope) -> None:
+    """Reads every command in flight; each place alone, so one broken account never hides another's results."""
+    run = scope.run
+    open_rows = run.dispatches.filter(state__in=[DispatchState.SENT, DispatchState.ADOPTED])
+    Run.objects.filter(pk=run.pk).update(swept_at=scope.now())
+    since = (open_rows.aggregate(first=Min("claimed_at"))["first"] or scope.now()) - LOOK_BACK
+
+    def sweep_place(place: tuple[str, str, str]) -> None:
         account_id, region, document_name = place
-        commands = _commands(cloud, since, account_id, region, document_name)
+        commands = _commands(scope, since, account_id, region, document_name)
         here = {"account_id": account_id, "region": region, "document_name": document_name}
         for dispatch in open_rows.filter(**here).select_related("run"):
-            _look(dispatch, commands, cloud=cloud, clock=clock)
+            _reconcile_dispatch(scope, dispatch, commands)
 
-    for_each(
-        list(open_rows.values_list("account_id", "region", "document_name").order_by().distinct()), look_at
-    )
+    places = open_rows.values_list("account_id", "region", "document_name").order_by().distinct()
+    for_each(list(places), sweep_place)
 
 
 def _commands(
-    cloud: Cloud, since: datetime, account_id: str, region: str, document_name: str
+    scope: Scope, since: datetime, account_id: str, region: str, document_name: str
 ) -> list[Command]:
-    return list(cloud.ssm(account_id, region).list_commands(document_name=document_name, invoked_after=since))
+    ssm = scope.ssm((account_id, region))
+    return list(ssm.list_commands(document_name=document_name, invoked_after=since))
 
 
-def _look(dispatch: Dispatch, commands: list[Command], *, cloud: Cloud, clock: Clock) -> None:
+def _reconcile_dispatch(scope: Scope, dispatch: Dispatch, commands: list[Command]) -> None:
     ours = [command for command in commands if command.comment == dispatch.comment]
     completed = sum(command.completed_count for command in ours)
     # A command that AWS's list does not show yet may have answers all the same.
     nobody = bool(ours) and completed == 0
     unread: dict[int, CloudError] = {}
-    if completed != dispatch.completed_seen and not nobody and _worth_reading(dispatch, completed, clock()):
+    if (
+        completed != dispatch.completed_seen
+        and not nobody
+        and _worth_reading(dispatch, completed, scope.now())
+    ):
         ids = [command.command_id for command in ours] or dispatch.command_ids
-        seen, unread = _collect(dispatch, ids, cloud=cloud, clock=clock)
+        seen, unread = _collect(scope, dispatch, ids)
         # A list that shows fewer than the count says is not consistent yet: it is read again.
         done = completed if seen >= completed and not unread else -1
-        Dispatch.objects.filter(pk=dispatch.pk).update(completed_seen=done, command_ids=ids, read_at=clock())
-    _finish(dispatch, clock(), unread)
+        Dispatch.objects.filter(pk=dispatch.pk).update(
+            completed_seen=done, command_ids=ids, read_at=scope.now()
+        )
+    _finish(dispatch, scope.now(), unread)
     for error in unread.values():
         raise error
 
@@ -80,13 +95,11 @@ def _worth_reading(dispatch: Dispatch, completed: int, now: datetime) -> bool:
     return now >= read_at + max(gather, read_at - sent_at)
 
 
-def _collect(
-    dispatch: Dispatch, command_ids: list[str], *, cloud: Cloud, clock: Clock
-) -> tuple[int, dict[int, CloudError]]:
+def _collect(scope: Scope, dispatch: Dispatch, command_ids: list[str]) -> tuple[int, dict[int, CloudError]]:
     """Stores every terminal invocation that is not stored yet.
 
     Returns how many terminal ones AWS showed, and row pk → error of those that could not be read or kept now: one
-    host's trouble waits for the next look alone.
+    host's trouble waits for the next sweep alone.
     """
     waiting = {
         row.target.instance_id: row
@@ -94,19 +107,19 @@ def _collect(
     }
     terminal, found, unread = 0, [], {}
     for command_id in command_ids:
-        answers = Answers(dispatch, command_id, cloud, clock)
-        for invocation in cloud.ssm(dispatch.account_id, dispatch.region).list_invocations(command_id):
+        answers = Answers(scope, dispatch, command_id)
+        for invocation in scope.ssm((dispatch.account_id, dispatch.region)).list_invocations(command_id):
             terminal += invocation.terminal
             row = waiting.get(invocation.instance_id)
             if row is None or not invocation.terminal:
                 continue
             try:
-                outcome = _outcome(dispatch, invocation, answers, cloud=cloud, clock=clock)
+                outcome = _outcome(scope, dispatch, invocation, answers)
             except CloudError as error:
                 unread[row.pk] = error
                 continue
             found += [(row, outcome)] if outcome else []
-    _store(found, now=clock())
+    _store(found, now=scope.now())
     return terminal, unread
 
 
@@ -119,9 +132,7 @@ def _store(found: list[tuple[DispatchTarget, Outcome]], *, now: datetime) -> Non
     clear_results_denied(asset_ids=[pk for pk, outcome in readable if outcome.source == "s3"], now=now)
 
 
-def _outcome(
-    dispatch: Dispatch, invocation: Invocation, answers: Answers, *, cloud: Cloud, clock: Clock
-) -> Outcome | None:
+def _outcome(scope: Scope, dispatch: Dispatch, invocation: Invocation, answers: Answers) -> Outcome | None:
     """What a terminal invocation left; None for a second delivery: it says so at once, the first's report follows."""
     answer = answers.of(invocation)
     if answer.line and answer.line.status == "duplicate_running" and dispatch.phase != Phase.VERIFY:
@@ -129,7 +140,7 @@ def _outcome(
     said = (invocation.status, invocation.status_details)
     if answer.report is None:
         return Outcome(*said, None, answer.source, missing=answer.missing, line=answer.line)
-    kept, problem = _keep(dispatch, invocation, answer.raw, cloud=cloud, clock=clock)
+    kept, problem = _keep(scope, dispatch, invocation, answer.raw)
     return Outcome(
         *said,
         answer.report,
@@ -140,9 +151,7 @@ def _outcome(
     )
 
 
-def _keep(
-    dispatch: Dispatch, invocation: Invocation, raw: bytes, *, cloud: Cloud, clock: Clock
-) -> tuple[Kept, str]:
+def _keep(scope: Scope, dispatch: Dispatch, invocation: Invocation, raw: bytes) -> tuple[Kept, str]:
     """Where the report is kept, or why it is not: while the bucket may still come back, that is tried again."""
     key = evidence.report_key(
         run_id=dispatch.run_id,
@@ -154,11 +163,11 @@ def _keep(
         sha256=evidence.digest(raw),
     )
     try:
-        return evidence.store_report(cloud.objects(), key=key, raw=raw), ""
+        return evidence.store_report(scope.cloud.objects(), key=key, raw=raw), ""
     except evidence.EvidenceAltered as problem:
         return NOT_KEPT, f"The report was read but is not kept as evidence: {problem}"
     except CloudError as error:
-        if clock() <= overdue_at(dispatch):
+        if scope.now() <= overdue_at(dispatch):
             raise
         return NOT_KEPT, f"The report was read but is not kept as evidence: {error}"
 

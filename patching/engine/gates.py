@@ -1,4 +1,4 @@
-"""What else may close the door: alarms and target groups that the policy names. Read right before each batch."""
+"""Gates before each batch and after each wave: the alarms and target groups that the policy names, read right then."""
 
 from __future__ import annotations
 
@@ -7,84 +7,91 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from aws.errors import AccessRefused
-from aws.ports import Cloud, TargetGroupHealth
-from patching.models import Run
+from aws.ports import TargetGroupHealth
+from patching.engine.scope import Scope
 from portal.policy.waking import Place
 
 ALARM = "ALARM"
-Shut = dict[Place, str]
-Told = TypeVar("Told")
+Unreadable = dict[Place, str]
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Door:
-    """`why`: nothing may be sent at all (empty: it may). `shut`: places that could not be asked get nothing either.
+class GateResult:
+    """`blocked`: why nothing may be sent at all (empty: it may). `unreadable`: places that get nothing, and why.
 
-    `passing`: it is waited for, as a target that comes back after its reboot; what is not passing halts a begun run.
+    `transient`: it is waited for, as a target that comes back after its reboot; anything else halts a begun run.
     """
 
-    why: str = ""
-    shut: Mapping[Place, str] = field(default_factory=dict)
-    passing: bool = False
+    blocked: str = ""
+    unreadable: Mapping[Place, str] = field(default_factory=dict)
+    transient: bool = False
 
 
-def door(run: Run, *, cloud: Cloud) -> Door:
-    """Whether something is against sending now. A name that nobody knows closes the door too.
+def check_gates(scope: Scope) -> GateResult:
+    """Whether something is against sending now. A name that no account knows blocks too.
 
-    A place that refuses to answer is shut alone, so that one broken account never stops the others.
+    A place that refuses to answer is left out alone, so that one broken account never stops the others.
     """
-    alarms = _alarms(run, cloud=cloud)
-    if alarms.why:
+    alarms = _alarms(scope)
+    if alarms.blocked:
         return alarms
-    groups = _target_groups(run, cloud=cloud)
-    return Door(groups.why, {**alarms.shut, **groups.shut}, passing=True)
+    groups = _target_groups(scope)
+    return GateResult(groups.blocked, {**alarms.unreadable, **groups.unreadable}, transient=True)
 
 
-def _alarms(run: Run, *, cloud: Cloud) -> Door:
-    names = run.run_policy.alarms
+def _alarms(scope: Scope) -> GateResult:
+    names = scope.run.run_policy.alarms
     if not names:
-        return Door()
+        return GateResult()
     states: dict[str, str] = {}
-    told, shut = _ask(run, "alarms", lambda place: cloud.alarms(*place).states(names))
-    for found in told:
+    answers, unreadable = _ask(scope, "alarms", lambda place: scope.cloud.alarms(*place).states(names))
+    for found in answers:
         states |= {name: state for name, state in found.items() if states.get(name) != ALARM}
-    ringing = sorted(name for name, state in states.items() if state == ALARM)
-    if ringing:
-        return Door(f"The CloudWatch alarm {ringing[0]} is in alarm.", shut)
-    return Door(_unknown(names, states, shut, "CloudWatch alarm"), shut)
+    in_alarm = sorted(name for name, state in states.items() if state == ALARM)
+    if in_alarm:
+        return GateResult(f"The CloudWatch alarm {in_alarm[0]} is in alarm.", unreadable)
+    return GateResult(_unknown(names, states, unreadable, "CloudWatch alarm"), unreadable)
 
 
-def _target_groups(run: Run, *, cloud: Cloud) -> Door:
-    names = run.run_policy.target_groups
+def _target_groups(scope: Scope) -> GateResult:
+    names = scope.run.run_policy.target_groups
     if not names:
-        return Door()
-    told, shut = _ask(run, "target groups", lambda place: cloud.target_groups(*place).health(names))
-    ill = [_ill(name, health, run) for found in told for name, health in sorted(found.items())]
-    known = {name for found in told for name in found}
-    return Door(next(filter(None, ill), "") or _unknown(names, known, shut, "target group"), shut)
+        return GateResult()
+    answers, unreadable = _ask(
+        scope, "target groups", lambda place: scope.cloud.target_groups(*place).health(names)
+    )
+    percent = scope.run.run_policy.healthy_percent
+    unhealthy = [
+        _unhealthy(name, health, percent) for found in answers for name, health in sorted(found.items())
+    ]
+    known = {name for found in answers for name in found}
+    blocked = next(filter(None, unhealthy), "") or _unknown(names, known, unreadable, "target group")
+    return GateResult(blocked, unreadable)
 
 
-def _ill(name: str, health: TargetGroupHealth, run: Run) -> str:
-    wanted = run.run_policy.healthy_percent
-    if health.total and health.healthy * 100 >= health.total * wanted:
+def _unhealthy(name: str, health: TargetGroupHealth, percent: int) -> str:
+    if health.total and health.healthy * 100 >= health.total * percent:
         return ""
-    return f"Target group {name}: {health.healthy} of {health.total} targets are healthy, {wanted} % are asked for."
+    return f"Target group {name}: {health.healthy} of {health.total} targets are healthy, {percent} % are required."
 
 
-def _unknown(names: tuple[str, ...], known: Mapping[str, str] | set[str], shut: Shut, noun: str) -> str:
-    """Why names that no place knows close the door; a place that did not answer may be the one that knows."""
+def _unknown(
+    names: tuple[str, ...], known: Mapping[str, str] | set[str], unreadable: Unreadable, noun: str
+) -> str:
+    """Why names that no place knows block; a place that did not answer may be the one that knows."""
     unknown = sorted(set(names) - set(known))
     if not unknown:
         return ""
-    return next(iter(shut.values()), "") or f"No account of this run has the {noun} {unknown[0]}."
+    return next(iter(unreadable.values()), "") or f"No account of this run has the {noun} {unknown[0]}."
 
 
-def _ask(run: Run, what: str, answer: Callable[[Place], Told]) -> tuple[list[Told], Shut]:
-    told: list[Told] = []
-    shut: Shut = {}
-    for place in run.targets.order_by().values_list("account_id", "region").distinct():
+def _ask(scope: Scope, what: str, answer: Callable[[Place], Answer]) -> tuple[list[Answer], Unreadable]:
+    answers: list[Answer] = []
+    unreadable: Unreadable = {}
+    for place in scope.run.targets.order_by().values_list("account_id", "region").distinct():
         try:
-            told.append(answer(place))
+            answers.append(answer(place))
         except AccessRefused as error:
-            shut[place] = f"The {what} of {place[0]} {place[1]} cannot be read: {error}"
-    return told, shut
+            unreadable[place] = f"The {what} of {place[0]} {place[1]} cannot be read: {error}"
+    return answers, unreadable

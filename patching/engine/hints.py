@@ -1,4 +1,4 @@
-"""EventBridge's status changes, read from SQS: hints that a run is worth a look now. The sweep is the truth.
+"""EventBridge's status changes, read from SQS: hints that a run is worth reconciling now. The sweep is the truth.
 
 A hint changes no result: it only makes a run due. So a doubled, late, lost or reordered one is harmless, and a message
 that nobody can read is logged and deleted: it would be as unreadable next time.
@@ -7,8 +7,7 @@ that nobody can read is logged and deleted: it would be as unreadable next time.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -16,7 +15,8 @@ import structlog
 from aws.command_ends import TERMINAL
 from aws.plain import plain
 from aws.ports import Queue
-from patching.operations.hints import look_soon
+from patching.operations.hints import make_due
+from portal.clock import Clock
 
 log = structlog.get_logger(__name__)
 KINDS = {
@@ -26,7 +26,7 @@ KINDS = {
 MOST_BATCHES = 200  # of one task: 2,000 messages, well within a task's time limit
 
 
-def consume(queue: Queue, url: str, *, clock: Callable[[], datetime], wait_s: int = 1) -> int:
+def consume(queue: Queue, url: str, *, clock: Clock, wait_s: int = 1) -> int:
     """Reads until the queue is empty or the task has done its share; returns the messages read.
 
     A message is deleted after its hint is committed, so a worker that dies in between leaves it to the next.
@@ -36,7 +36,7 @@ def consume(queue: Queue, url: str, *, clock: Callable[[], datetime], wait_s: in
         messages = queue.receive(url, wait_s=wait_s)
         if not messages:
             break
-        look_soon(command_ids(message.body for message in messages), now=clock())
+        make_due(command_ids(message.body for message in messages), now=clock())
         queue.delete(url, [message.receipt for message in messages])
         read += len(messages)
     return read

@@ -1,4 +1,4 @@
-"""Who may advance a run: a lease on its row, taken by compare-and-swap at the database's own clock."""
+"""Who may reconcile a run: a lease on its row, acquired by compare-and-swap at the database's own clock."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from patching.models import Run
 from patching.states import RUN_OVER
+from portal.clock import database_now
 
 LEASE = timedelta(seconds=120)  # renewed while its holder works; a dead worker's run waits at most this long
 RENEW_AFTER = LEASE / 4
@@ -19,22 +20,14 @@ class LeaseLost(Exception):
     """Another worker may have this run now: its former holder stops before its next act."""
 
 
-def database_now() -> datetime:
-    """PostgreSQL's clock: a worker whose own clock is off by minutes decides nothing."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (now,) = cursor.fetchone()
-    return now
-
-
 def due(now: datetime) -> list[int]:
-    """Ids of runs that want a look, longest waiting first."""
+    """Ids of runs that are due and that nobody holds, longest waiting first."""
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     rows = Run.objects.filter(free, next_look_at__lte=now).exclude(state__in=RUN_OVER)
     return list(rows.order_by("next_look_at").values_list("pk", flat=True))
 
 
-def take(run_id: int, now: datetime) -> uuid.UUID | None:
+def acquire(run_id: int, now: datetime) -> uuid.UUID | None:
     """A token when the run is ours now; None when somebody else holds it. One statement, so two never both win."""
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     token = uuid.uuid4()
@@ -42,9 +35,10 @@ def take(run_id: int, now: datetime) -> uuid.UUID | None:
     return token if rows.update(lease_until=now + LEASE, lease_token=token) else None
 
 
-def give_back(run_id: int, token: uuid.UUID, next_look_at: datetime) -> None:
+def release(run_id: int, token: uuid.UUID, next_at: datetime) -> None:
+    """Says when the run is due again; a lease that is another's by now stays as it is."""
     Run.objects.filter(pk=run_id, lease_token=token).update(
-        lease_until=None, lease_token=None, next_look_at=next_look_at
+        lease_until=None, lease_token=None, next_look_at=next_at
     )
 
 
@@ -54,9 +48,9 @@ class HeldClock:
     Raises LeaseLost once another worker may hold the run: after a stall longer than the lease nothing more is done.
     """
 
-    def __init__(self, run_id: int, token: uuid.UUID, taken_at: datetime) -> None:
+    def __init__(self, run_id: int, token: uuid.UUID, acquired_at: datetime) -> None:
         self._run_id, self._token = run_id, token
-        self._renewed_at = taken_at
+        self._renewed_at = acquired_at
 
     def __call__(self) -> datetime:
         now = database_now()
@@ -67,6 +61,6 @@ class HeldClock:
     def _renew(self, now: datetime) -> None:
         ours = Run.objects.filter(pk=self._run_id, lease_token=self._token)
         if not ours.update(lease_until=now + LEASE):
-            raise LeaseLost(f"Run {self._run_id} is in other hands: its lease ended at a stall.")
+            raise LeaseLost(f"Another worker holds run {self._run_id}: its lease ended during a stall.")
         if not connection.in_atomic_block:  # a renewal that may still be rolled back is not counted on
             self._renewed_at = now

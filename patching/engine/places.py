@@ -13,8 +13,8 @@ from aws.errors import CloudError
 from patching.engine.lease import LeaseLost
 
 log = structlog.get_logger(__name__)
-# The task's time is over, the run is another's, or the database is away: nothing more may or can be done.
-PASSING = (SoftTimeLimitExceeded, LeaseLost, OperationalError, InterfaceError)
+# The task's time is over, the lease is another's, or the database is away: nothing more may or can be done.
+ENDS_RECONCILE = (SoftTimeLimitExceeded, LeaseLost, OperationalError, InterfaceError)
 Item = TypeVar("Item")
 
 
@@ -24,7 +24,7 @@ def for_each(items: Iterable[Item], act: Callable[[Item], object]) -> None:
     for item in items:
         try:
             act(item)
-        except PASSING:
+        except ENDS_RECONCILE:
             raise
         except CloudError as error:
             first = first or error

@@ -1,40 +1,41 @@
-"""The only place that starts hosts: hold row, then Wake tag, then start. engine/release.py stops them again."""
+"""The only place that starts hosts: hold row, then Wake tag, then start. engine/power_down.py stops them again."""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Missing, Refused, Throttled
-from aws.ports import STATES_GONE, Cloud, Ec2, Instance
+from aws.ports import STATES_GONE, Instance
 from patching.engine.places import for_each
+from patching.engine.scope import Scope
 from patching.models import PowerHold, Run, Target
 from patching.operations import power, schedulers, targets
 from patching.operations.power import place_of
 from patching.planner import batches
-from patching.states import HoldState, RunState, TargetState
+from patching.states import HoldState, TargetState
 from portal.inventory.operations import refresh
 from portal.policy.waking import BATCH, Place
+from portal.tagging.writer import write_due
 from portal.tags.models import InstanceRef
 from portal.tags.queries import latest
 from portal.tags.states import TagState
 
-Clock = Callable[[], datetime]
 Holds = list[PowerHold]
 UP = {"running", "pending"}
 ASLEEP = {"stopped", "stopping"}
-# One refused batch is halved until the host is found that EC2 means; the rest of a bad night waits for the next look.
-CALLS_PER_LOOK = 24
+# A refused batch is halved until the host is found that EC2 means; what is left then waits for the next reconcile.
+MOST_CALLS = 24
 NOT_THIS_ONE = "UnauthorizedOperation"  # an instance of the call lacks the tag that the policy asks for
 FIRST_WAIT_S, LONGEST_WAIT_S = 5, 60
 SORTED_AT_ONCE = 1_000  # rows in memory
 NOT_OURS = "Somebody else had started it by then, so it is patched and left running."
 # Refusals that another minute may cure; what is not named here is final for the host that it names.
-PASSING = frozenset(
+TRANSIENT = frozenset(
     {
         "IncorrectInstanceState",
         "IncorrectState",
@@ -45,49 +46,56 @@ PASSING = frozenset(
 )
 
 
-def wake(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+def hold_hosts(scope: Scope) -> None:
     """Holds for stopped hosts and for those that another run has started; the others await their wave."""
+    if scope.halting:
+        return
+    run = scope.run
     ids = list(run.targets.filter(state=TargetState.PLANNED).order_by("pk").values_list("pk", flat=True))
-    needy: list[Target] = []
+    to_wake: list[Target] = []
     for some in batches(ids, SORTED_AT_ONCE):
         planned = list(run.targets.filter(pk__in=some).select_related("asset__account").order_by("pk"))
-        needy += _sort_out(run, planned, cloud=cloud, clock=clock)
-    if needy:  # together, since each one's turn depends on all of them
-        power.hold(run, needy, now=clock())
+        to_wake += _sort_out(scope, planned)
+    if to_wake:  # together, since each one's turn depends on all of them
+        power.hold(run, to_wake, now=scope.now())
 
 
-def _sort_out(run: Run, planned: list[Target], *, cloud: Cloud, clock: Clock) -> list[Target]:
+def _sort_out(scope: Scope, planned: list[Target]) -> list[Target]:
     """Those that must be started; the others wait for their turn from now on."""
-    planned = _with_fresh_schedule(planned, cloud=cloud, now=clock())
-    schedulers.hold(run, planned, now=clock())
+    planned = _with_fresh_schedule(scope, planned)
+    schedulers.hold(scope.run, planned, now=scope.now())
     held = PowerHold.objects.filter(asset__in=[t.asset_id for t in planned], state__in=power.OPEN)
-    elsewhere = set(held.exclude(run=run).values_list("asset_id", flat=True))
-    needy = [t for t in planned if t.asset.state in ASLEEP or t.asset_id in elsewhere]
-    needy_ids = {t.pk for t in needy}
-    targets.move([t.pk for t in planned if t.pk not in needy_ids], TargetState.WAITING, now=clock())
-    return needy
+    elsewhere = set(held.exclude(run=scope.run).values_list("asset_id", flat=True))
+    to_wake = [t for t in planned if t.asset.state in ASLEEP or t.asset_id in elsewhere]
+    ids = {t.pk for t in to_wake}
+    targets.move([t.pk for t in planned if t.pk not in ids], TargetState.WAITING, now=scope.now())
+    return to_wake
 
 
-def _with_fresh_schedule(planned: list[Target], *, cloud: Cloud, now: datetime) -> list[Target]:
-    """Other schedulers' tags are read again before they are set aside: what is given back must be what stood there."""
+def _with_fresh_schedule(scope: Scope, planned: list[Target]) -> list[Target]:
+    """Other schedulers' tags are read again before they are held: what is restored later must be what stood there."""
     places: dict[Place, list[str]] = defaultdict(list)
     for target in planned:
         if schedulers.scheduled(target.asset):
             places[target.account_id, target.region].append(target.instance_id)
     for place, ids in places.items():
-        refresh(instances=cloud.ec2(*place).describe(ids), now=now)
+        refresh(instances=scope.ec2(place).describe(ids), now=scope.now())
     fresh = (
         Target.objects.filter(pk__in=[t.pk for t in planned]).select_related("asset__account").order_by("pk")
     )
     return list(fresh) if places else planned
 
 
-def start(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+def start_hosts(scope: Scope) -> None:
     """Starts what is due and bears its Wake tag; a crash in between leaves rows that say how far it came."""
-    due = _holds(run, HoldState.WANTED).filter(Q(due_at=None) | Q(due_at__lte=clock()))
+    if scope.halting:
+        return
+    write_due(cloud=scope.cloud, now=scope.now())
+    run = scope.run
+    due = _holds(run, HoldState.WANTED).filter(Q(due_at=None) | Q(due_at__lte=scope.now()))
     being_stopped = PowerHold.objects.filter(state=HoldState.RELEASING).exclude(run=run).values("asset")
     ready = by_place(_tagged(run, list(due.exclude(asset__in=being_stopped))))
-    for_each(ready, lambda place: _start_at(cloud.ec2(*place), ready[place], clock=clock))
+    for_each(ready, lambda place: _start_at(scope, place, ready[place]))
 
 
 def _holds(run: Run, *states: HoldState) -> QuerySet[PowerHold]:
@@ -112,20 +120,20 @@ def _verified(change: object, value: str) -> bool:
     return getattr(change, "state", "") == TagState.VERIFIED and getattr(change, "value", "") == value
 
 
-def _start_at(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
+def _start_at(scope: Scope, place: Place, holds: Holds) -> None:
     """Batches of one zone and type, because EC2 starts all of a call or none."""
     kinds: dict[tuple[str, str], Holds] = defaultdict(list)
-    for hold in _still_stopped(ec2, holds, clock=clock):
+    for hold in _still_stopped(scope, place, holds):
         kinds[hold.asset.availability_zone, hold.asset.instance_type].append(hold)
     waiting = deque(batch for kind in kinds.values() for batch in batches(kind, BATCH))
-    for _ in range(CALLS_PER_LOOK):
+    for _ in range(MOST_CALLS):
         if waiting:
-            waiting.extend(_start_batch(ec2, waiting.popleft(), clock=clock))
+            waiting.extend(_start_batch(scope, place, waiting.popleft()))
 
 
-def _still_stopped(ec2: Ec2, holds: Holds, *, clock: Clock) -> Holds:
-    """Looks right before: what somebody started meanwhile is theirs, what another run of ours started is shared."""
-    seen = seen_by_id(ec2, holds)
+def _still_stopped(scope: Scope, place: Place, holds: Holds) -> Holds:
+    """Asks EC2 right before: what somebody started meanwhile is theirs, what another run of ours started is shared."""
+    seen = seen_by_id(scope, place, holds)
     up = [h for h in holds if (item := seen.get(h.asset.instance_id)) and item.state in UP]
     shared = set(
         PowerHold.objects.filter(
@@ -133,29 +141,32 @@ def _still_stopped(ec2: Ec2, holds: Holds, *, clock: Clock) -> Holds:
         ).values_list("asset_id", flat=True)
     )
     power.join([h for h in up if h.asset_id in shared or h.started_at])
-    power.not_ours([h for h in up if h.asset_id not in shared and not h.started_at], NOT_OURS, now=clock())
+    power.not_ours(
+        [h for h in up if h.asset_id not in shared and not h.started_at], NOT_OURS, now=scope.now()
+    )
     running = {h.pk for h in up}
     return [h for h in holds if h.pk not in running]
 
 
-def seen_by_id(ec2: Ec2, holds: Holds) -> dict[str, Instance]:
-    return {item.instance_id: item for item in ec2.describe([hold.asset.instance_id for hold in holds])}
+def seen_by_id(scope: Scope, place: Place, holds: Holds) -> dict[str, Instance]:
+    listed = scope.ec2(place).describe([hold.asset.instance_id for hold in holds])
+    return {item.instance_id: item for item in listed}
 
 
-def _start_batch(ec2: Ec2, holds: Holds, *, clock: Clock) -> list[Holds]:
+def _start_batch(scope: Scope, place: Place, holds: Holds) -> list[Holds]:
     """One call. Returns the smaller batches to try instead, when EC2 refused this one."""
-    counted = power.count_start(holds, now=clock())
+    counted = power.count_start(holds, now=scope.now())
     try:
         if counted:
-            ec2.start_instances([hold.asset.instance_id for hold in counted])
+            scope.ec2(place).start_instances([hold.asset.instance_id for hold in counted])
     except Ambiguous:
-        return []  # idempotent: `watch` looks what became of it
+        return []  # idempotent: `watch_hosts` finds out what became of it
     except (Throttled, AccessRefused) as error:
         if error.code == NOT_THIS_ONE and len(counted) > 1:
-            return _halves(counted, clock())
-        _again(counted, f"{error}{_untagged(counted, error)}", now=clock())
+            return _halves(counted, scope.now())
+        _again(counted, f"{error}{_untagged(counted, error)}", now=scope.now())
     except Refused as error:
-        return _refused(counted, error, now=clock())
+        return _refused(counted, error, now=scope.now())
     return []
 
 
@@ -168,7 +179,7 @@ def _refused(holds: Holds, error: Refused, *, now: datetime) -> list[Holds]:
         return [_back(rest, now)] if rest else []
     if len(holds) > 1:
         return _halves(holds, now)
-    if isinstance(error, CapacityShortage) or error.code in PASSING:
+    if isinstance(error, CapacityShortage) or error.code in TRANSIENT:
         _again(holds, f"EC2 cannot start it now: {error}", now=now)
     else:
         power.failed(holds, f"EC2 did not start it: {error}", started=False, now=now)
@@ -206,24 +217,25 @@ def _wait(hold: PowerHold) -> int:
     return int(min(FIRST_WAIT_S * 2 ** min(hold.attempts, 8), LONGEST_WAIT_S))
 
 
-def watch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+def watch_hosts(scope: Scope) -> None:
     """Started hosts go on to their check once Systems Manager sees them, or are given up with a reason."""
+    if scope.halting:
+        return
+    starting = by_place(_holds(scope.run, HoldState.STARTING))
+    for_each(starting, lambda place: _watch_at(scope, place, starting[place]))
 
-    def watch_at(place: Place) -> None:
-        holds = starting[place]
-        seen = seen_by_id(cloud.ec2(*place), holds)
-        nodes = cloud.ssm(*place).managed_nodes([hold.asset.instance_id for hold in holds])
-        reachable = {node.instance_id for node in nodes if node.ping_status == "Online"}
-        now = clock()
-        awake = [hold for hold in holds if _awake(hold, seen, reachable)]
-        power.online(awake, now=now)
-        done = {hold.pk for hold in awake}
-        for hold in holds:
-            if hold.pk not in done:
-                _watch_one(hold, seen.get(hold.asset.instance_id), now=now)
 
-    starting = by_place(_holds(run, HoldState.STARTING))
-    for_each(starting, watch_at)
+def _watch_at(scope: Scope, place: Place, holds: Holds) -> None:
+    seen = seen_by_id(scope, place, holds)
+    nodes = scope.ssm(place).managed_nodes([hold.asset.instance_id for hold in holds])
+    reachable = {node.instance_id for node in nodes if node.ping_status == "Online"}
+    now = scope.now()
+    awake = [hold for hold in holds if _awake(hold, seen, reachable)]
+    power.online(awake, now=now)
+    done = {hold.pk for hold in awake}
+    for hold in holds:
+        if hold.pk not in done:
+            _watch_one(hold, seen.get(hold.asset.instance_id), now=now)
 
 
 def _awake(hold: PowerHold, seen: dict[str, Instance], reachable: set[str]) -> bool:
@@ -263,17 +275,18 @@ def give_up_at(hold: PowerHold) -> datetime:
     return min(max(turn + wait, run.starts_at), run.cutoff_at)
 
 
-def expire_wanted(run: Run, *, now: datetime) -> None:
+def expire_starts(scope: Scope) -> None:
     """A hold that could not be carried out (no capacity, its Wake tag was refused, its account is closed) ends too."""
-    for hold in _holds(run, HoldState.WANTED):
-        if now >= give_up_at(hold) or run.state == RunState.HALTING:
+    now = scope.now()
+    for hold in _holds(scope.run, HoldState.WANTED):
+        if now >= give_up_at(hold) or scope.halting:
             last = hold.reason or "Its Wake tag was not written in time."
             reason = f"It is stopped, and it could not be started in time. {last}"
             power.failed([hold], reason, started=hold.started_at is not None, now=now)
 
 
-def waiting(run: Run) -> bool:
-    """Whether any host of this run is still to be started, watched or stopped, or a scheduler's tag given back."""
+def is_held(run: Run) -> bool:
+    """Whether any host of this run is still to be started, watched or stopped, or a scheduler's tag restored."""
     return (
         run.power_holds.filter(state__in=power.OPEN).exists()
         or run.scheduler_holds.filter(released_at=None).exists()

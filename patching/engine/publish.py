@@ -8,27 +8,29 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from aws.errors import AccessRefused, Refused
-from aws.ports import Cloud
 from patching.documents.assemble import Document, document
 from patching.engine.places import for_each
+from patching.engine.scope import Scope
 from patching.models import Dispatch, PublishedDocument, Target, Wave
 from patching.operations import targets
 from patching.states import Phase, TargetState
+from portal.policy.waking import Place
 
 Published = set[tuple[str, str, str, str]]  # account, region, name and hash of what stands there
 
 
-def publish(rows: QuerySet[Target], *, cloud: Cloud, now: datetime) -> None:
+def publish(scope: Scope, rows: QuerySet[Target]) -> None:
     """For targets that wait for a command. Idempotent: a document whose hash stands in the table is not touched.
 
     A document that AWS will never take is the answer for every host that waits for it. Raises CloudError.
     """
+    now = scope.now()
     places = list(rows.values_list("account_id", "region", "platform").order_by().distinct())
     there = set(PublishedDocument.objects.values_list("account_id", "region", "name", "content_hash"))
 
     def publish_or_block(place: tuple[str, str, str]) -> None:
         try:
-            _publish_missing(*place, there, cloud=cloud, now=now)
+            _publish_missing(scope, place, there)
         except AccessRefused as error:  # the role may get its right back before the cutoff
             _give_up_early_waves(rows, place, error, now=now)
             raise
@@ -65,31 +67,24 @@ def _in_place(rows: QuerySet[Target], place: tuple[str, str, str]) -> QuerySet[T
     return rows.filter(account_id=account, region=region, platform=platform)
 
 
-def _publish_missing(
-    account: str,
-    region: str,
-    platform: str,
-    there: Published,
-    *,
-    cloud: Cloud,
-    now: datetime,
-) -> None:
+def _publish_missing(scope: Scope, place: tuple[str, str, str], there: Published) -> None:
+    account, region, platform = place
     for phase in (Phase.PRECHECK, Phase.PATCH):
         wanted = document(str(phase), platform)  # the plain word: YAML knows no enumeration
         if (account, region, wanted.name, wanted.sha256) not in there:
-            publish_one(account, region, wanted, cloud=cloud, now=now)
+            publish_one(scope, (account, region), wanted)
 
 
-def publish_one(account: str, region: str, wanted: Document, *, cloud: Cloud, now: datetime) -> None:
-    place: dict[str, Any] = {"account_id": account, "region": region, "name": wanted.name}
-    version = cloud.ssm(account, region).publish_document(wanted.name, wanted.content_yaml)
+def publish_one(scope: Scope, place: Place, wanted: Document) -> None:
+    version = scope.ssm(place).publish_document(wanted.name, wanted.content_yaml)
+    row: dict[str, Any] = {"account_id": place[0], "region": place[1], "name": wanted.name}
     PublishedDocument.objects.update_or_create(
-        **place, defaults={"content_hash": wanted.sha256, "version": version, "published_at": now}
+        **row, defaults={"content_hash": wanted.sha256, "version": version, "published_at": scope.now()}
     )
 
 
 def forget(dispatch: Dispatch) -> None:
-    """AWS no longer has the document (somebody deleted it): the next look publishes it again."""
+    """AWS no longer has the document (somebody deleted it): the next reconcile publishes it again."""
     PublishedDocument.objects.filter(
         account_id=dispatch.account_id, region=dispatch.region, name=dispatch.document_name
     ).delete()

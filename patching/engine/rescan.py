@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
 from django.db.models import Exists, OuterRef
 
-from aws.ports import INSTANCES_PER_COMMAND, Cloud
+from aws.ports import INSTANCES_PER_COMMAND
 from patching.engine import publish, send
 from patching.engine.places import for_each
-from patching.models import DispatchTarget, Run, Target
+from patching.engine.scope import Scope
+from patching.models import DispatchTarget, Target
 from patching.operations import dispatches
 from patching.planner import batches, by_place
 from patching.states import Phase, TargetState
 
-Clock = Callable[[], datetime]
 
-
-def rescan(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+def send_rescans(scope: Scope) -> None:
     """One look for each server that waits for it, also after the cutoff and while the run is halting."""
     looked = DispatchTarget.objects.filter(
         target=OuterRef("pk"), phase=Phase.VERIFY, attempt=OuterRef("attempt")
     )
-    rows = run.targets.filter(~Exists(looked), state=TargetState.VERIFYING)
+    rows = scope.run.targets.filter(~Exists(looked), state=TargetState.VERIFYING)
     waiting = list(rows.order_by("pk"))
     if not waiting:
         return
     try:
-        publish.publish(rows, cloud=cloud, now=clock())
+        publish.publish(scope, rows)
     finally:  # where the documents stand, commands go out all the same
         chunks = [chunk for _, group in by_place(waiting) for chunk in batches(group, INSTANCES_PER_COMMAND)]
-        for_each(chunks, lambda chunk: _send_batch(run, chunk, cloud=cloud, clock=clock))
+        for_each(chunks, lambda chunk: _send_batch(scope, chunk))
 
 
-def _send_batch(run: Run, chunk: list[Target], *, cloud: Cloud, clock: Clock) -> None:
-    claim = dispatches.claim(run, Phase.VERIFY, [row.pk for row in chunk], now=clock())
+def _send_batch(scope: Scope, chunk: list[Target]) -> None:
+    claim = dispatches.claim(scope.run, Phase.VERIFY, [row.pk for row in chunk], now=scope.now())
     for dispatch in claim.dispatches:
-        send.send(dispatch, cloud=cloud, clock=clock)
+        send.send(scope, dispatch)

@@ -1,74 +1,75 @@
-"""Carries out wanted restores: one CreateReplaceRootVolumeTask each, then a look at the task until it is over."""
+"""Carries out requested restores: one CreateReplaceRootVolumeTask each, then followed until the task is over."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from aws.errors import AccessRefused, Ambiguous, Refused, Throttled
-from aws.ports import Cloud, Ec2
 from patching.engine.places import for_each
+from patching.engine.scope import Context
 from patching.models import Restore
 from patching.operations import restores
 from patching.states import RestoreState
 from portal.policy.waking import Place
 
-Clock = Callable[[], datetime]
-LOOK_EVERY = timedelta(seconds=10)
+FOLLOW_EVERY = timedelta(seconds=10)
 MOST_TRIES = 20
-PER_LOOK = 200
+AT_ONCE = 200
 WORDS = {
     "failed": "EC2 could not replace the volume; the host has its old one back.",
     "failed-detached": "EC2 could not replace the volume, and the host has no root volume now: attach one in EC2.",
 }
 
 
-def tend(*, cloud: Cloud, clock: Clock) -> None:
-    """Sends what is wanted and follows what runs; one broken account stops no other."""
+def reconcile_restores(context: Context) -> None:
+    """Sends what is requested and follows what runs; one broken account stops no other."""
     try:
-        _each(cloud, [RestoreState.WANTED, RestoreState.SENDING], _send_all, clock)
+        _each(context, [RestoreState.WANTED, RestoreState.SENDING], _send_all)
     finally:
-        _each(cloud, [RestoreState.RUNNING], _follow, clock)
+        _each(context, [RestoreState.RUNNING], _follow)
 
 
-Act = Callable[[Ec2, list[Restore], Clock], None]
+Act = Callable[[Context, Place, list[Restore]], None]
 
 
-def _each(cloud: Cloud, states: list[RestoreState], act: Act, clock: Clock) -> None:
-    rows = Restore.objects.filter(state__in=states, due_at__lte=clock())
+def _each(context: Context, states: list[RestoreState], act: Act) -> None:
+    rows = Restore.objects.filter(state__in=states, due_at__lte=context.now())
     places: dict[Place, list[Restore]] = {}
-    for row in rows.select_related("snapshot", "asset").order_by("due_at")[:PER_LOOK]:
+    for row in rows.select_related("snapshot", "asset").order_by("due_at")[:AT_ONCE]:
         places.setdefault((row.snapshot.account_id, row.snapshot.region), []).append(row)
-    for_each(places, lambda place: act(cloud.ec2(*place), places[place], clock))
+    for_each(places, lambda place: act(context, place, places[place]))
 
 
-def _send_all(ec2: Ec2, rows: Iterable[Restore], clock: Clock) -> None:
-    for_each(rows, lambda row: _send(ec2, row, clock))
+def _send_all(context: Context, place: Place, rows: Iterable[Restore]) -> None:
+    for_each(rows, lambda row: _send(context, place, row))
 
 
-def _send(ec2: Ec2, row: Restore, clock: Clock) -> None:
+def _send(context: Context, place: Place, row: Restore) -> None:
     """The restore's id is the client token: AWS answers a repeat with the same task."""
-    restores.count_try(row, due_at=clock() + restores.next_try(row.tries))
+    restores.count_try(row, due_at=context.now() + restores.next_try(row.tries))
     try:
-        task = ec2.replace_root_volume(row.snapshot.instance_id, row.snapshot.snapshot_id, token=str(row.pk))
+        taken = row.snapshot
+        task = context.ec2(place).replace_root_volume(taken.instance_id, taken.snapshot_id, token=str(row.pk))
     except (Throttled, Ambiguous, AccessRefused) as error:
         if row.tries + 1 >= MOST_TRIES:
-            restores.failed(row, f"Given up after {MOST_TRIES} tries: {error}", now=clock())
+            restores.failed(row, f"Given up after {MOST_TRIES} tries: {error}", now=context.now())
     except Refused as error:
-        restores.failed(row, f"EC2 refused it: {error}", now=clock())
+        restores.failed(row, f"EC2 refused it: {error}", now=context.now())
     else:
-        restores.running(row, task.task_id, now=clock())
+        restores.running(row, task.task_id, now=context.now())
 
 
-def _follow(ec2: Ec2, rows: list[Restore], clock: Clock) -> None:
-    tasks = {task.task_id: task for task in ec2.root_volume_tasks([row.snapshot.instance_id for row in rows])}
+def _follow(context: Context, place: Place, rows: list[Restore]) -> None:
+    listed = context.ec2(place).root_volume_tasks([row.snapshot.instance_id for row in rows])
+    tasks = {task.task_id: task for task in listed}
     for row in rows:
         state = tasks[row.task_id].state if row.task_id in tasks else ""
         if state == "succeeded":
-            restores.done(row, now=clock())
+            restores.done(row, now=context.now())
         elif state in {"failed", "failed-detached"}:
-            restores.failed(row, WORDS[state], now=clock(), progress=state)
-        elif not state and clock() > row.requested_at + timedelta(days=1):
-            restores.failed(row, "EC2 no longer tells anything of this task.", now=clock())
+            restores.failed(row, WORDS[state], now=context.now(), progress=state)
+        elif not state and context.now() > row.requested_at + timedelta(days=1):
+            restores.failed(row, "EC2 no longer tells anything of this task.", now=context.now())
         else:
-            restores.note([row], state, due_at=clock() + LOOK_EVERY)
+            restores.note([row], state, due_at=context.now() + FOLLOW_EVERY)

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
-from aws.ports import INSTANCES_PER_COMMAND, STATES_GONE, Cloud, Instance
-from patching.engine import gates, marks, publish, send, snapshots, waves
+from aws.ports import INSTANCES_PER_COMMAND, STATES_GONE, Instance
+from patching.engine import gates, publish, run_tags, send, snapshots, waves
 from patching.engine.places import for_each
-from patching.engine.telling import tell_once
+from patching.engine.scope import Scope
+from patching.engine.telling import guarded, tell_once
 from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, runs, targets
 from patching.planner import batches, by_place
-from patching.states import IN_FLIGHT, Phase, RunState, TargetState, WaveState
+from patching.states import IN_FLIGHT, Phase, TargetState, WaveState
 from portal.inventory.operations import refresh
 from portal.policy.waking import Place
 from portal.tagging.writer import write_due
 
-Clock = Callable[[], datetime]
 T = TargetState
-MOST_AT_ONCE = 20 * INSTANCES_PER_COMMAND  # of one look, so that it ends well within its lease
-# Batches of one look are full but for the last of each place.
+MOST_AT_ONCE = 20 * INSTANCES_PER_COMMAND  # of one reconcile, so that it ends well within its lease
+# Batches of one reconcile are full but for the last of each place.
 IN_PLACES = ("account_id", "region", "platform", "pk")
 
 
-def check(run: Run, *, cloud: Cloud, clock: Clock) -> None:
-    """Pre-checks for the targets whose turn it is."""
-    if run.state == RunState.HALTING:
-        return
+def send_checks(scope: Scope) -> datetime | None:
+    """Pre-checks for the targets whose turn it is. Due again at once when as many were sent as may be."""
+    if scope.halting:
+        return None
+    run, since = scope.run, scope.now()
     waiting = undispatched(run, Phase.PRECHECK)
-    if clock() < run.starts_at:  # a failed early check is repeated at the start, when every fix is allowed
+    if since < run.starts_at:  # a failed early check is repeated at the start, when every fix is allowed
         waiting = waiting.filter(attempt=1)
     ids = list(waiting.order_by(*IN_PLACES).values_list("pk", flat=True)[:MOST_AT_ONCE])
     if ids:
-        more = len(ids) == MOST_AT_ONCE or _gathering(run, clock())
-        _publish_and_send(run, Phase.PRECHECK, ids, more=more, cloud=cloud, clock=clock)
+        more = len(ids) == MOST_AT_ONCE or _gathering(run, since)
+        with guarded(run, send_checks.__name__):  # a refusal of one account delays none of the others
+            _publish_and_send(scope, Phase.PRECHECK, ids, more=more)
+    return at_once_when_full(scope, Phase.PRECHECK, since)
 
 
 def _gathering(run: Run, now: datetime) -> bool:
@@ -46,9 +49,10 @@ def _gathering(run: Run, now: datetime) -> bool:
     return recent and run.targets.filter(state__in=[T.PLANNED, T.WAKING]).exists()
 
 
-def filled(run: Run, since: datetime) -> bool:
-    """Whether as much was sent since then as one look may send, so that more is likely to wait."""
-    return run.dispatches.filter(claimed_at__gte=since).count() * INSTANCES_PER_COMMAND >= MOST_AT_ONCE
+def at_once_when_full(scope: Scope, phase: Phase, since: datetime) -> datetime | None:
+    """Now, when as much was sent since then as one reconcile may send: more is likely to wait."""
+    sent = scope.run.dispatches.filter(phase=phase, claimed_at__gte=since).count()
+    return scope.now() if sent * INSTANCES_PER_COMMAND >= MOST_AT_ONCE else None
 
 
 def undispatched(run: Run, phase: Phase) -> QuerySet[Target]:
@@ -58,39 +62,37 @@ def undispatched(run: Run, phase: Phase) -> QuerySet[Target]:
     return run.targets.filter(~Exists(out), state=state).order_by("pk")
 
 
-def _publish_and_send(
-    run: Run, phase: Phase, ids: list[int], *, more: bool, cloud: Cloud, clock: Clock
-) -> None:
+def _publish_and_send(scope: Scope, phase: Phase, ids: list[int], *, more: bool) -> None:
     try:
-        publish.publish(run.targets.filter(pk__in=ids), cloud=cloud, now=clock())
+        publish.publish(scope, scope.run.targets.filter(pk__in=ids))
     finally:  # where the documents stand, commands go out all the same
-        _send(run, phase, ids, more=more, cloud=cloud, clock=clock)
+        _send(scope, phase, ids, more=more)
 
 
-def _send(run: Run, phase: Phase, ids: list[int], *, more: bool, cloud: Cloud, clock: Clock) -> None:
+def _send(scope: Scope, phase: Phase, ids: list[int], *, more: bool) -> None:
     """Claims and sends batch by batch, so that little is claimed that a crash could strand.
 
     `more`: others follow soon, so a last batch that is not full waits for them.
     """
-    waiting = list(run.targets.filter(pk__in=ids))
+    waiting = list(scope.run.targets.filter(pk__in=ids))
     chunks = [chunk for _, group in by_place(waiting) for chunk in batches(group, INSTANCES_PER_COMMAND)]
     if more and chunks and len(chunks[-1]) < INSTANCES_PER_COMMAND:
         del chunks[-1]
-    for_each(chunks, lambda chunk: _send_batch(run, phase, chunk, cloud=cloud, clock=clock))
+    for_each(chunks, lambda chunk: _send_batch(scope, phase, chunk))
 
 
-def _send_batch(run: Run, phase: Phase, chunk: list[Target], *, cloud: Cloud, clock: Clock) -> None:
+def _send_batch(scope: Scope, phase: Phase, chunk: list[Target]) -> None:
     if phase == Phase.PATCH:
-        reread(chunk, cloud=cloud, now=clock())
-    claim = dispatches.claim(run, phase, [row.pk for row in chunk], now=clock())
+        reread(scope, chunk)
+    claim = dispatches.claim(scope.run, phase, [row.pk for row in chunk], now=scope.now())
     for dispatch in claim.dispatches:
-        send.send(dispatch, cloud=cloud, clock=clock)
+        send.send(scope, dispatch)
 
 
-def reread(chunk: list[Target], *, cloud: Cloud, now: datetime) -> None:
+def reread(scope: Scope, chunk: list[Target]) -> None:
     """Foreign tags and power states are read again right before a batch is claimed; vanished hosts drop out."""
-    place = chunk[0]
-    listed = cloud.ec2(place.account_id, place.region).describe([row.instance_id for row in chunk])
+    now, place = scope.now(), (chunk[0].account_id, chunk[0].region)
+    listed = scope.ec2(place).describe([row.instance_id for row in chunk])
     seen = {item.instance_id: item for item in listed}
     refresh(instances=seen.values(), now=now)
     for row in chunk:
@@ -105,35 +107,37 @@ def _drop_absent(row: Target, seen: Instance | None, now: datetime) -> None:
         targets.move([row.pk], T.BLOCKED, now=now, code="stopped_meanwhile", reason=reason)
 
 
-def patch(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+def send_patches(scope: Scope) -> datetime | None:
     """From the start on: tag what is ready, and send to what bears its tag."""
+    run, since = scope.run, scope.now()
     if run.check_only:
-        _end_checked(run, now=clock())
-        return
+        _end_checked(run, now=since)
+        return None
     # the last two: servers that are tried again
     begun = [WaveState.RUNNING, WaveState.BAKING, WaveState.PASSED]
     wave = run.waves.filter(state__in=begun).last()
-    if wave is None or not run.starts_at <= clock() < run.cutoff_at:
-        return
-    if _to_be_marked(run, wave, clock()) and not _more_than_fit(run):
-        marks.mark(run, wave, now=clock())
-        write_due(cloud=cloud, now=clock())
-    marks.drop_refused(run, now=clock())
-    ready = _room(run, marks.marked(run), clock())
-    if ready and (admitted := _through_the_door(run, wave, ready, cloud=cloud, now=clock())):
-        _secure_and_send(run, admitted, cloud=cloud, clock=clock)
+    if wave is None or not run.starts_at <= since < run.cutoff_at:
+        return None
+    if _to_be_tagged(run, wave, scope.now()) and not _more_than_fit(run):
+        run_tags.put_run_tags(scope, wave)
+        write_due(cloud=scope.cloud, now=scope.now())
+    run_tags.block_refused(scope)
+    ready = _room(run, run_tags.tagged(run), scope.now())
+    if ready and (admitted := _through_the_gates(scope, wave, ready)):
+        with guarded(run, send_patches.__name__):
+            _secure_and_send(scope, admitted)
+    return at_once_when_full(scope, Phase.PATCH, since)
 
 
-def _secure_and_send(run: Run, ready: list[int], *, cloud: Cloud, clock: Clock) -> None:
+def _secure_and_send(scope: Scope, ready: list[int]) -> None:
+    run = scope.run
     try:
-        if snapshots.wanted(run):
+        if snapshots.required(run):
             rows = run.targets.filter(pk__in=ready).select_related("asset").order_by("pk")
-            snapshots.take(run, rows, cloud=cloud, clock=clock)
+            snapshots.take_snapshots(scope, rows)
     finally:  # an account that refuses snapshots keeps nobody else waiting
         if secured := snapshots.ready(run, ready):
-            _publish_and_send(
-                run, Phase.PATCH, secured, more=len(ready) == MOST_AT_ONCE, cloud=cloud, clock=clock
-            )
+            _publish_and_send(scope, Phase.PATCH, secured, more=len(ready) == MOST_AT_ONCE)
 
 
 def _end_checked(run: Run, *, now: datetime) -> None:
@@ -142,7 +146,7 @@ def _end_checked(run: Run, *, now: datetime) -> None:
     targets.move(checked, T.DONE, now=now, code="checked", reason=reason)
 
 
-def _to_be_marked(run: Run, wave: Wave, now: datetime) -> bool:
+def _to_be_tagged(run: Run, wave: Wave, now: datetime) -> bool:
     """A wave is tagged in one go; whoever is still being checked then is tagged with the next few."""
     if not run.targets.filter(state=T.CHECKING).exists():
         return True
@@ -151,9 +155,9 @@ def _to_be_marked(run: Run, wave: Wave, now: datetime) -> bool:
 
 
 def _more_than_fit(run: Run) -> bool:
-    """Whether enough servers bear their tag already: then nobody need be looked for who does not."""
+    """Whether enough servers bear their tag already: then no search for those that do not is needed."""
     free = _free(run)
-    return len(marks.marked(run).order_by(*IN_PLACES).values_list("pk")[: free + 1]) > free
+    return len(run_tags.tagged(run).order_by(*IN_PLACES).values_list("pk")[: free + 1]) > free
 
 
 def _free(run: Run) -> int:
@@ -173,24 +177,25 @@ def _room(run: Run, ready: QuerySet[Target], now: datetime) -> list[int]:
     return ids[:free] if waited else ids[: free // INSTANCES_PER_COMMAND * INSTANCES_PER_COMMAND]
 
 
-def _through_the_door(run: Run, wave: Wave, ready: list[int], *, cloud: Cloud, now: datetime) -> list[int]:
-    """Nobody while a target group is ill. A ringing alarm, or too many that failed, halt a run that has begun."""
+def _through_the_gates(scope: Scope, wave: Wave, ready: list[int]) -> list[int]:
+    """Nobody while a target group is unhealthy. An alarm, or too many that failed, halt a run that has begun."""
+    run, now = scope.run, scope.now()
     if why := waves.too_many_errors(run, wave, at_least=run.run_policy.stop_at_least):
         runs.halt(run=run, by=None, reason=why, now=now)
         return []
-    door = gates.door(run, cloud=cloud)
-    if door.why:
-        if not door.passing and run.dispatches.filter(phase=Phase.PATCH).exists():
-            runs.halt(run=run, by=None, reason=door.why, now=now)
+    gate = gates.check_gates(scope)
+    if gate.blocked:
+        if not gate.transient and run.dispatches.filter(phase=Phase.PATCH).exists():
+            runs.halt(run=run, by=None, reason=gate.blocked, now=now)
         else:
-            tell_once(run, f"Nothing more is sent yet. {door.why}")
+            tell_once(run, "gate", f"Nothing more is sent yet. {gate.blocked}")
         return []
-    for why in door.shut.values():
-        tell_once(run, f"Nothing is sent there. {why}")
-    return _outside(door.shut, ready)
+    for place, why in gate.unreadable.items():
+        tell_once(run, f"gate {' '.join(place)}", f"Nothing is sent there. {why}")
+    return _outside(gate.unreadable, ready)
 
 
-def _outside(shut: Mapping[Place, str], ready: list[int]) -> list[int]:
-    rows = Target.objects.filter(pk__in=ready).values_list("pk", "account_id", "region") if shut else ()
-    inside = {pk for pk, account_id, region in rows if (account_id, region) in shut}
+def _outside(unreadable: Mapping[Place, str], ready: list[int]) -> list[int]:
+    rows = Target.objects.filter(pk__in=ready).values_list("pk", "account_id", "region") if unreadable else ()
+    inside = {pk for pk, account_id, region in rows if (account_id, region) in unreadable}
     return [pk for pk in ready if pk not in inside]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from aws.errors import Ambiguous, CloudError, Missing, Refused, Throttled
-from aws.ports import Cloud
 from patching.documents import aws_windows
 from patching.engine.places import for_each
 from patching.engine.publish import forget
 from patching.engine.request import request
+from patching.engine.scope import Scope
 from patching.models import Dispatch, Run, Target
 from patching.operations import admission, dispatches, targets
 from patching.states import DispatchState, Phase, TargetState
 from portal.limits.buckets import SOON
 
-Clock = Callable[[], datetime]
 LOOK_BACK = timedelta(seconds=60)  # AWS's clock and ours may differ a little
 MAX_REFUSALS = 3
 # The shared rate limit may hold the call this long; it must leave before `send_before` all the same.
@@ -26,61 +25,63 @@ TOKEN_WAIT = timedelta(seconds=SOON)
 DOCUMENT_GONE = {"InvalidDocument", "InvalidDocumentVersion"}
 
 
-def send(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
+def send(scope: Scope, dispatch: Dispatch) -> None:
     """One SendCommand for a dispatch in `sending`; a caller that is too late does nothing."""
-    if not dispatches.count_try(dispatch, now=clock() + TOKEN_WAIT):
+    if not dispatches.count_try(dispatch, now=scope.now() + TOKEN_WAIT):
         return
-    ssm = cloud.ssm(dispatch.account_id, dispatch.region)
+    ssm = scope.ssm((dispatch.account_id, dispatch.region))
     try:
         command = ssm.send_command(request(dispatch))
     except Throttled as error:
         dispatches.mark_unsent(dispatch, reason=f"AWS is throttling us: {error}")
     except Ambiguous as error:
-        dispatches.mark_unknown(dispatch, now=clock(), reason=f"the answer was lost: {error}")
+        dispatches.mark_unknown(dispatch, now=scope.now(), reason=f"the answer was lost: {error}")
     except CloudError as error:
-        refused(dispatch, error, cloud=cloud, now=clock())
+        refused(scope, dispatch, error)
     else:
-        dispatches.mark_sent(dispatch, [command.command_id], now=clock())
+        dispatches.mark_sent(dispatch, [command.command_id], now=scope.now())
 
 
-def refused(dispatch: Dispatch, error: CloudError, *, cloud: Cloud, now: datetime) -> None:
+def refused(scope: Scope, dispatch: Dispatch, error: CloudError) -> None:
     """AWS said no to the whole batch: the hosts that caused it are blocked, the others go into a new one."""
     if error.code in DOCUMENT_GONE:
         forget(dispatch)
-    guilty = {} if error.code in DOCUMENT_GONE else _guilty(dispatch, error, cloud=cloud)
-    _settle_refused(dispatch, error, guilty, now=now)
+    rejected = {} if error.code in DOCUMENT_GONE else _rejected(scope, dispatch, error)
+    _settle_refused(dispatch, error, rejected, now=scope.now())
 
 
 @transaction.atomic
-def _settle_refused(dispatch: Dispatch, error: CloudError, guilty: dict[str, str], *, now: datetime) -> None:
+def _settle_refused(
+    dispatch: Dispatch, error: CloudError, rejected: dict[str, str], *, now: datetime
+) -> None:
     """The command is closed and each of its hosts goes its way, or nothing has happened yet."""
     rows = list(Target.objects.filter(dispatched__dispatch=dispatch))
     if dispatch.phase == Phase.VERIFY:
-        guilty = {
+        rejected = {
             row.instance_id: f"It may have been patched, but AWS refused the re-scan: {error}" for row in rows
         }
-    blocked = [row for row in rows if row.instance_id in guilty or row.attempt >= MAX_REFUSALS]
+    blocked = [row for row in rows if row.instance_id in rejected or row.attempt >= MAX_REFUSALS]
     others = [row.pk for row in rows if row not in blocked]
     dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=f"AWS refused it: {error}")
     dispatch.rows.filter(collected_at=None).update(
         no_report_reason=f"AWS refused the command: {error}", collected_at=now
     )
     for row in blocked:
-        reason = guilty.get(row.instance_id) or f"AWS refused the command: {error}"
+        reason = rejected.get(row.instance_id) or f"AWS refused the command: {error}"
         to = TargetState.LOST if dispatch.phase == Phase.VERIFY else TargetState.BLOCKED
         targets.move([row.pk], to, now=now, code="refused", reason=reason)
     back = TargetState.READY if dispatch.phase == Phase.PATCH else TargetState.WAITING
     targets.try_again(others, back, now=now, reason=f"AWS refused its batch: {error}")
 
 
-def _guilty(dispatch: Dispatch, error: CloudError, *, cloud: Cloud) -> dict[str, str]:
+def _rejected(scope: Scope, dispatch: Dispatch, error: CloudError) -> dict[str, str]:
     """instance id → sentence, for the hosts that Systems Manager does not know as online."""
     if isinstance(error, Missing) and error.ids:
         return dict.fromkeys(error.ids, f"Systems Manager does not know this instance: {error}")
     if not isinstance(error, Refused):
         return {}
     try:
-        nodes = cloud.ssm(dispatch.account_id, dispatch.region).managed_nodes(dispatch.instance_ids)
+        nodes = scope.ssm((dispatch.account_id, dispatch.region)).managed_nodes(dispatch.instance_ids)
         known = {node.instance_id for node in nodes}
     except CloudError:
         return {}
@@ -90,39 +91,42 @@ def _guilty(dispatch: Dispatch, error: CloudError, *, cloud: Cloud) -> dict[str,
     )
 
 
-def recover(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+def recover_dispatches(scope: Scope) -> None:
     """Brings dispatches on that a crash, a time-out or throttling left half-way."""
-    for dispatch in run.dispatches.filter(state=DispatchState.SENDING, send_before__lte=clock()):
+    run = scope.run
+    for dispatch in run.dispatches.filter(state=DispatchState.SENDING, send_before__lte=scope.now()):
         if dispatch.tries == 0:
             dispatches.mark_unsent(dispatch, reason="no worker called AWS in time")
         else:
             dispatches.mark_unknown(
-                dispatch, now=clock(), reason="the worker stopped while it waited for AWS"
+                dispatch, now=scope.now(), reason="the worker stopped while it waited for AWS"
             )
-    look_for(run.dispatches.filter(state=DispatchState.UNKNOWN), cloud=cloud, clock=clock)
+    look_up(scope, run.dispatches.filter(state=DispatchState.UNKNOWN))
     waiting = list(run.dispatches.filter(state=DispatchState.CLAIMED))
-    for_each(waiting, lambda dispatch: resend(dispatch, cloud=cloud, clock=clock))
+    for_each(waiting, lambda dispatch: resend(scope, dispatch))
 
 
-def look_for(unknown: Iterable[Dispatch], *, cloud: Cloud, clock: Clock) -> None:
+def look_up(scope: Scope, unknown: Iterable[Dispatch]) -> None:
     """Adopts what AWS accepted; what it does not show after the settle time is sent again."""
 
-    def look(dispatch: Dispatch) -> None:
-        found = find(dispatch, cloud=cloud)
+    def look_up_one(dispatch: Dispatch) -> None:
+        found = find(scope, dispatch)
         if found:
-            dispatches.mark_sent(dispatch, found, now=clock(), adopted=True)
-        elif settled(dispatch, clock()):
-            _again_or_never(dispatch, cloud=cloud, clock=clock)
+            dispatches.mark_sent(dispatch, found, now=scope.now(), adopted=True)
+        elif settled(dispatch, scope.now()):
+            _again_or_never(scope, dispatch)
 
-    for_each(list(unknown), look)
+    for_each(list(unknown), look_up_one)
 
 
-def _again_or_never(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
+def _again_or_never(scope: Scope, dispatch: Dispatch) -> None:
     """Without a guard on the host nothing is sent twice, not even when AWS shows no trace of the first."""
     if dispatch.document_name == aws_windows.NAME:
-        give_up(dispatch, f"It is not sent again: {aws_windows.NAME} has no guard on the host.", now=clock())
+        give_up(
+            dispatch, f"It is not sent again: {aws_windows.NAME} has no guard on the host.", now=scope.now()
+        )
     else:
-        resend(dispatch, cloud=cloud, clock=clock)
+        resend(scope, dispatch)
 
 
 def settled(dispatch: Dispatch, now: datetime) -> bool:
@@ -130,20 +134,20 @@ def settled(dispatch: Dispatch, now: datetime) -> bool:
     return now >= since + timedelta(seconds=dispatch.run.run_policy.settle_s)
 
 
-def find(dispatch: Dispatch, *, cloud: Cloud) -> list[str]:
+def find(scope: Scope, dispatch: Dispatch) -> list[str]:
     """Ids of every command that bears this dispatch's comment."""
-    ssm = cloud.ssm(dispatch.account_id, dispatch.region)
+    ssm = scope.ssm((dispatch.account_id, dispatch.region))
     after = dispatch.run.created_at - LOOK_BACK
     commands = ssm.list_commands(document_name=dispatch.document_name, invoked_after=after)
     return [command.command_id for command in commands if command.comment == dispatch.comment]
 
 
-def resend(dispatch: Dispatch, *, cloud: Cloud, clock: Clock) -> None:
-    fresh, why_not = dispatches.reclaim(dispatch, now=clock())
+def resend(scope: Scope, dispatch: Dispatch) -> None:
+    fresh, why_not = dispatches.reclaim(dispatch, now=scope.now())
     if not why_not:
-        send(fresh, cloud=cloud, clock=clock)
-    elif fresh.state in {DispatchState.CLAIMED, DispatchState.UNKNOWN} and _final(fresh, clock()):
-        give_up(fresh, why_not, now=clock())
+        send(scope, fresh)
+    elif fresh.state in {DispatchState.CLAIMED, DispatchState.UNKNOWN} and _final(fresh, scope.now()):
+        give_up(fresh, why_not, now=scope.now())
 
 
 def _final(dispatch: Dispatch, now: datetime) -> bool:

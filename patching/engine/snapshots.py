@@ -7,55 +7,56 @@ patch command goes out as soon as AWS has accepted it, and only a restore waits 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Q
 
 from aws.errors import AccessRefused, Ambiguous, CloudError, Missing, Refused, Throttled
-from aws.ports import Cloud, Ec2, VolumeSnapshot
+from aws.ports import Ec2, VolumeSnapshot
 from patching.engine.places import for_each
+from patching.engine.scope import Context, Scope
 from patching.models import Restore, RootSnapshot, Run, Target
 from patching.operations import snapshots
 from patching.states import RESTORE_OVER, SNAPSHOT_USABLE, SnapshotState
 from portal.policy.waking import Place
 
-Clock = Callable[[], datetime]
 Rows = list[RootSnapshot]
 S = SnapshotState
 MOST_TRIES = 10
 INSTANCE_STORE = "Its root volume is an instance store, of which EC2 makes no snapshot."
-# CreateSnapshot's bucket holds 100 and refills at 5 a second; one look must not hold up the rest of the run.
-CALLS_PER_LOOK = 100
+# CreateSnapshot's bucket holds 100 and refills at 5 a second; one reconcile must not hold up the rest of the run.
+MOST_CALLS = 100
 FOLLOW_EVERY = timedelta(seconds=30)
 RETRY_AFTER = timedelta(hours=1)
-PER_LOOK = 1000
+AT_ONCE = 1000
 
 
-def wanted(run: Run) -> bool:
+def required(run: Run) -> bool:
     return run.run_policy.snapshot == "root" and not run.check_only
 
 
-def take(run: Run, targets: Iterable[Target], *, cloud: Cloud, clock: Clock) -> None:
+def take_snapshots(scope: Scope, targets: Iterable[Target]) -> None:
     """Asks for the snapshots that these targets still lack; safe to repeat at any moment."""
-    chosen = list(targets)
-    snapshots.want(run, chosen, now=clock())
+    run, chosen = scope.run, list(targets)
+    snapshots.request(run, chosen, now=scope.now())
     open_states = [S.WANTED, S.CREATING, S.UNKNOWN]
-    rows = RootSnapshot.objects.filter(run=run, target__in=chosen, state__in=open_states, due_at__lte=clock())
-    places = by_place(rows.select_related("asset", "run").order_by("target_id"))
-    for_each(places, lambda place: _take_at(cloud.ec2(*place), places[place], clock=clock))
+    rows = RootSnapshot.objects.filter(run=run, target__in=chosen, state__in=open_states)
+    due = rows.filter(due_at__lte=scope.now()).select_related("asset", "run")
+    places = by_place(due.order_by("target_id"))
+    for_each(places, lambda place: _take_at(scope, scope.ec2(place), places[place]))
 
 
 def ready(run: Run, ids: Iterable[int]) -> list[int]:
     """Those of the targets that may be patched: AWS has accepted their snapshot, and nobody is restoring them."""
-    wished = list(ids)
+    asked = list(ids)
     restored = Restore.objects.exclude(state__in=RESTORE_OVER).values("asset")
-    rows = Target.objects.filter(pk__in=wished).exclude(asset__in=restored)
-    if wanted(run):
+    rows = Target.objects.filter(pk__in=asked).exclude(asset__in=restored)
+    if required(run):
         rows = rows.filter(snapshot__state__in=SNAPSHOT_USABLE)
     fit = set(rows.values_list("pk", flat=True))
-    return [pk for pk in wished if pk in fit]
+    return [pk for pk in asked if pk in fit]
 
 
 def by_place(rows: Iterable[RootSnapshot]) -> dict[Place, Rows]:
@@ -65,39 +66,39 @@ def by_place(rows: Iterable[RootSnapshot]) -> dict[Place, Rows]:
     return places
 
 
-def _take_at(ec2: Ec2, rows: Rows, *, clock: Clock) -> None:
-    _adopt(ec2, [row for row in rows if row.state != S.WANTED], clock=clock)
-    waiting = [row for row in rows if row.state == S.WANTED][:CALLS_PER_LOOK]
+def _take_at(scope: Scope, ec2: Ec2, rows: Rows) -> None:
+    _adopt(scope, ec2, [row for row in rows if row.state != S.WANTED])
+    waiting = [row for row in rows if row.state == S.WANTED][:MOST_CALLS]
     volumes = {item.instance_id: item for item in ec2.describe([row.instance_id for row in waiting])}
     for row in waiting:
         item = volumes.get(row.instance_id)
         if item is None:
-            snapshots.failed([row], "The instance no longer exists.", now=clock())
+            snapshots.failed([row], "The instance no longer exists.", now=scope.now())
         elif not item.root_volume_id:
-            snapshots.failed([row], INSTANCE_STORE, now=clock())
-        elif not _create(ec2, row, item.root_volume_id, clock=clock):
-            return  # throttled: the rest waits for the next look
+            snapshots.failed([row], INSTANCE_STORE, now=scope.now())
+        elif not _create(scope, ec2, row, item.root_volume_id):
+            return  # throttled: the rest waits for the next reconcile
 
 
-def _create(ec2: Ec2, row: RootSnapshot, volume_id: str, *, clock: Clock) -> bool:
+def _create(scope: Scope, ec2: Ec2, row: RootSnapshot, volume_id: str) -> bool:
     """One CreateSnapshot. False when AWS wants fewer calls."""
-    if not snapshots.count_try(row, volume_id, now=clock()):
+    if not snapshots.count_try(row, volume_id, now=scope.now()):
         return True
     try:
         seen = ec2.create_snapshot(
             volume_id, description=f"{row.asset.label} before {row.run.name}", tags=tags_of(row)
         )
     except Throttled as error:
-        snapshots.again(row, str(error), due_at=clock())
+        snapshots.again(row, str(error), due_at=scope.now())
         return False
     except AccessRefused as error:
-        snapshots.failed([row], str(error), now=clock())
+        snapshots.failed([row], str(error), now=scope.now())
     except Ambiguous as error:
-        snapshots.unknown(row, str(error), now=clock())
+        snapshots.unknown(row, str(error), now=scope.now())
     except Refused as error:
-        snapshots.failed([row], f"EC2 refused it: {error}", now=clock())
+        snapshots.failed([row], f"EC2 refused it: {error}", now=scope.now())
     else:
-        snapshots.taken(row, seen, now=clock())
+        snapshots.taken(row, seen, now=scope.now())
     return True
 
 
@@ -112,7 +113,7 @@ def tags_of(row: RootSnapshot) -> dict[str, str]:
     }
 
 
-def _adopt(ec2: Ec2, rows: Rows, *, clock: Clock) -> None:
+def _adopt(scope: Scope, ec2: Ec2, rows: Rows) -> None:
     """Snapshots whose answer never came, found again by their tag; after the settle time they are asked for anew."""
     if not rows:
         return
@@ -121,27 +122,27 @@ def _adopt(ec2: Ec2, rows: Rows, *, clock: Clock) -> None:
     for row in rows:
         since = row.unknown_since or row.due_at  # a worker that died while sending left only due_at
         if mine := [item for item in found.get(str(row.pk), ()) if item.state != "error"]:
-            snapshots.taken(row, mine[0], now=clock())
-        elif clock() < since + timedelta(seconds=row.run.run_policy.settle_s):
+            snapshots.taken(row, mine[0], now=scope.now())
+        elif scope.now() < since + timedelta(seconds=row.run.run_policy.settle_s):
             continue
         elif row.tries >= MOST_TRIES:
-            snapshots.failed([row], f"EC2 gave no answer {row.tries} times.", now=clock())
+            snapshots.failed([row], f"EC2 gave no answer {row.tries} times.", now=scope.now())
         else:
-            snapshots.again(row, "The first request never reached AWS.", due_at=clock())
+            snapshots.again(row, "The first request never reached AWS.", due_at=scope.now())
 
 
-def tend(*, cloud: Cloud, clock: Clock) -> None:
+def reconcile_snapshots(context: Context) -> None:
     """Follows copies that are under way and deletes what is past its time; one broken account stops no other."""
     try:
-        _follow(cloud=cloud, clock=clock)
+        _follow(context)
     finally:
-        _expire(cloud=cloud, clock=clock)
+        _expire(context)
 
 
-def _follow(*, cloud: Cloud, clock: Clock) -> None:
-    rows = RootSnapshot.objects.filter(state=S.TAKEN, due_at__lte=clock()).select_related("asset")
-    places = by_place(rows.order_by("due_at", "target_id")[:PER_LOOK])
-    for_each(places, lambda place: _follow_at(cloud.ec2(*place), places[place], now=clock()))
+def _follow(context: Context) -> None:
+    rows = RootSnapshot.objects.filter(state=S.TAKEN, due_at__lte=context.now()).select_related("asset")
+    places = by_place(rows.order_by("due_at", "target_id")[:AT_ONCE])
+    for_each(places, lambda place: _follow_at(context.ec2(place), places[place], now=context.now()))
 
 
 def _follow_at(ec2: Ec2, rows: Rows, *, now: datetime) -> None:
@@ -158,32 +159,28 @@ def _follow_at(ec2: Ec2, rows: Rows, *, now: datetime) -> None:
     snapshots.postpone(pending, "", due_at=now + FOLLOW_EVERY)
 
 
-def _expire(*, cloud: Cloud, clock: Clock) -> None:
-    now = clock()
+def _expire(context: Context) -> None:
+    now = context.now()
     used = Restore.objects.exclude(state__in=RESTORE_OVER).values("snapshot")
     past = Q(state__in=[S.WANTED, S.TAKEN, S.COMPLETED, S.FAILED], expires_at__lte=now)
     begun = Q(state=S.DELETING, due_at__lte=now)
     rows = RootSnapshot.objects.filter(past | begun).exclude(pk__in=used).select_related("asset")
-    places = by_place(rows.order_by("due_at", "target_id")[:PER_LOOK])
-    for_each(places, lambda place: _delete_at(cloud.ec2(*place), places[place], clock=clock))
+    places = by_place(rows.order_by("due_at", "target_id")[:AT_ONCE])
+    for_each(places, lambda place: _delete_at(context, context.ec2(place), places[place]))
 
 
-def _delete_at(ec2: Ec2, rows: Rows, *, clock: Clock) -> None:
+def _delete_at(context: Context, ec2: Ec2, rows: Rows) -> None:
     """Only what our row and AWS's tags both call ours: the row's id, on a snapshot of the row's volume."""
-    claimed = snapshots.deleting([row for row in rows if row.state != S.DELETING], now=clock())
+    claimed = snapshots.deleting([row for row in rows if row.state != S.DELETING], now=context.now())
     mine = [*claimed, *(row for row in rows if row.state == S.DELETING)]
     key = settings.TAG_KEYS["snapshot"]
     found = snapshots.by_tag(ec2.snapshots(key, [str(row.pk) for row in mine]), key)
     for row in mine:
-        _delete(
-            ec2,
-            row,
-            [item for item in found.get(str(row.pk), ()) if item.volume_id == row.volume_id],
-            clock=clock,
-        )
+        own = [item for item in found.get(str(row.pk), ()) if item.volume_id == row.volume_id]
+        _delete(context, ec2, row, own)
 
 
-def _delete(ec2: Ec2, row: RootSnapshot, items: Iterable[VolumeSnapshot], *, clock: Clock) -> None:
+def _delete(context: Context, ec2: Ec2, row: RootSnapshot, items: Iterable[VolumeSnapshot]) -> None:
     for item in items:
         try:
             ec2.delete_snapshot(item.snapshot_id)
@@ -191,6 +188,6 @@ def _delete(ec2: Ec2, row: RootSnapshot, items: Iterable[VolumeSnapshot], *, clo
             continue
         except CloudError as error:
             # e.g. somebody made an image of it; it is tried again until nobody uses it
-            snapshots.postpone([row], str(error), due_at=clock() + RETRY_AFTER)
+            snapshots.postpone([row], str(error), due_at=context.now() + RETRY_AFTER)
             return
-    snapshots.deleted([row], now=clock())
+    snapshots.deleted([row], now=context.now())

@@ -1,17 +1,43 @@
-"""Trouble that the run's log tells, once for as long as it lasts."""
+"""Trouble in the run's log: each phase's own, told once for as long as it lasts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
 from django.db import transaction
 
+from aws.errors import CloudError
+from patching.engine.places import ENDS_RECONCILE
 from patching.models import Run
 from portal.audit.models import AuditEvent
 from portal.audit.operations import Entry, record
+from portal.isolation import sentence
+
+log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def guarded(run: Run, phase: str) -> Iterator[None]:
+    """Trouble inside is told in the run's log and goes no further; what ends the work itself passes."""
+    try:
+        yield
+    except ENDS_RECONCILE:
+        raise
+    except CloudError as error:
+        log.warning("phase_refused", run=run.pk, phase=phase, error=str(error))
+        tell_once(run, phase, f"AWS: {error}")
+    except Exception as error:  # nobody foresaw it: the log keeps its trace
+        log.exception("phase_failed", run=run.pk, phase=phase)
+        tell_once(run, phase, f"A step of this run failed and will be tried again. {sentence(error)}")
 
 
 @transaction.atomic
-def tell_once(run: Run, sentence: str) -> None:
-    """The same sentence is not repeated while it is the last one of the log."""
-    last = AuditEvent.objects.filter(run_id=run.pk, kind="run.trouble").order_by("-pk").first()
-    if last is None or last.summary != sentence:
-        record(Entry("run.trouble", "run", str(run.pk), sentence, run_id=run.pk), by=None)
+def tell_once(run: Run, subject: str, text: str) -> None:
+    """A sentence is not repeated while it is the last one told of its subject: a phase, or a gate's place."""
+    told = AuditEvent.objects.filter(run_id=run.pk, kind="run.trouble", detail__subject=subject)
+    last = told.order_by("-pk").first()
+    if last is None or last.summary != text:
+        entry = Entry("run.trouble", "run", str(run.pk), text, run_id=run.pk, detail={"subject": subject})
+        record(entry, by=None)

@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
 from django.db.models import Q
 
-from aws.ports import Cloud
 from patching.engine import gates
+from patching.engine.scope import Scope
 from patching.engine.telling import tell_once
 from patching.models import Run, Wave
 from patching.operations import runs, waves
 from patching.standing import FAILED_VERDICTS, outcomes_that
-from patching.states import TARGET_OPEN, RunState, TargetState, WaveState
+from patching.states import TARGET_OPEN, TargetState, WaveState
 
-Clock = Callable[[], datetime]
 BEGUN = {TargetState.READY, TargetState.IN_DISPATCH, TargetState.VERIFYING}
 
 
-def turn(run: Run, *, cloud: Cloud, clock: Clock) -> None:
+def reconcile_waves(scope: Scope) -> None:
     """Brings the first open wave on, and lets the servers whose turn it is go to their check."""
-    if run.state == RunState.HALTING:
+    if scope.halting:
         return
     number = 0
-    for wave in run.waves.all():
+    for wave in scope.run.waves.all():
         if wave.state != WaveState.PASSED:
-            _step(run, wave, cloud=cloud, now=clock())
+            _reconcile_wave(scope, wave)
         if wave.state != WaveState.WAITING:
             number = wave.number
         if wave.state != WaveState.PASSED:
             break
-    waves.admit(run, number, now=clock())
+    waves.admit(scope.run, number, now=scope.now())
 
 
-def _step(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
+def _reconcile_wave(scope: Scope, wave: Wave) -> None:
+    run, now = scope.run, scope.now()
     if wave.state == WaveState.WAITING:
         waves.enter(wave, WaveState.CHECKING, now=now)
     if wave.state == WaveState.CHECKING and now >= run.starts_at and _begun(run, wave):
         waves.enter(wave, WaveState.RUNNING, now=now)
     if wave.state in {WaveState.CHECKING, WaveState.RUNNING} and not _open(run, wave):
-        _end(run, wave, now=now)
+        _end(scope, wave)
     if wave.state == WaveState.BAKING:
-        _bake(run, wave, cloud=cloud, now=now)
+        _bake(scope, wave)
 
 
 def _open(run: Run, wave: Wave) -> bool:
@@ -53,8 +50,9 @@ def _begun(run: Run, wave: Wave) -> bool:
     return run.targets.filter(wave=wave.number, state__in=BEGUN).exists()
 
 
-def _end(run: Run, wave: Wave, *, now: datetime) -> None:
+def _end(scope: Scope, wave: Wave) -> None:
     """All its servers are over: too many errors stop the run, else it is watched for a while or has passed."""
+    run, now = scope.run, scope.now()
     if not run.waves.filter(number__gt=wave.number).exists():
         waves.enter(wave, WaveState.PASSED, now=now)
     elif why := too_many_errors(run, wave):
@@ -66,12 +64,13 @@ def _end(run: Run, wave: Wave, *, now: datetime) -> None:
         waves.enter(wave, WaveState.PASSED, now=now)
 
 
-def _bake(run: Run, wave: Wave, *, cloud: Cloud, now: datetime) -> None:
-    door = gates.door(run, cloud=cloud)
-    if door.why and door.passing:
-        tell_once(run, f"Wave {wave.number}, {wave.name}, is still watched. {door.why}")
-    elif door.why:
-        runs.halt(run=run, by=None, reason=f"After wave {wave.number}, {wave.name}: {door.why}", now=now)
+def _bake(scope: Scope, wave: Wave) -> None:
+    run, now = scope.run, scope.now()
+    gate = gates.check_gates(scope)
+    if gate.blocked and gate.transient:
+        tell_once(run, "wave", f"Wave {wave.number}, {wave.name}, is still watched. {gate.blocked}")
+    elif gate.blocked:
+        runs.halt(run=run, by=None, reason=f"After wave {wave.number}, {wave.name}: {gate.blocked}", now=now)
         wave.refresh_from_db()
     elif wave.bakes_until is None or now >= wave.bakes_until:
         waves.enter(wave, WaveState.PASSED, now=now)
@@ -81,7 +80,7 @@ def too_many_errors(run: Run, wave: Wave, *, at_least: int = 1) -> str:
     """Why this wave stops the run; empty when it does not. A wave that proved nothing proves no good either."""
     rows = run.targets.filter(wave=wave.number)
     good = rows.filter(outcomes_that(lambda standing: standing.updated) | Q(reason_code="checked"))
-    # few, and with an index of their own: asked at each look
+    # few, and with an index of their own: asked at each reconcile
     bad = rows.filter(verdict__in=FAILED_VERDICTS).count()
     if bad >= max(at_least, 1) and bad * 100 > (judged := good.count() + bad) * limit(run, wave):
         return (

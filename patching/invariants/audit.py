@@ -96,7 +96,7 @@ def power_is_given_back(runs: Ids) -> Iterator[Violation]:
 
 
 def tags_are_gone(runs: Ids) -> Iterator[Violation]:
-    """I7: when a run is over no wish of it is open, and the last word on each of its hosts is not its own tag."""
+    """I7: when a run is over no request of it is open, and the last word on each of its hosts is not its own tag."""
     over = Run.objects.filter(pk__in=runs, state__in=RUN_OVER).values_list("pk", flat=True)
     for row in TagChange.objects.filter(run_id__in=list(over), state__in=OPEN):
         yield Violation(

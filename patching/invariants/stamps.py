@@ -14,13 +14,13 @@ from portal.tags.models import TagChange
 
 
 def last_patched_is_proven(runs: Ids) -> Iterator[Violation]:
-    """I7: no wish for LastPatched for a server whose verdict is not `patched` or `nothing_to_do`."""
+    """I7: no request for LastPatched for a server whose verdict is not `patched` or `nothing_to_do`."""
     proven = Target.objects.filter(
         run=OuterRef("run_id"), instance_id=OuterRef("instance_id"),
         verdict__in=[Verdict.PATCHED, Verdict.NOTHING_TO_DO],
     )  # fmt: skip
     key = settings.TAG_KEYS["last_patched"]
-    wishes = TagChange.objects.filter(run_id__in=list(runs), key=key, value__isnull=False)
-    for row in wishes.filter(~Exists(proven)):
+    requests = TagChange.objects.filter(run_id__in=list(runs), key=key, value__isnull=False)
+    for row in requests.filter(~Exists(proven)):
         said = f"{key} of {row.instance_id} was set to {row.value} without proof."
         yield Violation("I7", row.run_id or 0, said)

@@ -1,4 +1,4 @@
-"""Hosts that a run started, and tags of other schedulers that it holds: both are given back at the end."""
+"""Hosts that a run started, and tags of other schedulers that it holds: stopped and restored at the end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SchedulerHold(models.Model):
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="scheduler_holds")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="scheduler_holds")
     key = models.CharField(max_length=128)
-    value = models.CharField(max_length=256)  # as it was before the first hold; given back by the last one
+    value = models.CharField(max_length=256)  # as it was before the first hold; restored by the last one
     override = models.CharField(max_length=256, null=True)  # what it says meanwhile; None: it is away
     held_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)

@@ -53,9 +53,9 @@ class Run(models.Model):
     )
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)  # a worker advances the run until then
+    lease_until = models.DateTimeField(null=True)  # a worker reconciles the run until then
     lease_token = models.UUIDField(null=True)
-    next_look_at = models.DateTimeField()  # the tick leaves the run alone before it
+    next_look_at = models.DateTimeField()  # when the run is due: no tick touches it before
     swept_at = models.DateTimeField(null=True)
 
     objects = RunQuerySet.as_manager()

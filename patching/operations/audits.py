@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from portal.access.queries import people_with
 from portal.access.rules import check_role
 from portal.access.states import Role
 from portal.audit.operations import Entry
+from portal.clock import Clock
 from portal.limits.budget import ran_out
 from portal.limits.tasks import sentence as statement_stopped
 from portal.machine.mover import Mover, Notice, Step, each
@@ -30,7 +30,6 @@ AT_ONCE = 20  # runs: so often the progress is told
 LEASE = timedelta(minutes=3)  # renewed after each check; a dead worker's audit waits so long
 MOST_TRIES = 3
 LONGEST = timedelta(minutes=30)  # from asking to the end
-Clock = Callable[[], datetime]
 
 
 class Taken(Exception):

@@ -1,4 +1,4 @@
-"""What an event may change: when a run is looked at next, and nothing else."""
+"""What an event may change: when a run is due, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from patching.models import Dispatch, Run
 from patching.states import RUN_OVER, DispatchState
 
 
-def look_soon(command_ids: Set[str], *, now: datetime) -> set[int]:
+def make_due(command_ids: Set[str], *, now: datetime) -> set[int]:
     """Runs that wait for these commands are due now, results included; returns their ids. Foreign ids match nothing.
 
     Read from the commands in flight, which are few: no search in every command that there ever was.

@@ -24,7 +24,7 @@ from portal.inventory.models import Asset
 from portal.machine.mover import Mover, Step, each
 from portal.policy import waking
 from portal.tags.models import InstanceRef
-from portal.tags.operations import want
+from portal.tags.operations import request_tag
 
 H = HoldState
 NEEDED = [H.WANTED, H.STARTING, H.HELD]
@@ -58,7 +58,7 @@ def hold(run: Run, stopped: Iterable[Target], *, now: datetime) -> None:
     )
     if rows:
         MOVER.made(made)
-        want(
+        request_tag(
             instances=[ref(row) for row in rows], key=settings.TAG_KEYS["wake"], value=str(run.pk),
             reason=f"{run.name} starts it for its run", run_id=run.pk, by=None, now=now,
         )  # fmt: skip
@@ -110,7 +110,7 @@ MOVER = Mover(PowerHold, HOLD, each(_entry), related=("asset",))
 
 @transaction.atomic
 def count_start(holds: list[PowerHold], *, now: datetime) -> list[PowerHold]:
-    """The attempt is counted before it is tried. Returns those that are still wanted."""
+    """The attempt is counted before it is tried. Returns those that are still to be started."""
     moved = _moved(holds, H.STARTING, attempts=F("attempts") + 1, started_at=now, launch_time=None)
     return list(PowerHold.objects.filter(pk__in=moved).select_related("asset__account", "run").order_by("pk"))
 
@@ -199,7 +199,7 @@ def _kept_words(row: PowerHold) -> str:
 
 @transaction.atomic
 def settle(holds: list[PowerHold], to: HoldState, *, reason: str, now: datetime) -> None:
-    """Released or kept, told in the run's log, and the Wake tag is wanted gone."""
+    """Released or kept, told in the run's log, and the removal of the Wake tag is requested."""
     moved = _moved(holds, to, reason, released_at=now)
     _take_marks_away([item for item in holds if item.pk in moved], now)
 
@@ -210,7 +210,7 @@ def _take_marks_away(holds: list[PowerHold], now: datetime) -> None:
     theirs = set(others.exclude(pk__in=[item.pk for item in holds]).values_list("asset_id", flat=True))
     ours = [item for item in holds if item.asset_id not in theirs]
     if ours:
-        want(
+        request_tag(
             instances=[InstanceRef(*place_of(item), item.asset.instance_id) for item in ours],
             key=settings.TAG_KEYS["wake"], value=None, reason="The run is over for it",
             run_id=ours[0].run_id, by=None, now=now,
@@ -224,7 +224,7 @@ def keep_running(*, asset: Asset, by: User, reason: str, now: datetime) -> None:
     reason = needed_reason(reason)
     rows = list(PowerHold.objects.select_for_update().filter(asset=asset, state__in=OPEN).order_by("pk"))
     if not rows:
-        raise Conflict(f"No run has {asset.label} started now, so nobody is going to stop it.")
+        raise Conflict(f"No run keeps {asset.label} started, so no run is going to stop it.")
     if any(row.state == H.RELEASING for row in rows):
         raise Conflict(
             f"{asset.label} is being stopped at this moment. Start it again in EC2 if you need it."

@@ -77,7 +77,7 @@ class Planned:
     """How many servers a planning took in, and how many it left out."""
 
     included: int
-    left_out: int
+    excluded: int
 
 
 def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) -> Planned:
@@ -85,13 +85,13 @@ def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) ->
     late_ids = late(run.window, run.starts_at) if run.window else set()
     pieces = _pieces(run, assets)
     _clear(run)
-    included = left_out = 0
+    included = excluded = 0
     for chunk in pieces:
         plan = plan_for(chunk, run.starts_at, run.ends_at, late_ids)
         _insert(run, {asset.pk: asset for asset in chunk}, plan, now)
-        included, left_out = included + len(plan.included), left_out + len(plan.left_out)
+        included, excluded = included + len(plan.included), excluded + len(plan.excluded)
     waves.plan(run)
-    return Planned(included, left_out)
+    return Planned(included, excluded)
 
 
 def _pieces(run: Run, assets: Iterable[Asset] | None) -> Iterator[list[Asset]]:
@@ -114,10 +114,10 @@ def _clear(run: Run) -> None:
 
 def _insert(run: Run, assets: dict[int, Asset], plan: Plan, now: datetime) -> None:
     rows = [_target(run, assets[item.asset_id], now) for item in plan.included]
-    for left in plan.left_out:
-        row = _target(run, assets[left.candidate.asset_id], now)
+    for out in plan.excluded:
+        row = _target(run, assets[out.candidate.asset_id], now)
         targets.MOVER.begin(row, TargetState.SKIPPED)
-        row.reason_code, row.reason, row.cleaned_at = left.code, left.sentence, now
+        row.reason_code, row.reason, row.cleaned_at = out.code, out.sentence, now
         rows.append(row)
     Target.objects.bulk_create(rows)
 
@@ -134,37 +134,6 @@ def _target(run: Run, asset: Asset, now: datetime) -> Target:
         since=now,
         os_label=asset.os_name,
     )
-
-
-def start_now(
-    *,
-    window: Window,
-    by: User,
-    now: datetime,
-    check_only: bool = False,
-    assets: Iterable[Asset] | None = None,
-) -> Run:
-    """An ad-hoc run that starts at once, with the window's duration, cutoff and policy. Admins only."""
-    check_role(by, Role.ADMIN)
-    chosen = list(assets if assets is not None else enrolled(window))
-    if not chosen:
-        raise Invalid(f"No server is enrolled in {window.name}, so there is nothing to run.", field="window")
-    ends_at = now + timedelta(minutes=window.duration_minutes)
-    with transaction.atomic():
-        run = plan_ad_hoc(
-            name=f"{window.name}, {'pre-check only' if check_only else 'started by hand'}",
-            like=Run(time_zone=window.time_zone, policy=window.run_policy.to_json(), check_only=check_only),
-            starts_at=now,
-            cutoff_at=ends_at - timedelta(minutes=window.cutoff_minutes),
-            ends_at=ends_at,
-            assets=chosen,
-            by=by,
-            now=now,
-        )
-        kind = "pre-check" if check_only else "run"
-        said = f"Started a {kind} by hand: {run.name}"
-        record(Entry("run.planned", "run", str(run.pk), said, run_id=run.pk), by=by)
-    return run
 
 
 def plan_ad_hoc(

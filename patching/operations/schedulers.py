@@ -1,4 +1,4 @@
-"""Tags by which other tools start and stop hosts (Instance Scheduler, Custodian): held for a run, given back."""
+"""Tags by which other tools start and stop hosts (Instance Scheduler, Custodian): held for a run, then restored."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from patching.models import Run, SchedulerHold, Target
 from portal.audit.operations import Entry, record_all
 from portal.inventory.models import Asset
 from portal.tags.models import InstanceRef
-from portal.tags.operations import want
+from portal.tags.operations import request_tag
 from portal.tags.queries import latest
 from portal.tags.states import TagState
 
-# A tag that AWS refused is wanted again each hour, for a month.
+# A tag that AWS refused is requested again each hour, for a month.
 REMEMBERED, RETRY_AFTER = timedelta(days=30), timedelta(hours=1)
 
 
 @transaction.atomic
 def hold(run: Run, targets: Iterable[Target], *, now: datetime) -> None:
-    """Remembers what the tags say and wants what keeps the host running; rows first, so a crash loses nothing."""
+    """Remembers what the tags say and requests what keeps the host running; rows first, so a crash loses nothing."""
     assets = {row.asset_id: row.asset for row in targets if scheduled(row.asset)}
     if not assets:
         return
@@ -32,7 +32,7 @@ def hold(run: Run, targets: Iterable[Target], *, now: datetime) -> None:
     rows = [row for pk in sorted(assets) for row in _rows(run, assets[pk], now)]
     made = SchedulerHold.objects.bulk_create(rows, ignore_conflicts=True)
     for row in made:
-        _want(row, row.override, f"{run.name} keeps it running", now)
+        _request_tag(row, row.override, f"{run.name} keeps it running", now)
     record_all(
         (_entry(row, "scheduler.held", f"set aside for the run; it said {row.value!r}") for row in made),
         by=None,
@@ -58,9 +58,11 @@ def _rows(run: Run, asset: Asset, now: datetime) -> Iterable[SchedulerHold]:
             yield SchedulerHold(run=run, asset=asset, key=key, value=value, override=override, held_at=now)
 
 
-def _want(row: SchedulerHold, value: str | None, reason: str, now: datetime) -> None:
+def _request_tag(row: SchedulerHold, value: str | None, reason: str, now: datetime) -> None:
     place = InstanceRef(row.asset.account.account_id, row.asset.region, row.asset.instance_id)
-    want(instances=[place], key=row.key, value=value, reason=reason, run_id=row.run_id, by=None, now=now)
+    request_tag(
+        instances=[place], key=row.key, value=value, reason=reason, run_id=row.run_id, by=None, now=now
+    )
 
 
 def _entry(row: SchedulerHold, kind: str, said: str) -> Entry:
@@ -70,8 +72,8 @@ def _entry(row: SchedulerHold, kind: str, said: str) -> Entry:
 
 
 @transaction.atomic
-def give_back(holds: Iterable[SchedulerHold], seen: Mapping[str, Instance], *, now: datetime) -> None:
-    """The last run that holds a tag wants its old value; what AWS shows otherwise is somebody else's wish."""
+def restore_tags(holds: Iterable[SchedulerHold], seen: Mapping[str, Instance], *, now: datetime) -> None:
+    """The last run that holds a tag requests its old value; what AWS shows otherwise was set by somebody else."""
     asked = list(holds)
     ids = {row.asset_id for row in asked}
     list(Asset.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk").values_list("pk"))
@@ -93,15 +95,15 @@ def _end(row: SchedulerHold, item: Instance | None, now: datetime) -> str:
         return "went with its instance"
     if item.tags.get(row.key) not in {row.override, row.value}:
         return f"was changed by somebody meanwhile and stays {item.tags.get(row.key)!r}"
-    _want(row, row.value, "The run is over for it", now)
+    _request_tag(row, row.value, "The run is over for it", now)
     return f"says {row.value!r} again"
 
 
 @transaction.atomic
 def remind(*, now: datetime) -> int:
-    """Wants the old value once more where AWS refused it for good; returns how often. A changed tag stays as it is."""
+    """Requests the old value again where AWS refused it for good; returns how often. A changed tag stays as it is."""
     recent = SchedulerHold.objects.filter(released_at__gt=now - REMEMBERED).select_related("asset__account")
-    wished = 0
+    requested = 0
     for key in recent.order_by().values_list("key", flat=True).distinct():
         rows = {row.asset.instance_id: row for row in recent.filter(key=key).order_by("pk")}
         refs = [
@@ -115,6 +117,6 @@ def remind(*, now: datetime) -> int:
                 and change.finished_at < now - RETRY_AFTER
             )
             if late and change.value == rows[instance_id].value and not rows[instance_id].asset.gone_at:
-                _want(rows[instance_id], change.value, "It could not be given back before", now)
-                wished += 1
-    return wished
+                _request_tag(rows[instance_id], change.value, "It could not be restored before", now)
+                requested += 1
+    return requested

@@ -1,4 +1,4 @@
-"""Snapshots of root volumes: wanted before a patch command, taken once, deleted when their time is over."""
+"""Snapshots of root volumes: requested before a patch command, taken once, deleted when their time is over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ S = SnapshotState
 
 
 @transaction.atomic
-def want(run: Run, chosen: Iterable[Target], *, now: datetime) -> None:
+def request(run: Run, chosen: Iterable[Target], *, now: datetime) -> None:
     """The rows come first: what is asked of AWS can be found again by their ids. A retry keeps the first snapshot."""
     expires_at = now + timedelta(days=run.run_policy.snapshot_keep_days)
     chosen = list(chosen)

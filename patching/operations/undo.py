@@ -26,7 +26,7 @@ def put_back(
         Enrolment.objects.filter(asset__in=list(before), ended_at=None).values_list("asset_id", "window_id")
     )
     if any(current.get(pk) != now_in for pk in before):
-        raise Conflict("Some of these servers were moved again since, so nothing was taken back.")
+        raise Conflict("Some of these servers have been moved again since, so nothing was undone.")
     windows = Window.objects.in_bulk([pk for pk in before.values() if pk is not None])
     for former in sorted(set(before.values()), key=str):
         group = [asset for asset in assets if before[asset.pk] == former]

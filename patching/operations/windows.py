@@ -28,7 +28,7 @@ from portal.audit.changes import old_and_new
 from portal.audit.operations import Entry, record, record_all
 from portal.inventory.models import Asset
 from portal.tags.models import InstanceRef
-from portal.tags.operations import want
+from portal.tags.operations import request_tag
 
 SETTINGS = (
     "name", "slug", "description", "frequency", "nth", "start_time", "time_zone", "duration_minutes", "cutoff_minutes",
@@ -139,7 +139,7 @@ def _enrol(assets: Sequence[Asset], window: Window, by: User, now: datetime) -> 
     check_enrol(locked, by)
     before = _end(locked, now)
     Enrolment.objects.bulk_create(Enrolment(asset=asset, window=window, by=by, since=now) for asset in locked)
-    _want(locked, window.slug, f"Enrolled in {window.name}", by, now)
+    _request_tag(locked, window.slug, f"Enrolled in {window.name}", by, now)
     record_all(
         (_entry(asset, "asset.enrolled", f"{asset.label} is enrolled in {window.name}") for asset in locked),
         by=by,
@@ -154,7 +154,7 @@ def leave(*, assets: Sequence[Asset], by: User, now: datetime) -> int:
     check_enrol(locked, by)
     before = _end(locked, now)
     left = [asset for asset in locked if asset.pk in before]
-    _want(left, None, "Left its window", by, now)
+    _request_tag(left, None, "Left its window", by, now)
     record_all(
         (_entry(a, "asset.left", f"{a.label} left the window {before[a.pk].name}") for a in left), by=by
     )
@@ -174,8 +174,8 @@ def _end(assets: list[Asset], now: datetime) -> dict[int, Window]:
     return before
 
 
-def _want(assets: list[Asset], value: str | None, reason: str, by: User, now: datetime) -> None:
-    want(
+def _request_tag(assets: list[Asset], value: str | None, reason: str, by: User, now: datetime) -> None:
+    request_tag(
         instances=[InstanceRef(a.account.account_id, a.region, a.instance_id) for a in assets],
         key=settings.TAG_KEYS["window"], value=value, reason=reason, by=by, now=now,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where a run stands, in one query: enough to tell which steps of the engine have anything to do."""
+"""Where a run stands, in one query: enough to tell which phases of the engine have anything to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _states_in(table: str) -> str:
         ) SELECT state FROM present WHERE state IS NOT NULL)"""
 
 
-# Asked several times a look: written out, it costs a tenth of what Django needs to put it together each time.
+# Asked several times a reconcile: written out, it costs a tenth of what Django needs to put it together each time.
 OUTLINE = f"""
 SELECT run.*, {_states_in("patching_target")} AS targets_in, {_states_in("patching_dispatch")} AS dispatches_in,
     ARRAY(SELECT DISTINCT state FROM patching_wave WHERE run_id = run.id) AS waves_in,

@@ -52,7 +52,7 @@ def plan_of(window: Window, starts_at: datetime, assets: Iterable[Asset] | None 
     members = [Member(host.pk, host.platform, host.os_name, host.tags) for host in hosts]
     wave_of = assign_waves(members, window.run_policy.wave_rules)
     included = [PlannedHost(chosen[c.asset_id], wave_of[c.asset_id], c.stopped) for c in made.included]
-    left_out = [LeftOut(chosen[left.candidate.asset_id], left.code, left.sentence) for left in made.left_out]
+    left_out = [LeftOut(chosen[out.candidate.asset_id], out.code, out.sentence) for out in made.excluded]
     return Plan(starts_at, ends_at, included, left_out)
 
 

@@ -34,7 +34,7 @@ def _target(request: SignedIn, run: Run) -> Target | None:
     if not asked:
         return None
     if not (asked.isascii() and asked.isdecimal() and len(asked) < 18):
-        raise Invalid(f"{asked[:20]!r} is no server of this run. Go back and choose one.", field="target")
+        raise Invalid(f"{asked[:20]!r} is not a server of this run. Go back and choose one.", field="target")
     rows = Target.objects.visible_to(request.user).filter(run=run).select_related("asset", "run")
     return get_object_or_404(rows, pk=int(asked))
 

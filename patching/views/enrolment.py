@@ -117,7 +117,7 @@ def undo_enrol(request: SignedIn) -> HttpResponse:
     assets = list(Asset.objects.visible_to(request.user).filter(pk__in=before))
     try:
         if len(assets) != len(before):
-            raise Denied("Some of these servers are no longer yours, so nothing was taken back.")
+            raise Denied("Some of these servers are no longer yours, so nothing was undone.")
         count = undo.put_back(
             assets=assets, before=before, now_in=kept["now_in"], by=request.user, now=timezone.now()
         )

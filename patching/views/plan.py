@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from patching.models import Window
 from patching.navigation import is_admin, pause_in_force
-from patching.operations import by_hand
+from patching.operations import ad_hoc
 from patching.queries import runs as queries
 from patching.queries.board import in_a_run
 from patching.queries.candidates import enrolled
@@ -89,7 +89,7 @@ def start_now(request: SignedIn, slug: str) -> HttpResponse:
     try:
         if kind not in {"full", "check_only"}:
             raise Invalid("Choose what to start: the whole run, or the checks only.", field="kind")
-        run = by_hand.start(
+        run = ad_hoc.start(
             window=window, by=request.user, now=timezone.now(), check_only=kind == "check_only"
         )
     except Denied as refusal:

@@ -19,7 +19,7 @@ NOTHING = Q(pk__in=[])
 def scope(user: User | AnonymousUser, *, roles: Iterable[Role] = tuple(Role), prefix: str = "") -> Q:
     """The condition that holds for assets covered by the user's grants of these roles.
 
-    `prefix` is the path to the asset, e.g. `asset__`. Nobody is covered by no grant: the condition then holds never.
+    `prefix` is the path to the asset, e.g. `asset__`. Without a grant the condition matches no asset.
     """
     if not user.is_authenticated:
         return NOTHING

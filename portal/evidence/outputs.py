@@ -6,7 +6,7 @@ Reading is bounded for each host alone, and a folder that breaks the bounds take
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -16,6 +16,7 @@ from django.conf import settings
 from aws.errors import Missing, Refused, TooSlow
 from aws.iam import OUTPUT
 from aws.ports import ObjectStore
+from portal.clock import Clock
 
 COMMAND_KEYS = (
     999  # one page with the key that is too many: its fifty hosts store a stdout and a stderr for each step
@@ -45,7 +46,7 @@ class Outputs:
     objects: ObjectStore
     prefix: str
     command_id: str
-    clock: Callable[[], datetime]
+    clock: Clock
     bucket: str = field(default_factory=lambda: settings.RESULTS_BUCKET)
 
     def of(self, instance_id: str) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Beat's ticks of the inventory: read the accounts, write the wanted tags. Two at once are harmless."""
+"""Beat's ticks of the inventory: read the accounts, write the desired tags. Two at once are harmless."""
 
 from __future__ import annotations
 

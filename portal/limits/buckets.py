@@ -18,7 +18,7 @@ class Bucket:
     longest_wait_s: float = 30.0
 
 
-# A dispatch must be sent within seconds of its commit, and a start is better tried again at the next look.
+# A dispatch must be sent within seconds of its commit, and a start is better tried again at the next reconcile.
 SOON = 4.0
 READS, WRITES = Bucket(100, 20), Bucket(100, 10)
 SSM_READS, SSM_WRITES = Bucket(10, 5), Bucket(5, 2)

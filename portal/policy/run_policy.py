@@ -29,8 +29,8 @@ class RunPolicy:
     alarms: tuple[str, ...] = ()  # CloudWatch alarms: nothing is sent while one of them is in ALARM
     target_groups: tuple[
         str, ...
-    ] = ()  # load balancers' target groups, by name: nothing is sent while one is ill
-    healthy_percent: int = 100  # of a group's targets that take part; below it the group is ill
+    ] = ()  # load balancers' target groups, by name: nothing is sent while one is unhealthy
+    healthy_percent: int = 100  # of a group's targets that take part; below it the group is unhealthy
     gather_s: int = 60  # so long hosts are gathered for full batches and one tag call
     plan_ahead_s: int = 86_400
     lead_s: int = 900  # stopped hosts are started this long before the start

@@ -20,7 +20,7 @@ EXAMPLE = "`2 servers, then wait 30 min`, `10 %` or `Environment = test, dev`"
 
 
 class WaveRefused(ValueError):
-    """A line that is no wave; the sentence names the line and shows what one looks like."""
+    """A line that does not describe a wave; the sentence names the line and shows what one looks like."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ def parse(text: str) -> tuple[WaveRule, ...]:
     """One wave a line; empty lines do not count. Raises WaveRefused."""
     lines = [line for line in text.replace("\x00", "").splitlines() if line.strip()]
     if len(lines) > MOST_WAVES:
-        raise WaveRefused(f"There are {len(lines)} waves; {MOST_WAVES} are the most.")
+        raise WaveRefused(f"There are {len(lines)} waves; at most {MOST_WAVES} are allowed.")
     return tuple(_rule(number, line) for number, line in enumerate(lines, 1))
 
 
 def _rule(number: int, line: str) -> WaveRule:
     found = _LINE.match(line)
     if not found:
-        raise WaveRefused(f"Line {number}, {line.strip()[:60]!r}, is no wave. Write {EXAMPLE}.")
+        raise WaveRefused(f"Line {number}, {line.strip()[:60]!r}, does not describe a wave. Write {EXAMPLE}.")
     values = tuple(value.strip() for value in (found["values"] or "").split(",") if value.strip())
     rule = WaveRule(
         name=(found["name"] or ("Canary" if number == 1 else f"Wave {number}")).strip(),

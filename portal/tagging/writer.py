@@ -1,4 +1,4 @@
-"""Carries out wanted tags: groups identical ones into few calls, writes, reads back, audits. Safe to run twice."""
+"""Writes desired tags: groups identical ones into few calls, writes, reads back, audits. Safe to run twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Batch = list[TagChange]  # one account, region, key and value
 
 
 def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
-    """Writes what is due now; returns how many wishes were fulfilled. One broken account never stops the others."""
+    """Writes what is due now; returns how many requests were fulfilled. One broken account never stops the others."""
     batches = deque(_batches(claim(now=now, limit=limit)))
     fulfilled = 0
     while batches:
@@ -134,7 +134,7 @@ def _call(ec2: Ec2, batch: Batch, key: str, value: str | None) -> None:
 
 
 def _reopen_overtaken(batch: Batch, *, now: datetime) -> None:
-    """Whoever was replaced while the call was under way may have undone a newer wish: that one is written again."""
+    """Whoever was replaced while the call was under way may have undone a newer request: that one is written again."""
     held = set(_held(batch).values_list("pk", flat=True))
     late = [row for row in batch if row.pk not in held]
     if not late:
@@ -184,6 +184,6 @@ def _fail(rows: Batch, reason: str, *, now: datetime) -> None:
 
 
 def _settle(rows: Batch, state: TagState, error: str, *, now: datetime) -> int:
-    """Ends the wishes that are still ours. Returns how many."""
+    """Ends the requests that are still ours. Returns how many."""
     keys, ended = [row.pk for row in rows], {"error": error[:500], "lease_until": None, "finished_at": now}
     return len(MOVER.move(keys, state, among=_held(rows), said=error, fields=ended))

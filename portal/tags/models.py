@@ -1,4 +1,4 @@
-"""The tags that the portal wants on instances: one row per change, carried out by the tag writer."""
+"""The desired tags of instances: one row per change, carried out by the tag writer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TagChange(models.Model):
     key = models.CharField(max_length=128)
     value = models.CharField(max_length=256, null=True)
     state = models.CharField(max_length=16, choices=TagState.choices, default=TagState.WANTED)
-    reason = models.CharField(max_length=200)  # why the tag is wanted
+    reason = models.CharField(max_length=200)  # why the tag is desired
     run_id = models.BigIntegerField(null=True)
     requested_by = models.CharField(max_length=200)
     created_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Wanting a tag: a row in the caller's transaction; the writer carries it out later."""
+"""Requesting a desired tag: a row in the caller's transaction; the writer carries it out later."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _ended(rows: Sequence[TagChange], step: Step[TagState], kind: str) -> list[E
 MOVER = Mover(TagChange, TAG, _ended)
 
 
-def want(
+def request_tag(
     *,
     instances: Iterable[InstanceRef],
     key: str,
@@ -40,14 +40,14 @@ def want(
     by: User | None,
     now: datetime,
 ) -> None:
-    """`key` shall be `value` (None: gone) on each instance. A later wish replaces one that is still open."""
+    """`key` shall be `value` (None: gone) on each instance. A later request replaces one that is still open."""
     # In one order for everybody, so that two at the same moment wait for each other and never for ever.
     refs = sorted(
         {(ref.account_id, ref.instance_id): ref for ref in instances}.values(),
         key=lambda ref: (ref.account_id, ref.instance_id),
     )
     requested_by = by.display_name if by else PORTAL
-    wishes = [
+    requests = [
         {"account_id": ref.account_id, "region": ref.region, "instance_id": ref.instance_id, "key": key,
          "value": value, "reason": reason[:200], "run_id": run_id, "requested_by": requested_by,
          "created_at": now, "due_at": now}
@@ -57,9 +57,9 @@ def want(
         try:
             with transaction.atomic():
                 replace_open(_same(refs).filter(key=key), now=now)
-                TagChange.objects.bulk_create(TagChange(**wish) for wish in wishes)
+                TagChange.objects.bulk_create(TagChange(**request) for request in requests)
         except IntegrityError:
-            # somebody wished at the same moment and was first: their wish is the older one
+            # somebody asked at the same moment and was first: their request is the older one
             if race == MOST_RACES - 1:
                 raise
         else:

@@ -1,4 +1,4 @@
-"""Reads of wanted tags."""
+"""Reads of desired tags."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from portal.tags.states import OPEN, TagState
 
 
 def latest(key: str, refs: Iterable[InstanceRef]) -> dict[str, TagChange]:
-    """instance id → the last wish for this key, in whatever state it is; replaced ones do not count."""
+    """instance id → the last request for this key, in whatever state it is; replaced ones do not count."""
     ids = {ref.instance_id for ref in refs}
     rows = TagChange.objects.filter(instance_id__in=ids, key=key).exclude(state=TagState.REPLACED)
     return {row.instance_id: row for row in rows.order_by("pk")}
 
 
 def open_for_run(run_id: int) -> QuerySet[TagChange]:
-    """Wishes of a run that are not yet carried out."""
+    """Requests of a run that are not yet carried out."""
     return TagChange.objects.filter(run_id=run_id, state__in=OPEN)
 
 
@@ -29,7 +29,7 @@ def written(
 ) -> dict[str, dict[str, str | None]]:
     """instance id → key → the value that the portal last wrote and read back before the instant.
 
-    A key whose last wish is open, failed or younger is left out: nobody can say yet what AWS should show.
+    A key whose last request is open, failed or younger is left out: nobody can say yet what AWS should show.
     """
     rows = TagChange.objects.filter(instance_id__in=list(instance_ids), key__in=list(keys))
     last = (

@@ -1,4 +1,4 @@
-"""How far a wanted tag has come."""
+"""How far a desired tag has come."""
 
 from __future__ import annotations
 

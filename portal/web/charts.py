@@ -35,7 +35,7 @@ def parts_of(items: Iterable[Any]) -> list[Part]:
     parts = [item if isinstance(item, Part) else Part(*item) for item in items]
     for part in parts:
         if part.tone not in TONES:
-            raise ValueError(f"{part.tone!r} is no tone; use one of {', '.join(sorted(TONES))}.")
+            raise ValueError(f"{part.tone!r} is not a tone; use one of {', '.join(sorted(TONES))}.")
     return parts
 
 

@@ -74,7 +74,7 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
         try:
             for number, row in enumerate(rows):
                 if number == settings.EXPORT_ROWS:
-                    writer.writerow([f"INCOMPLETE: {number:,} rows are the most of one file. {NARROW}"])
+                    writer.writerow([f"INCOMPLETE: {number:,} rows are the most in one file. {NARROW}"])
                     break
                 writer.writerow([safe_cell(cell) for cell in row])
                 if number % ROWS_PER_CHUNK == ROWS_PER_CHUNK - 1:

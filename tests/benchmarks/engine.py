@@ -96,13 +96,13 @@ def _run(hosts, cloud, clock, lead=timedelta(seconds=120), **policy):  # type: i
 
 
 def _drive(run, cloud, clock) -> int:  # type: ignore[no-untyped-def]
-    from patching.engine.advance import advance
+    from patching.engine.reconcile import reconcile_run
     from patching.states import RUN_OVER
 
     looks = 0
     while run.state not in RUN_OVER:
         clock.forward(5)
-        advance(run.pk, cloud=cloud, clock=clock)
+        reconcile_run(run.pk, cloud=cloud, clock=clock)
         run.refresh_from_db()
         looks += 1
     return looks

@@ -20,7 +20,7 @@ LONGEST_S = 3_000
 def connect(lab: Lab, account: str) -> None:
     """The portal learns the account and its hosts."""
     from aws.session import AwsCloud
-    from patching.engine.lease import database_now
+    from portal.clock import database_now
     from portal.inventory.cloud import accesses
     from portal.inventory.models import Account
     from portal.inventory.operations import sync_account
@@ -34,9 +34,9 @@ def connect(lab: Lab, account: str) -> None:
 
 def plan(account: str, runs: int, **policy: int) -> list[int]:
     """Run ids: the account's hosts shared among so many runs that all begin now."""
-    from patching.engine.lease import database_now
     from patching.models import Run
     from patching.operations.runs import plan_ad_hoc
+    from portal.clock import database_now
     from portal.inventory.models import Asset
     from tests import cast
 

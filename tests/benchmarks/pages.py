@@ -221,8 +221,8 @@ def report_audit() -> list[str]:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from patching.engine.lease import database_now
     from patching.operations import audits
+    from portal.clock import database_now
 
     began = time.perf_counter()
     audit, _ = audits.ask(by=None, now=database_now())

@@ -55,14 +55,13 @@ def measure(hosts: int) -> tuple[float, float, float]:
 
 def look(run, cloud, clock) -> None:  # type: ignore[no-untyped-def]
     """One look, and the time until the next one as the workers' tick gives it."""
-    from patching.engine.advance import advance
-    from patching.tasks import next_look
+    from patching.engine.reconcile import reconcile_run
 
-    began, spent = clock(), cloud.cost_s
-    advance(run.pk, cloud=cloud, clock=clock)
+    spent = cloud.cost_s
+    next_at = reconcile_run(run.pk, cloud=cloud, clock=clock)
     clock.not_ours_s += cloud.cost_s - spent
     run.refresh_from_db()
-    if next_look(run, clock(), since=began) > clock():
+    if next_at is None or next_at > clock():
         clock.wait(TICK_S)
 
 

@@ -84,7 +84,7 @@ def crash(stack: LiveStack, options: argparse.Namespace) -> int:
     import django
 
     django.setup()
-    from patching.engine.lease import database_now
+    from portal.clock import database_now
     from tests.crash import fleet
     from tests.crash.rounds import Round
 

@@ -29,14 +29,14 @@ def adopts_nothing() -> None:
     """A command whose answer was lost is never found again."""
     from patching.engine import send
 
-    send.find = lambda dispatch, *, cloud: []
+    send.find = lambda scope, dispatch: []
 
 
 def leaves_tags() -> None:
     """The run's own tag is not taken away."""
-    from patching.engine import marks
+    from patching.engine import run_tags
 
-    marks.unmark = lambda run, *, now: None
+    run_tags.still_requested = lambda run: run.targets.none()
 
 
 MUTANTS: dict[str, Callable[[], None]] = {"adopts_nothing": adopts_nothing, "leaves_tags": leaves_tags}

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import boto3
 from django.db import InterfaceError, OperationalError, connection
 
-from patching.engine.lease import database_now
 from patching.invariants import violations
 from patching.models import PublishedDocument, Run, Window
 from patching.states import RUN_OVER
+from portal.clock import database_now
 from portal.inventory.cloud import cloud
 from portal.inventory.operations import sync_all
 from tests.crash import points, testimony

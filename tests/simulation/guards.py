@@ -37,12 +37,12 @@ class Leases:
     """Who holds the run: one worker at a time, and who lost it stops (a renewal only lengthens it)."""
 
     def __init__(self) -> None:
-        self.until: dict[int, datetime] = {}  # depth of the worker → the end of what it took
+        self.until: dict[int, datetime] = {}  # depth of the worker → the end of its lease
         self.lost = False  # another worker took the run that the outer one still works on
 
-    def watching(self, world: World, take: Callable[..., Any]) -> Callable[..., Any]:
-        def taken(run_id: int, now: datetime) -> Any:
-            token = take(run_id, now)
+    def watching(self, world: World, acquire: Callable[..., Any]) -> Callable[..., Any]:
+        def acquired(run_id: int, now: datetime) -> Any:
+            token = acquire(run_id, now)
             if token and world.depth and now < self.until.get(0, now):
                 world.broken.append("lease: a second worker takes the run while the first one's lease lasts")
             if token:
@@ -50,7 +50,7 @@ class Leases:
                 self.lost = world.depth > 0
             return token
 
-        return taken
+        return acquired
 
     def at_call(self, world: World, operation: str) -> Iterator[str]:
         """The call before which a worker stalled was judged already and may still leave; the next one must not."""

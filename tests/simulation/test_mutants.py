@@ -11,9 +11,8 @@ from unittest import mock
 
 import pytest
 
-from patching import tasks
 from patching.documents.output import OutputUnreadable, parse_result_line
-from patching.engine import answers, marks, send
+from patching.engine import answers, control_loop, run_tags, send
 from patching.engine.lease import LEASE
 from patching.models import Run
 from patching.operations import admission, dispatches
@@ -26,7 +25,7 @@ Patch = tuple[object, str, object]
 
 def resends_at_once() -> list[Patch]:
     """Adoption is broken: it neither looks for what AWS accepted nor waits."""
-    return [(send, "find", lambda dispatch, cloud: []), (send, "settled", lambda dispatch, now: True)]
+    return [(send, "find", lambda scope, dispatch: []), (send, "settled", lambda dispatch, now: True)]
 
 
 def asks_nothing_before_the_send() -> list[Patch]:
@@ -38,11 +37,11 @@ def forgets_exceptions() -> list[Patch]:
 
 
 def cleans_nothing() -> list[Patch]:
-    return [(marks, "unmark", lambda run, now: None)]
+    return [(run_tags, "still_requested", lambda run: run.targets.none())]
 
 
 def takes_what_another_holds() -> list[Patch]:
-    def take(run_id: int, now: datetime) -> uuid.UUID:
+    def acquire(run_id: int, now: datetime) -> uuid.UUID:
         token = uuid.uuid4()
         Run.objects.filter(pk=run_id).update(lease_until=now + LEASE, lease_token=token)
         return token
@@ -50,7 +49,7 @@ def takes_what_another_holds() -> list[Patch]:
     def due(now: datetime) -> list[int]:
         return list(Run.objects.exclude(state__in=RUN_OVER).values_list("pk", flat=True))
 
-    return [(tasks, "take", take), (tasks, "due", due)]
+    return [(control_loop, "acquire", acquire), (control_loop, "due", due)]
 
 
 def believes_any_line() -> list[Patch]:

@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import override_settings
 
 from patching import tasks
-from patching.engine import lease
+from patching.engine import control_loop, lease, telling
 from patching.invariants import audit
 from patching.operations.runs import halt
 from patching.states import RUN_OVER
@@ -100,9 +100,9 @@ class World:
             self.depth -= 1
 
     def tick(self) -> None:
-        """One beat tick as in production: due runs, lease, advance, lease given back (not by the dead)."""
+        """One beat tick as in production: due runs, lease, reconcile, lease released (not by the dead)."""
         try:
-            tasks.advance_runs()
+            tasks.reconcile_runs()
         except (Killed, DatabaseGone):
             pass
         finally:
@@ -128,11 +128,13 @@ class World:
         hasher = "django.contrib.auth.hashers.MD5PasswordHasher"
         with ExitStack() as stack:
             stack.enter_context(override_settings(PASSWORD_HASHERS=[hasher]))
-            for module in (tasks, lease):
+            for module in (control_loop, lease):
                 stack.enter_context(mock.patch.object(module, "database_now", self.stage.clock))
             stack.enter_context(mock.patch.object(tasks, "cloud", return_value=faults.Aws(self)))
-            stack.enter_context(mock.patch.object(tasks, "log", self))
-            stack.enter_context(mock.patch.object(tasks, "take", self.leases.watching(self, tasks.take)))
+            for module in (control_loop, telling):
+                stack.enter_context(mock.patch.object(module, "log", self))
+            acquire = self.leases.watching(self, control_loop.acquire)
+            stack.enter_context(mock.patch.object(control_loop, "acquire", acquire))
             commit = faults.committing(self, connection.commit)
             stack.enter_context(mock.patch.object(connection, "commit", commit))
             stack.enter_context(connection.execute_wrapper(faults.statement(self)))

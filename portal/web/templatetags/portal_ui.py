@@ -36,7 +36,7 @@ def icon_svg(name: str) -> SafeString:
 def pill_html(label: Any, tone: str = Tone.UNKNOWN, url: str = "") -> SafeString:
     """Shape, colour and word of a state. Raises ValueError for a tone that is none of the five."""
     if tone not in TONES:
-        raise ValueError(f"{tone!r} is no tone; use one of {', '.join(Tone)}.")
+        raise ValueError(f"{tone!r} is not a tone; use one of {', '.join(Tone)}.")
     shape = icon_svg(f"state-{tone}")
     if url:
         return format_html('<a class="pill {}" href="{}">{}{}</a>', tone, url, shape, label)

@@ -31,7 +31,7 @@ def approved(*assets: Asset, first: int = 7, last: int = 10, now: datetime = cas
     return operations.approve(request=request, by=bo, now=now)
 
 
-def wish(asset: Asset) -> TagChange | None:
+def tag_request(asset: Asset) -> TagChange | None:
     rows = TagChange.objects.filter(instance_id=asset.instance_id, key=KEY).exclude(state=TagState.REPLACED)
     return rows.order_by("-pk").first()
 
@@ -65,22 +65,22 @@ def test_only_what_is_in_force_excludes() -> None:
 def test_approval_wants_the_tag_and_the_end_of_it_removes_it() -> None:
     asset = cast.an_asset()
     request = approved(asset)
-    assert wish(asset).value == VALUE
+    assert tag_request(asset).value == VALUE
     operations.revoke(request=request, by=cast.bo(), reason="A new CVE.", now=cast.NOW)
-    assert wish(asset).value is None
+    assert tag_request(asset).value is None
 
 
 def test_of_several_the_tag_bears_the_current_one_then_the_next_then_none() -> None:
     asset = cast.an_asset()
     approved(asset, first=20, last=21)
-    assert wish(asset).value == "2026-12-19T23:00Z/2026-12-21T23:00Z"
+    assert tag_request(asset).value == "2026-12-19T23:00Z/2026-12-21T23:00Z"
     first = approved(asset)
-    assert wish(asset).value == VALUE
+    assert tag_request(asset).value == VALUE
     assert current_for([asset], cast.NOW)[asset.pk] == first
     operations.tick(now=END)
-    assert wish(asset).value == "2026-12-19T23:00Z/2026-12-21T23:00Z"
+    assert tag_request(asset).value == "2026-12-19T23:00Z/2026-12-21T23:00Z"
     operations.tick(now=END + timedelta(days=30))
-    assert wish(asset).value is None
+    assert tag_request(asset).value is None
 
 
 def test_our_own_tag_ends_with_our_request_also_while_it_still_stands() -> None:
@@ -121,8 +121,8 @@ def test_a_foreign_tag_that_still_speaks_is_not_overwritten_and_one_that_is_over
         cast.an_asset(tags={KEY: "2026-11-01"}),
     )
     request = approved(speaking, over)
-    assert wish(speaking) is None
-    assert wish(over).value == VALUE
+    assert tag_request(speaking) is None
+    assert tag_request(over).value == VALUE
     assert set(exclusions([speaking, over], START, END)) == {speaking.pk, over.pk}
     operations.revoke(request=request, by=cast.bo(), reason="A new CVE.", now=cast.NOW)
-    assert wish(speaking) is None
+    assert tag_request(speaking) is None

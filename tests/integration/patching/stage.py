@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from patching.engine.advance import advance
+from patching.engine.reconcile import reconcile_run
 from patching.models import Enrolment, Run
 from patching.operations.runs import plan_due
 from patching.states import RUN_OVER
@@ -52,7 +52,7 @@ class Stage:
 
     def look(self, seconds: float = 2) -> None:
         self.clock.forward(seconds)
-        advance(self.run.pk, cloud=self.cloud, clock=self.clock)
+        reconcile_run(self.run.pk, cloud=self.cloud, clock=self.clock)
         self.run.refresh_from_db()
 
     def until(self, done: Callable[[], bool], limit: int = 400, seconds: float = 2) -> None:

@@ -13,17 +13,17 @@ import pytest
 
 from aws.session import AwsCloud
 from lab.server import LabServer
-from patching.engine.advance import advance
-from patching.engine.lease import database_now
+from patching.engine.reconcile import reconcile_run
 from patching.models import HostReport, Run
-from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, Phase, TargetState, Verdict
+from portal.clock import database_now
 from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
 from portal.tags.models import TagChange
 from tests import cast
+from tests.ad_hoc import start_unguarded
 
 PORTAL, REGION = "111122223333", "eu-central-1"
 POLICY = {
@@ -67,14 +67,14 @@ def started(cloud: AwsCloud) -> Run:
         policy=POLICY, by=cast.ada(), now=database_now(),
     )  # fmt: skip
     enrol(assets=list(Asset.objects.all()), window=window, by=cast.ana(), now=database_now())
-    return start_now(window=window, by=cast.ada(), now=database_now())
+    return start_unguarded(window=window, by=cast.ada(), now=database_now())
 
 
 def look_until(run: Run, cloud: AwsCloud, wanted: Callable[[], bool]) -> None:
     end = time.monotonic() + 90
     while not wanted():
         assert time.monotonic() < end, list(run.targets.values_list("asset__name", "state", "reason"))
-        advance(run.pk, cloud=cloud, clock=database_now)
+        reconcile_run(run.pk, cloud=cloud, clock=database_now)
         run.refresh_from_db()
         time.sleep(0.2)
 

@@ -8,10 +8,11 @@ import pytest
 
 from exceptions.operations import approve, submit
 from patching.models import AssetPatchState, Dispatch, Run
-from patching.operations.runs import plan_due, start_now
+from patching.operations.runs import plan_due
 from patching.states import RunState, TargetState, Verdict
 from portal.audit.models import AuditEvent
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.integration.patching.stage import Stage
 
 T = TargetState
@@ -202,7 +203,7 @@ def test_one_broken_window_does_not_stop_the_others(stage: Stage) -> None:
 def test_a_check_only_run_patches_nobody(stage: Stage) -> None:
     stage.cloud.add(1)
     stage.set()
-    stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock(), check_only=True)
+    stage.run = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock(), check_only=True)
     stage.to_the_end()
     assert not patch_sends(stage)
     assert stage.run.targets.get().state == T.DONE
@@ -226,7 +227,7 @@ def test_a_server_is_never_in_flight_in_two_runs(stage: Stage) -> None:
     run = stage.set()
     stage.until(lambda: run.targets.filter(state=T.READY).exists())
     asset = run.targets.get().asset
-    other = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    other = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     other.targets.update(state=T.IN_DISPATCH)
     for _ in range(80):
         stage.look()

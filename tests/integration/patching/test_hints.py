@@ -18,16 +18,16 @@ from aws.ports import QueueMessage
 from aws.session import AwsCloud
 from lab.server import LabServer
 from patching.engine import hints
-from patching.engine.advance import advance
-from patching.engine.lease import database_now
+from patching.engine.reconcile import reconcile_run
 from patching.models import Dispatch, Run
-from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, DispatchState
+from portal.clock import database_now
 from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.integration.patching.test_lease import a_run
 
 PORTAL, REGION = "111122223333", "eu-central-1"
@@ -77,14 +77,14 @@ def started(cloud: AwsCloud) -> Run:
         policy=POLICY, by=cast.ada(), now=database_now(),
     )  # fmt: skip
     enrol(assets=list(Asset.objects.all()), window=window, by=cast.ana(), now=database_now())
-    return start_now(window=window, by=cast.ada(), now=database_now())
+    return start_unguarded(window=window, by=cast.ada(), now=database_now())
 
 
 def test_results_are_collected_long_before_the_sweep(cloud: AwsCloud, url: str) -> None:
     run, read, end = started(cloud), 0, time.monotonic() + 90
     while run.state not in RUN_OVER:
         assert time.monotonic() < end, list(run.targets.values_list("asset__name", "state", "reason"))
-        advance(run.pk, cloud=cloud, clock=database_now)
+        reconcile_run(run.pk, cloud=cloud, clock=database_now)
         read += hints.consume(cloud.queue(), url, clock=database_now, wait_s=0)
         run.refresh_from_db()
         time.sleep(0.2)

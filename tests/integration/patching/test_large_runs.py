@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from patching.engine import lease, rollout
+from patching.engine import control_loop, lease, rollout
 from patching.operations import targets
 from patching.states import Phase, TargetState
 from portal.audit.models import AuditEvent
+from tests.fakes import Clock, FakeCloud
 from tests.integration.patching.stage import Stage
 
 T = TargetState
@@ -62,40 +63,35 @@ def test_a_command_is_read_in_part_less_often_as_it_gets_older_and_at_once_when_
 
 
 def test_one_tick_sends_all_that_may_go(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    from patching import tasks
-
     def now() -> datetime:
         stage.clock.forward(0.1)
         return stage.clock()
 
-    for module in (tasks, lease):
+    for module in (control_loop, lease):
         monkeypatch.setattr(module, "database_now", now)
-    monkeypatch.setattr(tasks, "cloud", lambda: stage.cloud)
     monkeypatch.setattr(rollout, "MOST_AT_ONCE", 50)
     for number in range(1, 121):
         stage.cloud.add(number)
     run = stage.set()
     stage.until(lambda: run.targets.filter(state=T.READY).count() == 120)
     stage.clock.forward(120)
-    tasks.advance_runs()
+    control_loop.reconcile_due_runs(stage.cloud)
     assert run.dispatches.filter(phase=Phase.PATCH).count() == 3, "it waited for the next tick"
 
 
 def test_a_run_that_falls_due_meanwhile_has_its_turn_in_the_same_tick(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from patching import tasks
-
     due, visited = iter([[1], [1, 2], []]), list[int]()
 
-    def advance_one(run_id: int) -> bool:
+    def reconcile_under_lease(run_id: int, cloud: FakeCloud) -> bool:
         visited.append(run_id)
         return run_id == 1  # the large one, which has more to send
 
-    monkeypatch.setattr(tasks, "due", lambda now: next(due))
-    monkeypatch.setattr(tasks, "database_now", lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    monkeypatch.setattr(tasks, "advance_one", advance_one)
-    tasks.advance_runs()
+    monkeypatch.setattr(control_loop, "due", lambda now: next(due))
+    monkeypatch.setattr(control_loop, "database_now", lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(control_loop, "reconcile_under_lease", reconcile_under_lease)
+    control_loop.reconcile_due_runs(FakeCloud(Clock()))
     assert visited == [1, 1, 2]
 
 

@@ -1,4 +1,4 @@
-"""One worker at a time advances a run: two beats at once, a worker that works long, and one that stalled."""
+"""One worker at a time reconciles a run: two beats at once, a worker that works long, and one that stalled."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from patching import tasks
-from patching.engine import lease
-from patching.engine.lease import LEASE, HeldClock, LeaseLost, database_now, due, take
+from patching.engine import control_loop, lease
+from patching.engine.lease import LEASE, HeldClock, LeaseLost, acquire, due
 from patching.models import Run
 from patching.states import RunState
+from portal.clock import database_now
+from tests.fakes import Clock, FakeCloud
 
 HOUR = timedelta(hours=1)
+AWS = FakeCloud(Clock())
 
 
 def a_run(**facts: Any) -> Run:
@@ -28,13 +30,15 @@ def a_run(**facts: Any) -> Run:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_ticks_at_once_advance_each_run_by_one_worker_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_ticks_at_once_reconcile_each_run_by_one_worker_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     runs = {a_run(name=f"run {at}").pk for at in range(3)}
     inside: set[int] = set()
     seen: list[int] = []
     together: list[int] = []
 
-    def advance(run_id: int, *, cloud: Any, clock: Callable[[], datetime]) -> None:
+    def reconcile_run(run_id: int, *, cloud: Any, clock: Callable[[], datetime]) -> None:
         if run_id in inside:
             together.append(run_id)
         inside.add(run_id)
@@ -42,13 +46,12 @@ def test_two_ticks_at_once_advance_each_run_by_one_worker_at_a_time(monkeypatch:
         threading.Event().wait(0.05)
         inside.discard(run_id)
 
-    monkeypatch.setattr(tasks, "advance", advance)
-    monkeypatch.setattr(tasks, "cloud", lambda: None)
+    monkeypatch.setattr(control_loop, "reconcile_run", reconcile_run)
     begin = threading.Barrier(6)
 
     def beat() -> None:
         begin.wait()
-        tasks.advance_runs()
+        control_loop.reconcile_due_runs(AWS)
         connection.close()
 
     threads = [threading.Thread(target=beat) for _ in range(6)]
@@ -76,7 +79,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
 @pytest.fixture
 def held(transactional_db: None, clock: Callable[[timedelta], None]) -> tuple[Run, HeldClock]:
     run, now = a_run(), lease.database_now()
-    token = take(run.pk, now)
+    token = acquire(run.pk, now)
     assert token
     return run, HeldClock(run.pk, token, now)
 
@@ -86,7 +89,7 @@ def test_a_long_step_keeps_its_lease(held: tuple[Run, HeldClock], clock: Callabl
     for _ in range(12):
         clock(LEASE / 3)
         now = holder()
-        assert take(run.pk, now) is None, "nobody else may have it"
+        assert acquire(run.pk, now) is None, "nobody else may have it"
         assert due(now) == []
 
 
@@ -95,9 +98,9 @@ def test_a_worker_that_lost_its_lease_stops_before_its_next_act(
 ) -> None:
     run, holder = held
     clock(LEASE + timedelta(seconds=1))
-    other = take(run.pk, lease.database_now())
+    other = acquire(run.pk, lease.database_now())
     assert other, "a dead worker's run is free after its lease"
-    with pytest.raises(LeaseLost, match="other hands"):
+    with pytest.raises(LeaseLost, match="Another worker holds run"):
         holder()
     run.refresh_from_db()
     assert run.lease_token == other
@@ -111,13 +114,12 @@ def test_a_tick_that_lost_its_run_leaves_the_rows_to_the_other(
 
     def stalled(run_id: int, *, cloud: Any, clock: Callable[[], datetime]) -> None:
         later = database_now() + LEASE + timedelta(seconds=1)
-        thief.append(take(run_id, later))
+        thief.append(acquire(run_id, later))
         monkeypatch.setattr(lease, "database_now", lambda: later)
         clock()
 
-    monkeypatch.setattr(tasks, "advance", stalled)
-    monkeypatch.setattr(tasks, "cloud", lambda: None)
-    tasks.advance_runs()
+    monkeypatch.setattr(control_loop, "reconcile_run", stalled)
+    control_loop.reconcile_due_runs(AWS)
     run.refresh_from_db()
     assert thief[0]
-    assert run.lease_token == thief[0], "what was not ours any more was not given back"
+    assert run.lease_token == thief[0], "what was not ours any more was not released"

@@ -69,10 +69,10 @@ class TestWaves:
         assert (list(policy.target_groups), policy.healthy_percent) == (["shop", "shop-api"], 75)
         answer = browser(cast.ada()).post(address, form | {"target_groups": "arn:aws:elasticloadbalancing:x"})
         assert answer.status_code == 422
-        assert "is no name of a target group" in text(answer)
+        assert "is not the name of a target group" in text(answer)
         answer = browser(cast.ada()).post(address, form | {"waves": "a few"})
         assert answer.status_code == 422
-        assert "is no wave" in text(answer)
+        assert "does not describe a wave" in text(answer)
         answer = browser(cast.ada()).post(address, form | {"waves": "1, then wait 180 min"})
         assert answer.status_code == 422
         assert "leave no time before the cutoff" in text(answer)

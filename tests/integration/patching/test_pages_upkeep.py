@@ -140,8 +140,8 @@ class TestRestore:
         assert browser(cast.ada()).post(address, {"reason": ""}).status_code == 422
         answer = browser(cast.ada()).post(address, {"reason": "The shop broke."})
         assert answer.status_code == 302
-        wish = Restore.objects.get()
-        assert (wish.state, wish.requested_by, wish.reason) == (
+        restore = Restore.objects.get()
+        assert (restore.state, restore.requested_by, restore.reason) == (
             RestoreState.WANTED,
             cast.ada(),
             "The shop broke.",
@@ -179,11 +179,11 @@ class TestRestore:
             "requested_by": cast.ada(),
             "due_at": NOW,
         }
-        wish = Restore.objects.create(
+        restore = Restore.objects.create(
             state=RestoreState.RUNNING, progress="in-progress", requested_at=NOW, **facts
         )
         assert "EC2 says in-progress." in upkeep(cast.ana(), row.asset)
-        Restore.objects.filter(pk=wish.pk).update(state=RestoreState.FAILED, error="EC2 refused it.")
+        Restore.objects.filter(pk=restore.pk).update(state=RestoreState.FAILED, error="EC2 refused it.")
         assert "EC2 refused it." in upkeep(cast.ana(), row.asset)
 
 

@@ -110,7 +110,7 @@ class TestWindowForm:
         [
             ("cutoff_minutes", "180", "is not inside the window"),
             ("duration_minutes", "99999999999", "choose 15 minutes to 24 hours"),
-            ("time_zone", "Mars/Base", "is no time zone"),
+            ("time_zone", "Mars/Base", "is not a time zone"),
             ("nth", "", "Choose which such weekday"),
             ("concurrency", "0", "choose 1 to 10000"),
             ("start_time", "25:00", "Enter a valid time."),

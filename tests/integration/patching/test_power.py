@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 
 from aws.errors import Refused
-from patching.engine.advance import advance
+from patching.engine.reconcile import reconcile_run
 from patching.models import PowerHold, Run
 from patching.operations.power import keep_running
-from patching.operations.runs import start_now
 from patching.queries.waking import learned, wakes_at
 from patching.states import RUN_OVER, HoldState, TargetState, Verdict
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.integration.patching.sleepers import asleep
 from tests.integration.patching.stage import Stage
 
@@ -54,7 +54,7 @@ def test_another_run_right_afterwards_knows_that_they_sleep_again(stage: Stage) 
     stage.to_the_end()
     assert set(Asset.objects.values_list("state", flat=True)) == {"stopping"}
     stage.clock.forward(60)
-    stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    stage.run = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     stage.to_the_end()
     assert {row.verdict for row in stage.run.targets.all()} <= {Verdict.PATCHED, Verdict.NOTHING_TO_DO}
     assert len(stage.cloud.called("StartInstances")) == len(stage.cloud.called("StopInstances")) == 2
@@ -138,7 +138,7 @@ def test_keep_running(stage: Stage) -> None:
     assert stage.tag(1, "PatchPortal:Wake") is None
     event = AuditEvent.objects.get(kind="power.keep")
     assert (event.actor, event.run_id) == ("Ana", run.pk)
-    with pytest.raises(Conflict, match="nobody is going to stop it"):
+    with pytest.raises(Conflict, match="no run is going to stop it"):
         keep_running(asset=asset, by=cast.ana(), reason="Again.", now=stage.clock())
 
 
@@ -146,10 +146,10 @@ def test_the_last_of_two_runs_stops_it(stage: Stage) -> None:
     host = asleep(stage, 1)[0]
     first = stage.set()
     stage.until(lambda: first.targets.filter(state=T.READY).exists())
-    second = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    second = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     for _ in range(200):
         stage.look()
-        advance(second.pk, cloud=stage.cloud, clock=stage.clock)
+        reconcile_run(second.pk, cloud=stage.cloud, clock=stage.clock)
         second.refresh_from_db()
         if first.state in RUN_OVER and second.state not in RUN_OVER:
             assert host.instance.state == "running"

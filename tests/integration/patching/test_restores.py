@@ -8,9 +8,9 @@ import pytest
 
 from aws.errors import Refused, Throttled
 from patching.engine import restores, snapshots
+from patching.engine.scope import Context
 from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.restores import ask
-from patching.operations.runs import start_now
 from patching.operations.snapshots import deleting
 from patching.states import RestoreState, SnapshotState, TargetState
 from portal.access.rules import Conflict, Denied, Invalid
@@ -19,6 +19,7 @@ from portal.inventory.models import Asset
 from portal.tones import Tone
 from reports.queries.servers import listed, state_of
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.fakes import copy_snapshots, lose_answer
 from tests.integration.patching.stage import Stage
 
@@ -37,19 +38,19 @@ def patched() -> Stage:
     stage.set(policy={"snapshot": "root"})
     stage.to_the_end()
     copy_snapshots(stage.cloud)
-    snapshots.tend(cloud=stage.cloud, clock=stage.clock)
+    snapshots.reconcile_snapshots(Context(cloud=stage.cloud, clock=stage.clock))
     return stage
 
 
-def wish(stage: Stage) -> Restore:
+def request(stage: Stage) -> Restore:
     return ask(
         snapshot=RootSnapshot.objects.get(), by=cast.ada(), reason="The shop broke.", now=stage.clock()
     )
 
 
-def tend(stage: Stage, seconds: float = 11) -> Restore:
+def follow(stage: Stage, seconds: float = 11) -> Restore:
     stage.clock.forward(seconds)
-    restores.tend(cloud=stage.cloud, clock=stage.clock)
+    restores.reconcile_restores(Context(cloud=stage.cloud, clock=stage.clock))
     return Restore.objects.get()
 
 
@@ -59,12 +60,12 @@ def set_task(stage: Stage, state: str) -> None:
 
 
 def test_a_restore_goes_all_the_way_and_is_told(stage: Stage) -> None:
-    wish(stage)
-    assert tend(stage).state == R.RUNNING
+    request(stage)
+    assert follow(stage).state == R.RUNNING
     set_task(stage, "in-progress")
-    assert tend(stage).progress == "in-progress"
+    assert follow(stage).progress == "in-progress"
     set_task(stage, "succeeded")
-    assert tend(stage).state == R.DONE
+    assert follow(stage).state == R.DONE
     assert stage.cloud.called("CreateReplaceRootVolumeTask") == [("i-00000000000000001",)]
     asset = Asset.objects.select_related("patch_state").get()
     word, tone, why = state_of(asset, None, True, stage.clock())
@@ -83,21 +84,21 @@ def test_a_restore_goes_all_the_way_and_is_told(stage: Stage) -> None:
 
 
 def test_the_next_verdict_is_unaffected_and_ends_the_word(stage: Stage) -> None:
-    wish(stage)
-    tend(stage)
+    request(stage)
+    follow(stage)
     set_task(stage, "succeeded")
-    tend(stage)
-    stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    follow(stage)
+    stage.run = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     stage.to_the_end()
     state = AssetPatchState.objects.get()
     assert (state.last_verdict, state.restored_at) == ("patched", None)
 
 
 def test_a_lost_answer_makes_no_second_task(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     lose_answer(stage.cloud, "CreateReplaceRootVolumeTask")
-    assert tend(stage).state == R.SENDING
-    assert tend(stage, 130).state == R.RUNNING
+    assert follow(stage).state == R.SENDING
+    assert follow(stage, 130).state == R.RUNNING
     assert len(stage.cloud.root_tasks) == 1
 
 
@@ -116,10 +117,10 @@ def test_a_worker_killed_at_any_call(operation: str, moment: str) -> None:
             raise Killed
 
     setattr(stage.cloud, moment, die)
-    wish(stage)
+    request(stage)
     for _ in range(8):
         try:
-            tend(stage, 130)
+            follow(stage, 130)
         except Killed:
             continue
         set_task(stage, "succeeded")
@@ -129,14 +130,14 @@ def test_a_worker_killed_at_any_call(operation: str, moment: str) -> None:
 
 
 def test_refusals_and_failures_are_told(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
 
     def fail(name: str) -> None:
         if name == "CreateReplaceRootVolumeTask":
             raise Refused("The instance is not running.", code="IncorrectInstanceState")
 
     stage.cloud.before = fail
-    row = tend(stage)
+    row = follow(stage)
     assert (row.state, row.error) == (R.FAILED, "EC2 refused it: The instance is not running.")
     assert not AssetPatchState.objects.get().restored_at
 
@@ -150,20 +151,20 @@ def test_throttling_costs_time_only(stage: Stage) -> None:
             raise Throttled("Rate exceeded")
 
     stage.cloud.before = slow
-    wish(stage)
-    tend(stage)
-    tend(stage, 30)
-    assert tend(stage, 30).state == R.RUNNING
+    request(stage)
+    follow(stage)
+    follow(stage, 30)
+    assert follow(stage, 30).state == R.RUNNING
 
 
 @pytest.mark.parametrize(
     ("state", "words"), [("failed", "old one back"), ("failed-detached", "no root volume now")]
 )
 def test_a_task_that_fails_says_what_the_host_has(stage: Stage, state: str, words: str) -> None:
-    wish(stage)
-    tend(stage)
+    request(stage)
+    follow(stage)
     set_task(stage, state)
-    row = tend(stage)
+    row = follow(stage)
     assert row.state == R.FAILED
     assert words in row.error
 
@@ -192,39 +193,39 @@ def test_not_now(stage: Stage, change: dict[str, str], words: str) -> None:
     if "target" in change:
         stage.run.targets.update(state=change["target"])
     with pytest.raises(Conflict, match=words):
-        wish(stage)
+        request(stage)
 
 
 def test_one_at_a_time(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     with pytest.raises(Conflict, match="being restored already"):
-        wish(stage)
+        request(stage)
 
 
 def test_what_a_restore_needs_is_not_deleted(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     stage.clock.forward(30 * 86_400)
-    snapshots.tend(cloud=stage.cloud, clock=stage.clock)
+    snapshots.reconcile_snapshots(Context(cloud=stage.cloud, clock=stage.clock))
     assert stage.cloud.volume_snapshots
-    tend(stage)
+    follow(stage)
     set_task(stage, "succeeded")
-    assert tend(stage).state == R.DONE
-    snapshots.tend(cloud=stage.cloud, clock=stage.clock)
+    assert follow(stage).state == R.DONE
+    snapshots.reconcile_snapshots(Context(cloud=stage.cloud, clock=stage.clock))
     assert not stage.cloud.volume_snapshots
 
 
 def test_a_restore_that_came_in_between_stops_the_deletion(stage: Stage) -> None:
     """The deletion had found the row before somebody asked for the restore."""
     row = RootSnapshot.objects.get()
-    wish(stage)
+    request(stage)
     assert deleting([row], now=stage.clock()) == []
     assert RootSnapshot.objects.get().state == SnapshotState.COMPLETED
 
 
 def test_a_host_under_restore_is_not_patched(stage: Stage) -> None:
-    wish(stage)
+    request(stage)
     sent = len(stage.cloud.commands)
-    stage.run = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    stage.run = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     for _ in range(60):
         stage.look()
     assert stage.run.targets.get().state == TargetState.READY

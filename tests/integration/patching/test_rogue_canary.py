@@ -32,7 +32,7 @@ def test_what_no_package_manager_tells_is_dropped_and_said_and_nobody_is_stopped
     assert promoted(stage) == ["", "openssl=3.0.14"]
     assert set(run.targets.values_list("verdict", flat=True)) == {"patched"}
     reason = run.targets.get(asset__name="web-1").reason
-    assert "3 package changes that it told are dropped: " in reason
+    assert "3 package changes that it reported are dropped: " in reason
     assert not PackageChange.objects.filter(name__contains=" ").exists()
     for row in run.targets.filter(wave=2):
         assert "Not promoted: flood-0 (told by 1 of 3 proven servers alone)" in row.reason

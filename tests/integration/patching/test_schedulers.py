@@ -1,18 +1,19 @@
-"""Other schedulers' tags on the AWS in memory: set aside for a run, given back by the last one, wanted again."""
+"""Other schedulers' tags on the AWS in memory: held for a run, restored by the last one, requested again."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from aws.errors import Refused
-from patching.engine.advance import advance
+from patching.engine.reconcile import reconcile_run
 from patching.models import SchedulerHold
 from patching.operations import schedulers
-from patching.operations.runs import halt, start_now
+from patching.operations.runs import halt
 from patching.states import RUN_OVER, TargetState
 from portal.audit.models import AuditEvent
 from portal.tagging.writer import write_due
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.integration.patching.stage import Stage
 
 T = TargetState
@@ -45,11 +46,11 @@ def test_the_last_of_two_runs_gives_the_schedule_back(stage: Stage) -> None:
     host = stage.cloud.add(1, tags=tags)
     first = stage.set()
     stage.until(lambda: first.targets.filter(state=T.READY).exists())
-    second = start_now(window=stage.window, by=cast.ada(), now=stage.clock())
+    second = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock())
     seen = set()
     for _ in range(200):
         stage.look()
-        advance(second.pk, cloud=stage.cloud, clock=stage.clock)
+        reconcile_run(second.pk, cloud=stage.cloud, clock=stage.clock)
         second.refresh_from_db()
         over = {run.state in RUN_OVER for run in (first, second)}
         if over == {True, False}:

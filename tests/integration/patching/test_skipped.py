@@ -71,7 +71,7 @@ def test_names_windows_servers_and_starts(method):
         ({"from_date": "2026-02-31"}, "Choose both days"),
         ({"from_date": "2026-11-01"}, "is over already"),
         ({"to_date": "9999-12-31"}, "366 days at most"),
-        ({"time_zone": "Mars/Base"}, "is no time zone"),
+        ({"time_zone": "Mars/Base"}, "is not a time zone"),
         ({"time_zone": ""}, "Choose both days"),
     ],
 )

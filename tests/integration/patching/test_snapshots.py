@@ -8,6 +8,7 @@ import pytest
 
 from aws.errors import AccessRefused, Ambiguous, Refused, Throttled
 from patching.engine import snapshots
+from patching.engine.scope import Context
 from patching.models import RootSnapshot, Run
 from patching.states import RunState, SnapshotState, TargetState, Verdict
 from portal.audit.models import AuditEvent
@@ -32,9 +33,9 @@ def patch_sends(stage: Stage) -> list[str]:
     return [item for request in sent for item in request.instance_ids]
 
 
-def tend(stage: Stage, seconds: float = 0) -> None:
+def follow(stage: Stage, seconds: float = 0) -> None:
     stage.clock.forward(seconds)
-    snapshots.tend(cloud=stage.cloud, clock=stage.clock)
+    snapshots.reconcile_snapshots(Context(cloud=stage.cloud, clock=stage.clock))
 
 
 def test_the_snapshot_is_taken_before_the_patch_command(stage: Stage) -> None:
@@ -135,11 +136,11 @@ def test_an_instance_store_root_is_refused_in_clear_words(stage: Stage) -> None:
 def test_the_copy_is_followed_until_it_is_complete(stage: Stage) -> None:
     fleet(stage)
     stage.to_the_end()
-    tend(stage)
+    follow(stage)
     row = RootSnapshot.objects.get()
     assert row.state == S.TAKEN
     copy_snapshots(stage.cloud)
-    tend(stage, 31)
+    follow(stage, 31)
     row.refresh_from_db()
     assert row.state == S.COMPLETED
     assert AuditEvent.objects.filter(kind="snapshot.completed", run_id=row.run_id).count() == 1
@@ -149,7 +150,7 @@ def test_a_copy_that_breaks_later_changes_nothing_for_the_patched_host(stage: St
     run = fleet(stage)
     stage.to_the_end()
     copy_snapshots(stage.cloud, "error")
-    tend(stage)
+    follow(stage)
     assert RootSnapshot.objects.get().state == S.FAILED
     assert run.targets.get().state == T.DONE
 
@@ -163,9 +164,9 @@ def test_it_is_deleted_when_its_time_is_over_and_only_ours_is(stage: Stage) -> N
     other = here.create_snapshot(
         "vol-other", description="copied tag", tags={"PatchPortal:Snapshot": str(row.pk)}
     )
-    tend(stage, 2 * 86_400)
+    follow(stage, 2 * 86_400)
     assert not stage.cloud.called("DeleteSnapshot")
-    tend(stage, 86_400)
+    follow(stage, 86_400)
     assert set(stage.cloud.volume_snapshots) == {by_hand.snapshot_id, other.snapshot_id}
     row.refresh_from_db()
     assert row.state == S.DELETED
@@ -181,13 +182,13 @@ def test_a_snapshot_that_an_image_uses_is_deleted_later(stage: Stage) -> None:
             raise Refused("It is in use by ami-1.", code="InvalidSnapshot.InUse")
 
     stage.cloud.before = before
-    tend(stage, 4 * 86_400)
+    follow(stage, 4 * 86_400)
     row = RootSnapshot.objects.get()
     assert (row.state, row.reason) == (S.DELETING, "It is in use by ami-1.")
     used[0] = False
-    tend(stage, 60)
+    follow(stage, 60)
     assert stage.cloud.volume_snapshots
-    tend(stage, 3600)
+    follow(stage, 3600)
     assert not stage.cloud.volume_snapshots
 
 
@@ -221,7 +222,7 @@ def test_a_worker_killed_at_any_call(operation: str, moment: str) -> None:
     stage.clock.forward(4 * 86_400)
     for _ in range(4):
         try:
-            tend(stage, 3601)
+            follow(stage, 3601)
         except Killed:
             continue
     assert deaths[0] < 2 or (operation, moment) == ("DescribeSnapshots", "after")

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import pytest
 
-from patching.engine import release
 from patching.engine.lease import LeaseLost
+from patching.engine.power_down import power_down
+from patching.engine.scope import Scope
 from patching.models import PowerHold
 from patching.states import HoldState
 from tests.integration.patching.stage import Stage
@@ -32,7 +33,7 @@ def test_who_lost_the_run_after_the_look_stops_nobody() -> None:
 
     stage.cloud.before = before
     with pytest.raises(LeaseLost):
-        release.release(run, cloud=stage.cloud, clock=clock)
+        power_down(Scope(run=run, cloud=stage.cloud, clock=clock))
     assert looked
     assert not stage.cloud.called("StopInstances")
     assert PowerHold.objects.get().state == HoldState.RELEASING  # the other worker goes on from here

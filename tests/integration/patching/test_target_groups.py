@@ -34,7 +34,7 @@ def test_the_next_member_of_a_cluster_waits_until_the_group_is_healthy_again(sta
     stage.until(lambda: bool(told()))
     stage.look(60)
     assert len(patched_ids(stage)) == 1
-    assert "Target group shop: 3 of 4 targets are healthy, 100 % are asked for." in told()[0]
+    assert "Target group shop: 3 of 4 targets are healthy, 100 % are required." in told()[0]
     stage.cloud.target_groups_here["shop"] = WELL
     stage.to_the_end()
     assert run.state == RunState.FINISHED
@@ -69,7 +69,7 @@ def test_a_canary_is_watched_until_its_group_is_healthy(stage: Stage) -> None:
         ({"shop": TargetGroupHealth(healthy=0, total=0)}, "0 of 0 targets are healthy"),
     ],
 )
-def test_a_group_that_nobody_knows_or_that_is_empty_keeps_the_door_shut(
+def test_a_group_that_nobody_knows_or_that_is_empty_blocks(
     stage: Stage, here: dict[str, TargetGroupHealth], said: str
 ) -> None:
     run = fleet(stage, 1)

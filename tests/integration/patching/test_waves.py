@@ -114,7 +114,7 @@ def test_an_own_threshold_lets_a_wave_pass(stage: Stage) -> None:
     assert len(patched_ids(stage)) == 6
 
 
-def test_a_ringing_alarm_holds_the_first_command_and_halts_a_baking_run(stage: Stage) -> None:
+def test_an_alarm_holds_the_first_command_and_halts_a_baking_run(stage: Stage) -> None:
     run = fleet(stage, 4, [CANARY], alarms=["shop-5xx"])
     stage.cloud.alarm_states["shop-5xx"] = "ALARM"
     stage.until(lambda: AuditEvent.objects.filter(kind="run.trouble").exists())
@@ -187,10 +187,10 @@ def test_a_wave_that_takes_nobody_is_not_made(stage: Stage) -> None:
 
 
 def test_a_pre_check_run_goes_through_all_waves(stage: Stage) -> None:
-    from patching.operations.runs import start_now
+    from tests.ad_hoc import start_unguarded
 
     fleet(stage, 4, [CANARY])
-    run = start_now(window=stage.window, by=cast.ada(), now=stage.clock(), check_only=True)
+    run = start_unguarded(window=stage.window, by=cast.ada(), now=stage.clock(), check_only=True)
     stage.run = run
     stage.to_the_end()
     assert run.state == RunState.FINISHED

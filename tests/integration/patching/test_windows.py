@@ -54,12 +54,12 @@ class TestOffer:
             ({"nth": 5}, "nth", "Choose which such weekday"),
             ({"nth": 0}, "nth", "Choose which such weekday"),
             ({"frequency": "weekly"}, "nth", "no position in the month"),
-            ({"frequency": "daily"}, "frequency", "'daily' is no frequency"),
+            ({"frequency": "daily"}, "frequency", "'daily' is not a frequency"),
             ({"weekday": 7}, "weekday", "Choose a day"),
-            ({"time_zone": "Mars/Base"}, "time_zone", "'Mars/Base' is no time zone"),
-            ({"time_zone": ""}, "time_zone", "is no time zone"),
-            ({"time_zone": "../../etc/passwd"}, "time_zone", "is no time zone"),
-            ({"time_zone": "Europe"}, "time_zone", "is no time zone"),
+            ({"time_zone": "Mars/Base"}, "time_zone", "'Mars/Base' is not a time zone"),
+            ({"time_zone": ""}, "time_zone", "is not a time zone"),
+            ({"time_zone": "../../etc/passwd"}, "time_zone", "is not a time zone"),
+            ({"time_zone": "Europe"}, "time_zone", "is not a time zone"),
             ({"duration_minutes": 14}, "duration_minutes", "lasts 14 minutes"),
             ({"duration_minutes": 24 * 60 + 1}, "duration_minutes", "15 minutes to 24 hours"),
             ({"cutoff_minutes": 180}, "cutoff_minutes", "is not inside the window of 180 minutes"),
@@ -164,8 +164,8 @@ class TestEnrol:
         windows.enrol(assets=[asset], window=window, by=cast.ana(), now=NOW)
         assert windows.leave(assets=[asset, outside], by=cast.ana(), now=NOW) == 1
         assert inside(asset) == [None]
-        wish = TagChange.objects.get(state="wanted")
-        assert (wish.instance_id, wish.value) == (asset.instance_id, None)
+        request = TagChange.objects.get(state="wanted")
+        assert (request.instance_id, request.value) == (asset.instance_id, None)
         assert AuditEvent.objects.get(kind="asset.left").summary.endswith(f"left the window {window.name}")
 
     def test_one_foreign_server_refuses_all_and_names_none(self):
@@ -205,7 +205,7 @@ class TestEnrol:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_owners_at_once_leave_one_enrolment_and_one_wish():
+def test_two_owners_at_once_leave_one_enrolment_and_one_request():
     first, second = cast.a_window(), cast.a_window()
     assets, ana, ada = [cast.an_asset() for _ in range(5)], cast.ana(), cast.ada()
     together = Barrier(2)
@@ -223,8 +223,8 @@ def test_two_owners_at_once_leave_one_enrolment_and_one_wish():
             deed.result(timeout=30)
     assert len(set(inside(*assets))) == 1
     assert Enrolment.objects.filter(ended_at=None).count() == 5
-    wishes = TagChange.objects.filter(state="wanted").values_list("value", flat=True)
-    assert list(wishes) == [inside(*assets)[0]] * 5
+    requests = TagChange.objects.filter(state="wanted").values_list("value", flat=True)
+    assert list(requests) == [inside(*assets)[0]] * 5
 
 
 class TestPause:

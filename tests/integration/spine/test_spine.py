@@ -16,19 +16,19 @@ import pytest
 from aws.session import AwsCloud
 from exceptions.operations import approve, submit
 from lab.server import LabServer
-from patching.engine.advance import advance
-from patching.engine.lease import database_now
+from patching.engine.reconcile import reconcile_run
 from patching.models import HostReport, PackageChange, Run, Target
-from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, RunState, TargetState, Verdict
 from portal.audit.models import AuditEvent
+from portal.clock import database_now
 from portal.inventory.checks import try_account
 from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
 from portal.tagging.writer import write_due
 from tests import cast
+from tests.ad_hoc import start_unguarded
 from tests.aws_cli import Cli
 
 PORTAL, OTHER, REGION = "111122223333", "444455556666", "eu-central-1"
@@ -118,13 +118,13 @@ def a_run(cloud: AwsCloud) -> Run:
         category="audit", reason="The auditors are in the building.", by=cast.ana(), now=now,
     )  # fmt: skip
     approve(request=request, by=cast.bo(), now=now)
-    return start_now(window=window, by=cast.ada(), now=now)
+    return start_unguarded(window=window, by=cast.ada(), now=now)
 
 
 def to_the_end(run: Run, cloud: AwsCloud, each: Any = lambda: None) -> Run:
     deadline = time.monotonic() + 120
     while run.state not in RUN_OVER and time.monotonic() < deadline:
-        advance(run.pk, cloud=cloud, clock=database_now)
+        reconcile_run(run.pk, cloud=cloud, clock=database_now)
         run.refresh_from_db()
         each()
         time.sleep(0.2)

@@ -12,19 +12,20 @@ import pytest
 from aws.session import AwsCloud
 from lab.server import LabServer
 from patching.engine import restores, snapshots
-from patching.engine.advance import advance
-from patching.engine.lease import database_now
+from patching.engine.reconcile import reconcile_run
+from patching.engine.scope import Context
 from patching.models import HostReport, PowerHold, Restore, RootSnapshot, Run
 from patching.operations.power import keep_running
 from patching.operations.restores import ask
-from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.queries.waking import learned
 from patching.states import RUN_OVER, RestoreState, SnapshotState, TargetState, Verdict
+from portal.clock import database_now
 from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
 from tests import cast
+from tests.ad_hoc import start_unguarded
 
 PORTAL, REGION = "111122223333", "eu-central-1"
 QUICK = {
@@ -77,10 +78,10 @@ def until(done: Callable[[], bool], step: Callable[[], object], what: Callable[[
 
 
 def run_of(window: Any, cloud: AwsCloud) -> Run:
-    run = start_now(window=window, by=cast.ada(), now=database_now())
+    run = start_unguarded(window=window, by=cast.ada(), now=database_now())
 
     def step() -> None:
-        advance(run.pk, cloud=cloud, clock=database_now)
+        reconcile_run(run.pk, cloud=cloud, clock=database_now)
         run.refresh_from_db()
 
     states = run.targets.values_list("asset__name", "state", "reason")
@@ -119,7 +120,7 @@ def test_the_whole_way_there_and_back(cloud: AwsCloud, lab: LabServer) -> None:
     until(
         lambda: RootSnapshot.objects.filter(pk=row.pk, state=SnapshotState.COMPLETED).exists(),
         lambda: (
-            snapshots.tend(cloud=cloud, clock=database_now),
+            snapshots.reconcile_snapshots(Context(cloud=cloud, clock=database_now)),
             RootSnapshot.objects.update(due_at=database_now()),
         ),
         RootSnapshot.objects.values,
@@ -142,7 +143,7 @@ def test_the_whole_way_there_and_back(cloud: AwsCloud, lab: LabServer) -> None:
         lambda: Restore.objects.get().state == RestoreState.DONE,
         lambda: (
             Restore.objects.update(due_at=database_now()),
-            restores.tend(cloud=cloud, clock=database_now),
+            restores.reconcile_restores(Context(cloud=cloud, clock=database_now)),
         ),
         Restore.objects.values,
     )
@@ -161,5 +162,5 @@ def test_the_whole_way_there_and_back(cloud: AwsCloud, lab: LabServer) -> None:
     # somebody had started it, so it is left running
     assert ec2.describe([nap.instance_id])[0].state == "running"
     assert not PowerHold.objects.filter(run=again.run, asset=again.asset).exists()
-    with pytest.raises(Exception, match="nobody is going to stop it"):
+    with pytest.raises(Exception, match="no run is going to stop it"):
         keep_running(asset=again.asset, by=cast.ana(), reason="Why not.", now=database_now())

@@ -12,16 +12,16 @@ import pytest
 from aws.session import AwsCloud
 from lab.server import LabServer
 from patching.documents import aws_windows
-from patching.engine.advance import advance
-from patching.engine.lease import database_now
+from patching.engine.reconcile import reconcile_run
 from patching.models import Dispatch, HostReport, Run, Target
-from patching.operations.runs import start_now
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, Phase
+from portal.clock import database_now
 from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
 from tests import cast
+from tests.ad_hoc import start_unguarded
 
 PORTAL, REGION = "111122223333", "eu-central-1"
 QUICK = {
@@ -71,11 +71,11 @@ def run_of(names: list[str], method: str, cloud: AwsCloud) -> Run:
     )  # fmt: skip
     assets = list(Asset.objects.filter(name__in=names))
     enrol(assets=assets, window=window, by=cast.ana(), now=database_now())
-    run = start_now(window=window, by=cast.ada(), now=database_now())
+    run = start_unguarded(window=window, by=cast.ada(), now=database_now())
     end = time.monotonic() + 100
     while run.state not in RUN_OVER:
         assert time.monotonic() < end, list(run.targets.values_list("asset__name", "state", "reason"))
-        advance(run.pk, cloud=cloud, clock=database_now)
+        reconcile_run(run.pk, cloud=cloud, clock=database_now)
         run.refresh_from_db()
         time.sleep(0.2)
     return run

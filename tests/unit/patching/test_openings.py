@@ -35,7 +35,7 @@ def test_a_start_in_the_gap_opens_behind_it_and_says_so():
 def test_a_start_that_comes_twice_takes_the_first():
     row = on(weekly(SUNDAY, time(2, 30)), OCTOBER, "10-31")
     assert row.starts_at == datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
-    assert "02:30 comes twice" in row.note
+    assert "02:30 occurs twice" in row.note
 
 
 @pytest.mark.parametrize(

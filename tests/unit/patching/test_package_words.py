@@ -41,12 +41,12 @@ def test_what_package_managers_tell_is_kept(name: str, version: str) -> None:
 def test_what_none_could_tell_is_dropped_and_said(name: str, version: str) -> None:
     kept, said = credible([change(), change(name, version)], "linux")
     assert kept == [change()]
-    assert said.startswith("1 package change that it told is dropped: ")
+    assert said.startswith("1 package change that it reported is dropped: ")
     assert len(said) < 300
 
 
 def test_an_architecture_and_an_old_version_are_looked_at_too() -> None:
-    assert "is no architecture" in oddity(change(arch="amd64; id"), "linux")
+    assert "is not an architecture" in oddity(change(arch="amd64; id"), "linux")
     assert oddity(change(old="x y"), "linux")
     assert oddity(change(arch="x" * (LONGEST + 1)), "linux") == "the architecture has 101 characters"
 
@@ -56,7 +56,7 @@ def test_a_flood_is_cut_and_said() -> None:
     kept, said = credible(flood, "linux")
     assert len(kept) == MOST_PER_HOST
     assert said.startswith(
-        "3 package changes that it told are dropped: 'a b 3.0.11-1 3.0.14-1' is no package, and"
+        "3 package changes that it reported are dropped: 'a b 3.0.11-1 3.0.14-1' is not a package, and"
     )
     assert said.endswith(f"Only the first {MOST_PER_HOST} of {MOST_PER_HOST + 5} package changes are listed.")
 

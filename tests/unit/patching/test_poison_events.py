@@ -38,7 +38,7 @@ def test_poison_is_taken_off_the_queue_and_the_good_ones_between_it_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: set[str] = set()
-    monkeypatch.setattr(hints, "look_soon", lambda ids, now: seen.update(ids))
+    monkeypatch.setattr(hints, "make_due", lambda ids, now: seen.update(ids))
     good = [EVENT % f'{{"status":"Success","command-id":"good-{number}"}}' for number in range(3)]
     queue = Waiting([good[0], *POISON[:9], good[1], *POISON[9:], good[2]])
     assert hints.consume(queue, URL, clock=lambda: datetime(2026, 12, 5, tzinfo=UTC)) == len(POISON) + 3
@@ -47,7 +47,7 @@ def test_poison_is_taken_off_the_queue_and_the_good_ones_between_it_count(
 
 
 def test_a_queue_that_never_empties_ends_the_task_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hints, "look_soon", lambda ids, now: None)
+    monkeypatch.setattr(hints, "make_due", lambda ids, now: None)
     queue = Waiting(["x"] * 10)
     queue.delete = lambda url, receipts: None  # type: ignore[method-assign]
     read = hints.consume(queue, URL, clock=lambda: datetime(2026, 12, 5, tzinfo=UTC))

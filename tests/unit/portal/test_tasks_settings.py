@@ -14,7 +14,7 @@ def test_runs_have_a_queue_of_their_own_and_a_plain_worker_takes_both() -> None:
     routed = {entry["task"]: app.amqp.router.route({}, entry["task"])["queue"].name for entry in
               settings.CELERY_BEAT_SCHEDULE.values()}  # fmt: skip
     engine = {name for name, queue in routed.items() if queue == "engine"}
-    assert engine == {"patching.tasks.advance_runs", "patching.tasks.consume_events"}
+    assert engine == {"patching.tasks.reconcile_runs", "patching.tasks.consume_events"}
     assert {name: queue.routing_key for name, queue in app.amqp.queues.consume_from.items()} == {
         "portal": "portal", "engine": "engine",
     }  # fmt: skip

@@ -9,7 +9,7 @@ from portal.inventory.models import Asset
 from portal.inventory.operations import sync_account
 from portal.tagging.writer import write_due
 from portal.tags.models import InstanceRef
-from portal.tags.operations import want
+from portal.tags.operations import request_tag
 from tests import cast
 from tests.fakes import ACCOUNT, REGION, Clock, FakeCloud
 
@@ -21,7 +21,7 @@ def test_a_tag_changed_by_hand_is_told_once() -> None:
     host = cloud.add(1)
     account = cast.an_account()
     ref = InstanceRef(ACCOUNT, REGION, host.instance.instance_id)
-    want(instances=[ref], key="PatchWindow", value="saturday", reason="Enrolled", by=None, now=clock())
+    request_tag(instances=[ref], key="PatchWindow", value="saturday", reason="Enrolled", by=None, now=clock())
     assert write_due(cloud=cloud, now=clock()) == 1
     clock.forward(60)
     sync_account(account, cloud=cloud, now=clock())

@@ -9,7 +9,7 @@ import pytest
 
 from portal.tagging import writer
 from portal.tags.models import InstanceRef, TagChange
-from portal.tags.operations import want
+from portal.tags.operations import request_tag
 from tests.fakes import ACCOUNT, REGION, Clock, FakeCloud
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ def test_the_others_are_written_and_it_ends(monkeypatch: pytest.MonkeyPatch) -> 
     for number in (1, 2):
         cloud.add(number)
         place = InstanceRef(ACCOUNT, REGION, f"i-{number:017x}")
-        want(
+        request_tag(
             instances=[place],
             key=f"key-{number}",
             value="x",

@@ -12,13 +12,13 @@ from portal.tagging.writer import MAX_ATTEMPTS
 from portal.tags.models import InstanceRef, TagChange
 from portal.tags.states import OPEN, TagState
 from tests.fakes import ACCOUNT, REGION, FakeCloud, lose_answer, raising
-from tests.integration.portal.tagging.wishes import KEY, ref, state_of, tag, wish, write
+from tests.integration.portal.tagging.tag_requests import KEY, ref, request, state_of, tag, write
 
 pytestmark = pytest.mark.django_db
 
 
-def test_identical_wishes_are_one_call_one_reading_and_one_audit_event(cloud: FakeCloud) -> None:
-    wish(cloud, ref(0), ref(1), ref(2))
+def test_identical_requests_are_one_call_one_reading_and_one_audit_event(cloud: FakeCloud) -> None:
+    request(cloud, ref(0), ref(1), ref(2))
     assert write(cloud) == 3
     assert [len(ids) for ids in cloud.called("CreateTags")] == [3]
     assert len(cloud.called("DescribeInstances")) == 1
@@ -31,22 +31,22 @@ def test_identical_wishes_are_one_call_one_reading_and_one_audit_event(cloud: Fa
 
 def test_more_than_a_thousand_are_cut_into_calls_that_aws_takes(cloud: FakeCloud) -> None:
     refs = [cloud.add(number).instance.instance_id for number in range(10, 1015)]
-    wish(cloud, *(InstanceRef(ACCOUNT, REGION, instance_id) for instance_id in refs))
+    request(cloud, *(InstanceRef(ACCOUNT, REGION, instance_id) for instance_id in refs))
     assert write(cloud) == 1005
     assert sorted(len(ids) for ids in cloud.called("CreateTags")) == [5, 1000]
 
 
 def test_a_tag_is_removed_whatever_its_value(cloud: FakeCloud) -> None:
-    wish(cloud, ref(0))
+    request(cloud, ref(0))
     write(cloud)
-    wish(cloud, ref(0), value=None)
+    request(cloud, ref(0), value=None)
     assert write(cloud) == 1
     assert tag(cloud, 0) is None
     assert tag(cloud, 0, "Name") == "web-0"
 
 
 def test_what_is_written_is_not_written_again(cloud: FakeCloud) -> None:
-    wish(cloud, ref(0))
+    request(cloud, ref(0))
     write(cloud)
     assert write(cloud) == 0
     assert len(cloud.called("CreateTags")) == 1
@@ -59,7 +59,7 @@ def test_a_write_that_may_work_later_is_repeated_more_slowly_each_time(
     cloud: FakeCloud, error: Exception
 ) -> None:
     raising(cloud, "CreateTags", error, times=3)
-    wish(cloud, ref(0))
+    request(cloud, ref(0))
     waits = []
     while TagChange.objects.filter(state__in=OPEN).exists():
         write(cloud)
@@ -75,7 +75,7 @@ def test_a_write_that_may_work_later_is_repeated_more_slowly_each_time(
 
 def test_nothing_is_tried_before_its_time(cloud: FakeCloud) -> None:
     raising(cloud, "CreateTags", Throttled("Rate exceeded."))
-    wish(cloud, ref(0))
+    request(cloud, ref(0))
     write(cloud)
     assert write(cloud) == 0
     assert TagChange.objects.get().attempts == 1
@@ -83,7 +83,7 @@ def test_nothing_is_tried_before_its_time(cloud: FakeCloud) -> None:
 
 def test_after_enough_attempts_it_is_given_up_with_the_reason(cloud: FakeCloud) -> None:
     raising(cloud, "CreateTags", Throttled("Rate exceeded."), times=99)
-    wish(cloud, ref(0))
+    request(cloud, ref(0))
     for _ in range(MAX_ATTEMPTS + 3):
         write(cloud)
         cloud.clock.forward(3600)
@@ -96,7 +96,7 @@ def test_after_enough_attempts_it_is_given_up_with_the_reason(cloud: FakeCloud) 
 
 def test_a_lost_answer_is_repeated_and_ends_written_once(cloud: FakeCloud) -> None:
     lose_answer(cloud, "CreateTags")
-    wish(cloud, ref(0))
+    request(cloud, ref(0))
     assert write(cloud) == 0
     cloud.clock.forward(200)
     assert write(cloud) == 1
@@ -104,14 +104,14 @@ def test_a_lost_answer_is_repeated_and_ends_written_once(cloud: FakeCloud) -> No
 
 
 def test_a_vanished_instance_fails_alone_and_the_others_are_written_at_once(cloud: FakeCloud) -> None:
-    wish(cloud, ref(0), ref(77), ref(1))
+    request(cloud, ref(0), ref(77), ref(1))
     assert write(cloud) == 2
     assert state_of(77) == (TagState.FAILED, "The instance no longer exists.")
     assert (tag(cloud, 0), tag(cloud, 1)) == ("saturday", "saturday")
 
 
 def test_a_tag_that_shall_vanish_has_vanished_with_its_instance(cloud: FakeCloud) -> None:
-    wish(cloud, ref(0), ref(77), value=None)
+    request(cloud, ref(0), ref(77), value=None)
     write(cloud)
     assert (state_of(77)[0], state_of(0)[0]) == (TagState.VERIFIED, TagState.VERIFIED)
 
@@ -119,7 +119,7 @@ def test_a_tag_that_shall_vanish_has_vanished_with_its_instance(cloud: FakeCloud
 def test_a_refusal_that_names_nothing_of_ours_ends(cloud: FakeCloud) -> None:
     """AWS named an id that was never sent: it must neither loop nor be believed of the others."""
     raising(cloud, "CreateTags", Missing("What?", ids=("i-somebody-else",)))
-    wish(cloud, ref(0), ref(1))
+    request(cloud, ref(0), ref(1))
     for _ in range(3):
         write(cloud)
         cloud.clock.forward(200)
@@ -155,7 +155,7 @@ def test_what_aws_would_never_take_fails_at_once_in_a_sentence(
 
 @pytest.mark.parametrize("value", ["支付系统", "<script>alert(1)</script>", "$(reboot); `id`", "", "x" * 256])
 def test_any_text_that_aws_takes_arrives_as_it_is(cloud: FakeCloud, value: str) -> None:
-    wish(cloud, ref(0), value=value)
+    request(cloud, ref(0), value=value)
     assert write(cloud) == 1
     assert tag(cloud, 0) == value
 
@@ -171,7 +171,7 @@ def test_one_host_with_too_many_tags_does_not_hinder_the_others(cloud: FakeCloud
 
     picky = Picky(cloud.clock)
     picky.hosts = cloud.hosts
-    wish(picky, *map(ref, range(4)))
+    request(picky, *map(ref, range(4)))
     assert write(picky) == 3
     assert state_of(2) == (TagState.FAILED, "More than 50 tags.")
     assert [tag(picky, number) for number in (0, 1, 3)] == ["saturday"] * 3

@@ -1,4 +1,4 @@
-"""Several writers, accounts and late answers: one never stops the others, and the newest wish has the last word."""
+"""Several writers, accounts and late answers: one never stops the others, and the newest request has the last word."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.tagging.writer import LEASE, claim
 from portal.tags.models import TagChange
 from portal.tags.states import OPEN, TagState
 from tests.fakes import FakeCloud
-from tests.integration.portal.tagging.wishes import KEY, ref, state_of, tag, wish, write
+from tests.integration.portal.tagging.tag_requests import KEY, ref, request, state_of, tag, write
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ def test_what_aws_does_not_show_yet_is_tried_again(cloud: FakeCloud) -> None:
             cloud.after = lambda name: None
 
     cloud.after = forget
-    wish(cloud, ref(0), ref(1))
+    request(cloud, ref(0), ref(1))
     assert write(cloud) == 1
     assert state_of(0)[0] in OPEN
     cloud.clock.forward(200)
@@ -46,8 +46,8 @@ def test_one_broken_account_never_stops_the_others(
     broken = "444455556666"
     cloud.add(50, account_id=broken)
     for number in (50, 51):
-        wish(cloud, ref(number, broken), value=f"v{number}")
-    wish(cloud, ref(0))
+        request(cloud, ref(number, broken), value=f"v{number}")
+    request(cloud, ref(0))
 
     class Broken(FakeCloud):
         here = ""
@@ -69,7 +69,7 @@ def test_one_broken_account_never_stops_the_others(
 
 
 def test_a_dead_worker_leaves_its_rows_to_the_next_after_the_lease(cloud: FakeCloud) -> None:
-    wish(cloud, ref(0))
+    request(cloud, ref(0))
     assert len(claim(now=cloud.clock(), limit=10)) == 1
     assert write(cloud) == 0, "another worker holds it"
     cloud.clock.forward((LEASE + timedelta(seconds=1)).total_seconds())
@@ -77,15 +77,15 @@ def test_a_dead_worker_leaves_its_rows_to_the_next_after_the_lease(cloud: FakeCl
     assert TagChange.objects.get().attempts == 2
 
 
-def test_a_wish_that_was_replaced_before_its_call_is_not_written(cloud: FakeCloud) -> None:
-    """Two groups are claimed together; while the first is written, the second one's wish is taken back."""
-    wish(cloud, ref(0), value="first")
-    wish(cloud, ref(1), value="second")
+def test_a_request_that_was_replaced_before_its_call_is_not_written(cloud: FakeCloud) -> None:
+    """Two groups are claimed together; while the first is written, the second one's request is taken back."""
+    request(cloud, ref(0), value="first")
+    request(cloud, ref(1), value="second")
 
     def change_of_mind(name: str) -> None:
         if name == "CreateTags":
             cloud.after = lambda name: None
-            wish(cloud, ref(1), value=None)
+            request(cloud, ref(1), value=None)
 
     cloud.after = change_of_mind
     write(cloud)
@@ -97,14 +97,14 @@ def test_a_wish_that_was_replaced_before_its_call_is_not_written(cloud: FakeClou
 @pytest.mark.parametrize("moment", ["claimed", "verified"])
 def test_a_slow_writer_that_was_overtaken_never_has_the_last_word(cloud: FakeCloud, moment: str) -> None:
     """While `run 7` is on its way to AWS it is taken back, and another worker removes it; then `run 7` arrives."""
-    wish(cloud, ref(0), value="run 7")
+    request(cloud, ref(0), value="run 7")
     host = cloud.hosts[ref(0).instance_id]
 
     def overtaken(name: str) -> None:
         if name != "CreateTags":
             return
         cloud.after = lambda name: None
-        wish(cloud, ref(0), value=None)
+        request(cloud, ref(0), value=None)
         if moment == "verified":
             assert write(cloud) == 1
         host.instance = replace(host.instance, tags={**host.instance.tags, KEY: "run 7"})

@@ -1,4 +1,4 @@
-"""Waves as a person writes them, and the sentence for what is no wave."""
+"""Waves as a person writes them, and the sentence for what is not one."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def test_the_words_are_read_back(line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a few", "Line 1, 'a few', is no wave. Write `2 servers"),
-        ("2\n10 % then wait long", "Line 2, '10 % then wait long', is no wave"),
+        ("a few", "Line 1, 'a few', does not describe a wave. Write `2 servers"),
+        ("2\n10 % then wait long", "Line 2, '10 % then wait long', does not describe a wave"),
         ("0 servers", "Line 1: a wave of no servers proves nothing"),
         ("0 %", "Line 1: a share lies between 1 and 100 %"),
         ("101 %", "Line 1: a share lies between 1 and 100 %"),
         ("2, stop above 200 %", "Line 1: a share lies between 1 and 100 %"),
         ("Environment = ,", "Line 1: no value of the tag Environment is named"),
         ("2, then wait 721 min", "Line 1: 720 minutes are the longest wait"),
-        ("1\n" * 21, "There are 21 waves; 20 are the most"),
+        ("1\n" * 21, "There are 21 waves; at most 20 are allowed"),
     ],
 )
 def test_what_is_no_wave_is_told_with_its_line(text: str, said: str) -> None:

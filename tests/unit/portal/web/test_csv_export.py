@@ -44,7 +44,7 @@ def test_a_file_that_is_too_long_says_so_in_its_last_line(settings: object) -> N
     settings.EXPORT_ROWS = 3  # type: ignore[attr-defined]
     lines = "".join(csv_lines(["n"], ([n] for n in range(9)))).splitlines()
     assert lines[:4] == ["n", "0", "1", "2"]
-    assert "INCOMPLETE: 3 rows are the most of one file." in lines[4]
+    assert "INCOMPLETE: 3 rows are the most in one file." in lines[4]
     assert len(lines) == 5
     assert "".join(csv_lines(["n"], [[0], [1], [2]])).splitlines() == ["n", "0", "1", "2"]
 

@@ -27,8 +27,8 @@ def test_a_state_is_shape_colour_and_word() -> None:
     assert "&lt;Failed&gt;" in html
 
 
-def test_a_meaning_without_a_colour_is_refused() -> None:
-    with pytest.raises(ValueError, match="'red' is no tone"):
+def test_a_tone_without_a_colour_is_refused() -> None:
+    with pytest.raises(ValueError, match="'red' is not a tone"):
         portal_ui.pill_html("Failed", "red")
 
 

@@ -1,4 +1,4 @@
-"""Wanting a tag: one open wish a key, whoever asks, in whatever order."""
+"""Wanting a tag: one open request a key, whoever asks, in whatever order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from portal.tags.models import InstanceRef, TagChange
-from portal.tags.operations import want
+from portal.tags.operations import request_tag
 from portal.tags.queries import latest, open_for_run
 from portal.tags.states import TagState
 from tests import cast
@@ -17,8 +17,8 @@ from tests import cast
 HERE = [InstanceRef("111122223333", "eu-central-1", f"i-{number:017x}") for number in range(3)]
 
 
-def wish(value: str | None, *, instances: list[InstanceRef] = HERE, run_id: int | None = None) -> None:
-    want(
+def request(value: str | None, *, instances: list[InstanceRef] = HERE, run_id: int | None = None) -> None:
+    request_tag(
         instances=instances,
         key="PatchWindow",
         value=value,
@@ -30,9 +30,9 @@ def wish(value: str | None, *, instances: list[InstanceRef] = HERE, run_id: int 
 
 
 @pytest.mark.django_db
-def test_a_later_wish_replaces_one_that_is_still_open() -> None:
-    wish("saturday")
-    wish(None, instances=HERE[:1])
+def test_a_later_request_replaces_one_that_is_still_open() -> None:
+    request("saturday")
+    request(None, instances=HERE[:1])
     states = dict(TagChange.objects.order_by("pk").values_list("instance_id", "state"))
     assert TagChange.objects.filter(state=TagState.REPLACED).count() == 1
     assert set(states.values()) == {TagState.WANTED}
@@ -41,37 +41,37 @@ def test_a_later_wish_replaces_one_that_is_still_open() -> None:
 
 
 @pytest.mark.django_db
-def test_the_same_instance_named_twice_is_wished_once() -> None:
-    wish("saturday", instances=[HERE[0], HERE[0]])
+def test_the_same_instance_named_twice_is_requested_once() -> None:
+    request("saturday", instances=[HERE[0], HERE[0]])
     assert TagChange.objects.count() == 1
 
 
 @pytest.mark.django_db
-def test_nothing_to_wish_for_writes_nothing() -> None:
-    wish("saturday", instances=[])
+def test_nothing_to_request_for_writes_nothing() -> None:
+    request("saturday", instances=[])
     assert not TagChange.objects.exists()
 
 
 @pytest.mark.django_db
 def test_another_key_and_another_account_stay_as_they_are() -> None:
-    wish("saturday")
-    want(instances=HERE, key="Other", value="x", reason="A test", by=cast.ada(), now=cast.NOW)
+    request("saturday")
+    request_tag(instances=HERE, key="Other", value="x", reason="A test", by=cast.ada(), now=cast.NOW)
     elsewhere = InstanceRef("444455556666", "eu-central-1", HERE[0].instance_id)
-    wish("sunday", instances=[elsewhere])
+    request("sunday", instances=[elsewhere])
     assert TagChange.objects.filter(state=TagState.WANTED).count() == 7
     assert TagChange.objects.filter(key="Other", requested_by="Ada").count() == 3
 
 
 @pytest.mark.django_db
-def test_the_wishes_of_a_run_are_open_until_they_end() -> None:
-    wish("saturday", run_id=7)
+def test_the_requests_of_a_run_are_open_until_they_end() -> None:
+    request("saturday", run_id=7)
     assert open_for_run(7).count() == 3
     TagChange.objects.filter(instance_id=HERE[0].instance_id).update(state=TagState.FAILED)
     assert open_for_run(7).count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_at_the_same_moment_both_succeed_and_one_wish_stays_open() -> None:
+def test_of_two_at_the_same_moment_both_succeed_and_one_request_stays_open() -> None:
     for attempt in range(5):
         together = Barrier(2)
 
@@ -79,7 +79,7 @@ def test_of_two_at_the_same_moment_both_succeed_and_one_wish_stays_open() -> Non
             try:
                 with transaction.atomic():
                     together.wait(timeout=10)
-                    wish(value, instances=instances)
+                    request(value, instances=instances)
             finally:
                 connection.close()
 

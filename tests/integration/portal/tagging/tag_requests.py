@@ -1,10 +1,10 @@
-"""Tags wished for and written on the AWS in memory."""
+"""Tags requested and written on the AWS in memory."""
 
 from __future__ import annotations
 
 from portal.tagging.writer import write_due
 from portal.tags.models import InstanceRef, TagChange
-from portal.tags.operations import want
+from portal.tags.operations import request_tag
 from tests.fakes import ACCOUNT, REGION, FakeCloud
 
 KEY = "PatchWindow"
@@ -14,8 +14,8 @@ def ref(number: int, account: str = ACCOUNT) -> InstanceRef:
     return InstanceRef(account, REGION, f"i-{number:017x}")
 
 
-def wish(cloud: FakeCloud, *refs: InstanceRef, value: str | None = "saturday", key: str = KEY) -> None:
-    want(instances=refs, key=key, value=value, reason="A test", by=None, now=cloud.clock())
+def request(cloud: FakeCloud, *refs: InstanceRef, value: str | None = "saturday", key: str = KEY) -> None:
+    request_tag(instances=refs, key=key, value=value, reason="A test", by=None, now=cloud.clock())
 
 
 def write(cloud: FakeCloud) -> int:
