@@ -43,7 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
-    "django_cotton",
+    "django_cotton.apps.SimpleAppConfig",  # its own set-up would put its loader in the place of ours
     "django_htmx",
     "django_structlog",
     "pgtrigger",
