@@ -24,7 +24,7 @@ BLOCK_LEVEL = frozenset((
 # Components that are block-level elements themselves (a test compares them with their files).
 BLOCK_COMPONENTS = frozenset((
     "c-banner", "c-bulk-bar", "c-card", "c-dialog", "c-empty", "c-error-summary", "c-event", "c-fact", "c-facts",
-    "c-field", "c-filter-bar", "c-progress", "c-stat", "c-tabs", "c-timeline", "c-toast",
+    "c-field", "c-filter-bar", "c-head", "c-progress", "c-refusal", "c-stat", "c-tabs", "c-timeline", "c-toast",
 ))  # fmt: skip
 VOID = frozenset((
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "c-vars",
@@ -42,7 +42,7 @@ _HTML_TAG = (
 _PIECE = re.compile(
     rf"(?P<gap>\s*\n\s*)|(?P<html>{_HTML_TAG})|(?P<tag>{_TEMPLATE_TAG})|(?P<text>[^\s<{{]+|[^\S\n]+|.)"
 )
-_ALONE_IN_TAG = re.compile(r"\s*\n\s*((?:\{%.*?%\}[^\S\n]*)+)\n\s*")
+_GAP_IN_TAG = re.compile(r"\s*\n\s*(?=((?:\{%.*?%\}[^\S\n]*)+\n|/?>$)?)")
 _NAME = re.compile(r"</?\s*([\w.-]+)|\{%\s*([\w:]+)")
 
 
@@ -103,11 +103,8 @@ def _element(text: str) -> Piece:
 
 
 def _on_one_line(text: str) -> str:
-    """A tag whose attributes stand on lines of their own."""
-    if "\n" not in text:
-        return text
-    text = _ALONE_IN_TAG.sub(lambda found: f" {found[1].rstrip()}", text)
-    return re.sub(r"\s*\n\s*", " ", re.sub(r"\s*\n\s*(?=/?>$)", "", text))
+    """A tag whose attributes stand on lines of their own: a blank in front of each, none before a line of {% %}."""
+    return _GAP_IN_TAG.sub(lambda found: "" if found[1] else " ", text) if "\n" in text else text
 
 
 def _name(text: str) -> str:
