@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from patching.documents import aws_windows
 from patching.models import Run, Window
 from patching.queries.runs import Progress
-from patching.states import RUN_STATES, RunState
+from patching.states import RUN_STATES, Agreement, RunState
 from portal.policy.run_policy import RunPolicy
 from portal.tones import Tone
 from portal.web.moments import duration_words, zone_words
@@ -23,6 +23,11 @@ PHASES = {
     RunState.CHECKING: "Checking",
     RunState.PATCHING: "Patching",
     RunState.VERIFYING: "Verifying",
+}
+
+DISAGREEMENTS: dict[str, str] = {
+    Agreement.SSM_FAILED_HOST_PATCHED: "SSM says failed, the host is patched.",
+    Agreement.SSM_OK_HOST_UNPATCHED: "SSM says success, the host is not patched.",
 }
 
 

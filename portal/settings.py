@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from celery.schedules import crontab
+from django.contrib.messages import constants as messages
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
@@ -14,6 +15,7 @@ from portal.headers import *  # noqa: F403
 from portal.logs import *  # noqa: F403 - constants that Django reads by their names
 from portal.logs import configure_structlog
 from portal.sign_in_settings import *  # noqa: F403
+from portal.tones import Tone
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -41,7 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
-    "django_cotton",
+    "django_cotton.apps.SimpleAppConfig",  # its own set-up would put its loader in the place of ours
     "django_htmx",
     "django_structlog",
     "pgtrigger",
@@ -97,7 +99,7 @@ TEMPLATES = [
                 (
                     "django.template.loaders.cached.Loader",
                     [
-                        "django_cotton.cotton_loader.Loader",
+                        "portal.web.loader.Loader",
                         "django.template.loaders.filesystem.Loader",
                         "django.template.loaders.app_directories.Loader",
                     ],
@@ -114,6 +116,13 @@ TEMPLATES = [
     }
 ]
 COTTON_DIR = "components"
+MESSAGE_TAGS = {
+    messages.DEBUG: Tone.SUCCESS,
+    messages.INFO: Tone.SUCCESS,
+    messages.SUCCESS: Tone.SUCCESS,
+    messages.WARNING: Tone.ATTENTION,
+    messages.ERROR: Tone.DANGER,
+}
 
 MAIL = env.mail_server("EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT = MAIL.host, MAIL.port

@@ -64,6 +64,11 @@ def steps() -> list[Step]:
             ".venv/bin/djade templates/**/*.html",
         ),
         Step(
+            "template lines",
+            (str(BIN / "python"), "-m", "script.template_lines", *tracked("templates/*")),
+            "one element a line; what repeats is a component, what is computed comes from Python",
+        ),
+        Step(
             "documents",
             (str(BIN / "python"), "-m", "script.documents"),
             "shorten the script, or move it to the phase that needs it (docs/adr/0060)",

@@ -22,6 +22,11 @@ class Skipped:
     starts: list[datetime]
     count: int
 
+    @property
+    def later(self) -> bool:
+        """Whether there are more than those shown."""
+        return self.count > len(self.starts)
+
 
 def skipped_starts(
     assets: Iterable[Asset], begins_at: datetime, ends_at: datetime, *, shown: int = 4

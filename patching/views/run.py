@@ -25,7 +25,7 @@ from patching.rules import check_cancellable, check_haltable
 from patching.standing import BAR, TROUBLE, Group, standing_of
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
-from patching.words import phases, state_look, time_left, unguarded
+from patching.words import DISAGREEMENTS, phases, state_look, time_left, unguarded
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.isolation import CANNOT_BE_SHOWN, each
@@ -128,6 +128,7 @@ def shown(row: Target) -> dict[str, Any]:
         "target": row,
         "label": standing.word,
         "tone": standing.tone,
+        "agreement": DISAGREEMENTS.get(row.agreement, ""),
         "may_retry": standing.retryable,
         "may_skip": may_skip,
     }

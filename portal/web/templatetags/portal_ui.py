@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.conf import settings
 from django.template import Context
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.tones import Tone
@@ -54,6 +55,12 @@ def state_pill(label: Any, tone: str = Tone.UNKNOWN, url: str = "") -> SafeStrin
     return pill_html(label, tone, url)
 
 
+@register.simple_tag
+def why(sentence: Any) -> SafeString:
+    """The line under a state that says why; nothing where there is nothing to say."""
+    return format_html('<span class="why">{}</span>', sentence) if sentence else SafeString("")
+
+
 @register.simple_tag(takes_context=True)
 def when(
     context: Context, moment: datetime | None, zone: Any = None, style: str = "auto", empty: str = "never"
@@ -62,6 +69,21 @@ def when(
     if not moment:
         return format_html('<span class="quiet">{}</span>', empty)
     return moments.moment_html(moment, zone=_zone(context, zone), now=timezone.now(), style=style)
+
+
+@register.simple_tag(takes_context=True)
+def whens(context: Context, times: Iterable[datetime], zone: Any = None, style: str = "full") -> SafeString:
+    """Several times in a row, as `when` shows each."""
+    return format_html_join("; ", "{}", ((when(context, moment, zone, style),) for moment in times))
+
+
+@register.simple_tag
+def few(things: Sequence[Any], address: str = "", most: int = 6) -> SafeString:
+    """The names of the first ones and how many more there are; `address` names the page of one, to link to it."""
+    named = [(reverse(address, args=[thing.pk]) if address else "", thing.label) for thing in things[:most]]
+    shown = [format_html('<a href="{}">{}</a>', url, label) if url else label for url, label in named]
+    more = f" and {len(things) - most:,} more" if len(things) > most else ""
+    return format_html("{}{}", format_html_join(", ", "{}", ((name,) for name in shown)), more)
 
 
 @register.simple_tag(takes_context=True)
