@@ -47,8 +47,8 @@ class Turns:
     def is_slow(self, page: Hashable) -> bool:
         """Judged by the page's own last visits; nothing is known of a page that nobody has asked for."""
         with self._lock:
-            seconds = self._seconds.get(page)
-            return bool(seconds) and min(seconds) > SLOW_S
+            seconds = self._seconds.get(page, ())
+            return min(seconds, default=0.0) > SLOW_S
 
     def _wait(self) -> None:
         with self._lock:
