@@ -20,7 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_IMPORTED = {
     "awscli": "tests run it as a program",
     "boto3-stubs": "mypy reads it",
-    "django-cotton": "a loader and template tags, named in the settings and in templates",
     "django-csp": "its middleware, named in the settings",
     "django-htmx": "its middleware and its script, named in the settings and in templates",
     "django-stubs": "mypy's plugin, named in pyproject.toml",
