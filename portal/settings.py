@@ -6,7 +6,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from celery.schedules import crontab
-from django.contrib.messages import constants as messages
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
@@ -15,7 +14,7 @@ from portal.headers import *  # noqa: F403
 from portal.logs import *  # noqa: F403 - constants that Django reads by their names
 from portal.logs import configure_structlog
 from portal.sign_in_settings import *  # noqa: F403
-from portal.tones import Tone
+from portal.template_settings import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -89,41 +88,6 @@ ACT_SECONDS = 30.0
 EXPORT_SECONDS, EXPORT_ROWS = 60.0, 1_000_000
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": False,
-        "OPTIONS": {
-            "loaders": [
-                (
-                    "django.template.loaders.cached.Loader",
-                    [
-                        "portal.web.loader.Loader",
-                        "django.template.loaders.filesystem.Loader",
-                        "django.template.loaders.app_directories.Loader",
-                    ],
-                )
-            ],
-            "builtins": ["django_cotton.templatetags.cotton", "portal.web.templatetags.portal_ui"],
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-                "portal.web.context.chrome",
-            ],
-        },
-    }
-]
-COTTON_DIR = "components"
-MESSAGE_TAGS = {
-    messages.DEBUG: Tone.SUCCESS,
-    messages.INFO: Tone.SUCCESS,
-    messages.SUCCESS: Tone.SUCCESS,
-    messages.WARNING: Tone.ATTENTION,
-    messages.ERROR: Tone.DANGER,
-}
-
 MAIL = env.mail_server("EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT = MAIL.host, MAIL.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.user, MAIL.password
