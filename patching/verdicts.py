@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aws.command_ends import TERMINAL, Proves, end_of, proves
+from aws.command_status import Proves, is_over, proves, succeeded, told
 from patching.documents.output import ResultLine
 from patching.standing import standing_of
 from patching.states import Agreement, TargetState, Verdict
@@ -17,7 +17,6 @@ FIT = frozenset({"ready", "nothing_to_do"})  # what a pre-check calls a host tha
 # Checks that block nobody, but whose repair waits for the window's start: a fit host is checked once more for them.
 REPAIRED_FROM_THE_START = frozenset({"repository_signing", "agent"})
 NAMED = 5  # packages that a sentence names
-_SSM_BAD = TERMINAL - {"Success"}
 _BAD_STATUS = frozenset({"failed", "partial", "blocked"})
 # Errors that leave the packages right and only the restart open.
 _REBOOT_ERRORS = frozenset({"kernel_not_running", "reboot_did_not_happen"})
@@ -181,11 +180,15 @@ def _something_wrong(host: _Host) -> bool:
 
 def _agreement(verdict: Verdict, evidence: Evidence) -> Agreement:
     updated = standing_of(TargetState.DONE, verdict).updated
-    if evidence.ssm_status == "Success" and not updated:
+    if succeeded(evidence.ssm_status) and not updated:
         return Agreement.SSM_OK_HOST_UNPATCHED
-    if evidence.ssm_status in _SSM_BAD and updated:
+    if _ended_badly(evidence.ssm_status) and updated:
         return Agreement.SSM_FAILED_HOST_PATCHED
     return Agreement.AGREES
+
+
+def _ended_badly(status: str) -> bool:
+    return is_over(status) and not succeeded(status)
 
 
 def _reason(verdict: Verdict, host: _Host) -> str:
@@ -234,8 +237,8 @@ def _without_report(evidence: Evidence) -> Verdict:
 
 def _why_no_report(evidence: Evidence) -> str:
     details, status = evidence.ssm_status_details, evidence.ssm_status
-    end = end_of(status, details)
-    text = end.sentence if end else f"No report arrived (SSM says {details or status or 'nothing'})."
+    said = told(status, details)
+    text = said.sentence if said else f"No report arrived (SSM says {details or status or 'nothing'})."
     before = evidence.before["before"] if evidence.before else None
     opened = before["packages"]["upgradable"] if before else None
     return text if opened is None else f"{text} The pre-check had seen {opened} open updates."

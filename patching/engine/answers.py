@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from aws.command_ends import Proves, proves
+from aws.command_status import Proves, proves
 from aws.errors import Missing
 from aws.ports import Cloud, Invocation
 from patching.documents import aws_windows

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from aws.errors import AccessRefused
 from aws.ports import Cloud, TargetGroupHealth
+from aws.states import AlarmState
 from patching.models import Run
 from portal.policy.waking import Place
 
-ALARM = "ALARM"
 Shut = dict[Place, str]
 Told = TypeVar("Told")
 
@@ -47,8 +47,8 @@ def _alarms(run: Run, *, cloud: Cloud) -> Door:
     states: dict[str, str] = {}
     told, shut = _ask(run, "alarms", lambda place: cloud.alarms(*place).states(names))
     for found in told:
-        states |= {name: state for name, state in found.items() if states.get(name) != ALARM}
-    ringing = sorted(name for name, state in states.items() if state == ALARM)
+        states |= {name: state for name, state in found.items() if states.get(name) != AlarmState.ALARM}
+    ringing = sorted(name for name, state in states.items() if state == AlarmState.ALARM)
     if ringing:
         return Door(f"The CloudWatch alarm {ringing[0]} is in alarm.", shut)
     return Door(_unknown(names, states, shut, "CloudWatch alarm"), shut)

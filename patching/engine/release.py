@@ -10,9 +10,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from aws.errors import Missing, Refused
-from aws.ports import STATES_GONE, Cloud, Ec2, Instance
+from aws.ports import Cloud, Ec2, Instance
+from aws.states import ASLEEP, GONE
 from patching.engine.places import for_each
-from patching.engine.power import ASLEEP, Holds, by_place, seen_by_id
+from patching.engine.power import Holds, by_place, seen_by_id
 from patching.models import PowerHold, Run, SchedulerHold, Target
 from patching.operations import power, schedulers
 from patching.planner import batches
@@ -45,7 +46,7 @@ def _stop_at(ec2: Ec2, holds: Holds, *, clock: Clock) -> None:
     going: Holds = []
     for hold in holds:
         item = seen.get(hold.asset.instance_id)
-        if item is None or item.state in STATES_GONE | ASLEEP:
+        if item is None or item.state in GONE | ASLEEP:
             refresh(instances=[item] if item else [], now=clock())  # e.g. the answer of our stop was lost
             power.settle([hold], HoldState.RELEASED, reason="It is not running any more.", now=clock())
         elif why := taken_over(hold, item):

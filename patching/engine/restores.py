@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from aws.errors import AccessRefused, Ambiguous, Refused, Throttled
 from aws.ports import Cloud, Ec2
+from aws.states import RootVolumeState
 from patching.engine.places import for_each
 from patching.models import Restore
 from patching.operations import restores
@@ -17,9 +18,11 @@ Clock = Callable[[], datetime]
 LOOK_EVERY = timedelta(seconds=10)
 MOST_TRIES = 20
 PER_LOOK = 200
-WORDS = {
-    "failed": "EC2 could not replace the volume; the host has its old one back.",
-    "failed-detached": "EC2 could not replace the volume, and the host has no root volume now: attach one in EC2.",
+WORDS: dict[str, str] = {
+    RootVolumeState.FAILED: "EC2 could not replace the volume; the host has its old one back.",
+    RootVolumeState.FAILED_DETACHED: (
+        "EC2 could not replace the volume, and the host has no root volume now: attach one in EC2."
+    ),
 }
 
 
@@ -64,9 +67,9 @@ def _follow(ec2: Ec2, rows: list[Restore], clock: Clock) -> None:
     tasks = {task.task_id: task for task in ec2.root_volume_tasks([row.snapshot.instance_id for row in rows])}
     for row in rows:
         state = tasks[row.task_id].state if row.task_id in tasks else ""
-        if state == "succeeded":
+        if state == RootVolumeState.SUCCEEDED:
             restores.done(row, now=clock())
-        elif state in {"failed", "failed-detached"}:
+        elif state in WORDS:
             restores.failed(row, WORDS[state], now=clock(), progress=state)
         elif not state and clock() > row.requested_at + timedelta(days=1):
             restores.failed(row, "EC2 no longer tells anything of this task.", now=clock())

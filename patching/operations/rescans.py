@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from aws.command_ends import Proves, proves
+from aws.command_status import Proves, proves
 from patching.documents import aws_windows
 from patching.models import DispatchTarget, HostReport, Target
 from patching.operations import targets

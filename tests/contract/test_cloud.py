@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aws.command_ends import Proves, proves
+from aws.command_status import Proves, proves
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Missing, Refused, Throttled
 from aws.policies import BUCKET_SETTINGS, bucket_policy
 from aws.ports import Invocation, SendRequest
