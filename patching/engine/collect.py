@@ -10,6 +10,7 @@ from django.db.models import Min
 
 from aws.errors import CloudError
 from aws.ports import Cloud, Command, Invocation
+from patching.documents.host_report import ReportStatus
 from patching.engine.answers import Answers
 from patching.engine.places import for_each
 from patching.engine.send import LOOK_BACK
@@ -124,7 +125,11 @@ def _outcome(
 ) -> Outcome | None:
     """What a terminal invocation left; None for a second delivery: it says so at once, the first's report follows."""
     answer = answers.of(invocation)
-    if answer.line and answer.line.status == "duplicate_running" and dispatch.phase != Phase.VERIFY:
+    if (
+        answer.line
+        and answer.line.status == ReportStatus.DUPLICATE_RUNNING
+        and dispatch.phase != Phase.VERIFY
+    ):
         return None
     said = (invocation.status, invocation.status_details)
     if answer.report is None:
