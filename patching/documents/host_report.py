@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from functools import cache
 from typing import Any, Self
 
 Json = Mapping[str, Any]
@@ -38,8 +37,7 @@ class Part:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON that it was made of, as the schema spells it."""
-        part: type[Any] = type(self)
-        return {key: _json(getattr(self, name)) for name, key in _keys(part)}
+        return {key: _json(getattr(self, name)) for name, key in _FIELDS[type(self)]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +272,11 @@ _OPTIONAL = ("aside", "not_offered")
 _KEYS = {"held_back": "aside", "old": "from", "new": "to"}
 
 
-@cache
-def _keys(part: type[Any]) -> tuple[tuple[str, str], ...]:
-    """(attribute, key) of each field that JSON knows."""
-    names = [one.name for one in fields(part)]
-    return tuple((name, _KEYS.get(name, name)) for name in names if name != "lengths")
+# part → (attribute, key) of each field that JSON knows
+_FIELDS: dict[type, list[tuple[str, str]]] = {
+    part: [(one.name, _KEYS.get(one.name, one.name)) for one in fields(part) if one.name != "lengths"]
+    for part in (Error, System, Fix, Check, Update, Change, Service, Kernel, Packages, Reboot, Side, Report)
+}
 
 
 def _side(told: Json, name: str, lengths: dict[str, int]) -> Side | None:
