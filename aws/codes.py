@@ -21,6 +21,7 @@ THROTTLING = frozenset(
     }
 )
 # Credentials or rights do not allow it; every code that begins with AccessDenied does too.
+ACCESS_DENIED = "AccessDenied"
 ACCESS = frozenset(
     {
         "AccountProblem",

@@ -9,8 +9,9 @@ import yaml
 
 from aws.calls import Calls
 from aws.errors import Ambiguous, Missing, Refused
+from aws.states import DocumentState
 
-NOT_READY = frozenset({"Creating", "Updating"})
+NOT_READY = frozenset({DocumentState.CREATING, DocumentState.UPDATING})
 READY_WITHIN_S = 15.0
 LOOK_EVERY_S = 0.5
 
@@ -104,7 +105,7 @@ def _await_ready(calls: Calls, name: str, version: str) -> None:
     while True:
         answer = calls.call("DescribeDocument", Name=name, DocumentVersion=version)
         about = answer["Document"]
-        if about["Status"] == "Failed":
+        if about["Status"] == DocumentState.FAILED:
             why = about.get("StatusInformation", "no reason given")
             raise Refused(f"AWS could not make document {name}: {why}", operation="CreateDocument")
         if about["Status"] not in NOT_READY:

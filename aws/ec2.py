@@ -10,6 +10,7 @@ from aws.calls import Calls
 from aws.errors import Refused
 from aws.iam import iam
 from aws.ports import TAGGED_RESOURCES_PER_CALL, Instance, RootVolumeTask, Unreadable, VolumeSnapshot
+from aws.states import SnapshotState
 
 INSTANCES_PER_PAGE = 1000
 VALUES_PER_FILTER = 200
@@ -160,7 +161,7 @@ def snapshot_of(raw: Mapping[str, Any]) -> VolumeSnapshot:
     return VolumeSnapshot(
         snapshot_id=raw["SnapshotId"],
         volume_id=raw.get("VolumeId", ""),
-        state=raw.get("State", "pending"),
+        state=raw.get("State", SnapshotState.PENDING),
         progress=raw.get("Progress", ""),
         message=raw.get("StateMessage", ""),
         started_at=in_utc(raw.get("StartTime")),

@@ -8,9 +8,10 @@ from aws.calls import Calls
 from aws.errors import Missing
 from aws.iam import iam
 from aws.ports import TargetGroupHealth
+from aws.states import TargetHealth
 
 # States of targets that take no part (ELB reference, TargetHealth): on stopped hosts, or leaving.
-APART = {"unused", "draining"}
+APART = {TargetHealth.UNUSED, TargetHealth.DRAINING}
 
 
 class TargetGroupsAdapter:
@@ -31,7 +32,7 @@ class TargetGroupsAdapter:
             return None
         states = [state for group in groups for state in self._states(group["TargetGroupArn"])]
         taking_part = [state for state in states if state not in APART]
-        return TargetGroupHealth(healthy=taking_part.count("healthy"), total=len(taking_part))
+        return TargetGroupHealth(healthy=taking_part.count(TargetHealth.HEALTHY), total=len(taking_part))
 
     def _states(self, arn: str) -> list[str]:
         answer = self._calls.call("DescribeTargetHealth", TargetGroupArn=arn)

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from aws.command_ends import TERMINAL
+from aws import command_status
 
 Platform = Literal["linux", "windows"]
 
 # AWS limits (EC2 and SSM API references); the planner cuts its batches by these.
 TAGGED_RESOURCES_PER_CALL = 1000
 INSTANCES_PER_COMMAND = 50
-STATES_GONE = frozenset({"terminated", "shutting-down"})
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Instance:
     account_id: str
     region: str
     instance_id: str
-    state: str  # pending running stopping stopped shutting-down terminated
+    state: str  # aws.states.InstanceState
     platform: Platform
     image_id: str = ""
     instance_type: str = ""
@@ -56,7 +55,7 @@ class VolumeSnapshot:
 
     snapshot_id: str
     volume_id: str
-    state: str  # pending completed error
+    state: str  # aws.states.SnapshotState
     progress: str = ""  # "37%"
     message: str = ""  # why it is in error
     started_at: datetime | None = None
@@ -69,12 +68,8 @@ class RootVolumeTask:
 
     task_id: str
     instance_id: str
-    state: str  # pending in-progress failing succeeded failed failed-detached
+    state: str  # aws.states.RootVolumeState
     snapshot_id: str = ""
-
-    @property
-    def over(self) -> bool:
-        return self.state in {"succeeded", "failed", "failed-detached"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ class ManagedNode:
     """What Systems Manager knows of an instance (DescribeInstanceInformation). Absent = no working agent."""
 
     instance_id: str
-    ping_status: str  # Online ConnectionLost Inactive
+    ping_status: str  # aws.states.PingStatus
     agent_version: str = ""
     platform_type: str = ""  # Linux Windows MacOS
     platform_name: str = ""
@@ -110,14 +105,14 @@ class Invocation:
 
     command_id: str
     instance_id: str
-    status: str  # Pending InProgress Delayed Success Cancelled TimedOut Failed Cancelling
-    status_details: str  # + DeliveryTimedOut ExecutionTimedOut Undeliverable Terminated InvalidPlatform …
+    status: str  # aws.command_status.CommandStatus, as `status_details`, which is finer
+    status_details: str
     output: str = ""
     response_code: int = -1
 
     @property
     def terminal(self) -> bool:
-        return self.status in TERMINAL
+        return command_status.is_over(self.status)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def from_sdk(error: sdk.BotoCoreError, site: CallSite) -> CloudError:
 def _kind(code: str, status: int) -> type[CloudError]:
     if code in codes.THROTTLING or status == 429:
         return Throttled
-    if code.startswith("AccessDenied") or code in codes.ACCESS:
+    if code.startswith(codes.ACCESS_DENIED) or code in codes.ACCESS:
         return AccessRefused
     if code in codes.CAPACITY:  # comes as HTTP 500, yet nothing was started
         return CapacityShortage

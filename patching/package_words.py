@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from aws.plain import plain
+from patching.documents.host_report import Change
 
 MOST_PER_HOST = 400  # changes of one host that are kept; a larger upgrade still counts by its number
 LONGEST = 100  # characters of a name, a version or an architecture: the longest names in use have about 70
@@ -22,7 +22,6 @@ _VERSION = {
     "rpm": re.compile(r"([0-9]{1,9}:)?[0-9A-Za-z._+~^]+-[0-9A-Za-z._+~^]+"),
 }
 _ARCH = re.compile(r"[a-z0-9_-]*")
-Change = Mapping[str, Any]
 
 
 def credible(changes: Iterable[Change], platform: str) -> tuple[list[Change], str]:
@@ -42,7 +41,7 @@ def credible(changes: Iterable[Change], platform: str) -> tuple[list[Change], st
 
 def oddity(change: Change, platform: str) -> str:
     """Why no package manager of this platform told this; empty when one could have."""
-    texts = {name: str(change.get(name) or "") for name in ("name", "arch", "from", "to")}
+    texts = {"name": change.name, "arch": change.arch, "old": change.old, "new": change.new}
     if platform == "windows":  # updates have titles, of which nothing is ever sent to another host
         return "" if texts["name"].strip() else "an update without a name"
     for part, text in texts.items():
@@ -53,19 +52,19 @@ def oddity(change: Change, platform: str) -> str:
     return "" if any(_is_of(kind, texts) for kind in _NAME) else f"{_shown(texts)} is not a package"
 
 
-_WORDS = {"name": "name", "arch": "architecture", "from": "version", "to": "version"}
+_WORDS = {"name": "name", "arch": "architecture", "old": "version", "new": "version"}
 
 
 def _is_of(kind: str, texts: Mapping[str, str]) -> bool:
     """Name and versions by the grammar of one and the same package manager."""
-    versions = [text for text in (texts["from"], texts["to"]) if text]
+    versions = [text for text in (texts["old"], texts["new"]) if text]
     return bool(_NAME[kind].fullmatch(texts["name"])) and all(
         _VERSION[kind].fullmatch(text) for text in versions
     )
 
 
 def _shown(texts: Mapping[str, str]) -> str:
-    return repr(plain(" ".join(filter(None, (texts["name"], texts["from"], texts["to"])))))
+    return repr(plain(" ".join(filter(None, (texts["name"], texts["old"], texts["new"])))))
 
 
 def _dropped(bad: list[Change], platform: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import NamedTuple, Protocol, TypeVar
 
+from aws.states import ASLEEP, GONE
 from portal.policy.waves import WaveRule
 
 AUTO_SCALING_TAG = "aws:autoscaling:groupName"
@@ -47,7 +48,7 @@ class Candidate:
 
     @property
     def stopped(self) -> bool:
-        return self.state in {"stopped", "stopping"}
+        return self.state in ASLEEP
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def plan(candidates: Iterable[Candidate], exempt: Mapping[int, Exempt]) -> Plan:
 
 def reason_against(candidate: Candidate, exempt: Exempt | None) -> tuple[str, str] | None:
     """(code, sentence) of the first reason not to patch this host; None if it may be patched."""
-    if candidate.gone or candidate.state in {"terminated", "shutting-down"}:
+    if candidate.gone or candidate.state in GONE:
         return "gone", "The instance no longer exists."
     if exempt is not None:
         return exempt.code, exempt.sentence

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from aws.command_ends import TERMINAL, Proves, end_of, proves
-from patching.documents.output import ResultLine
+from aws.command_status import Proves, is_over, proves, succeeded, told
+from patching.documents.host_report import Report, ReportStatus
+from patching.documents.result_line import ResultLine
 from patching.standing import standing_of
 from patching.states import Agreement, TargetState, Verdict
 
-Report = Mapping[str, Any]
-
-FIT = frozenset({"ready", "nothing_to_do"})  # what a pre-check calls a host that may be patched
+# What a pre-check calls a host that may be patched.
+FIT = frozenset({ReportStatus.READY, ReportStatus.NOTHING_TO_DO})
 # Checks that block nobody, but whose repair waits for the window's start: a fit host is checked once more for them.
 REPAIRED_FROM_THE_START = frozenset({"repository_signing", "agent"})
 NAMED = 5  # packages that a sentence names
-_SSM_BAD = TERMINAL - {"Success"}
-_BAD_STATUS = frozenset({"failed", "partial", "blocked"})
+_BAD_STATUS = frozenset({ReportStatus.FAILED, ReportStatus.PARTIAL, ReportStatus.BLOCKED})
 # Errors that leave the packages right and only the restart open.
 _REBOOT_ERRORS = frozenset({"kernel_not_running", "reboot_did_not_happen"})
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of one target. Reports are valid by the schema; `line` counts where `patch` is missing."""
+    """All that is known of one target. `line` counts where `patch` is missing."""
 
     before: Report | None = None  # the pre-check's report
     patch: Report | None = None
@@ -51,7 +48,7 @@ class _Host:
     detail: str
     changed: int
     left: int | None  # updates that should have gone in; None: the host could not tell
-    aside: int  # pending, and left out on purpose: on the exclude list, or not in the tested set
+    held_back: int  # pending, and left out on purpose: on the exclude list, or not in the tested set
     not_offered: str  # the same of the tested set that no repository of the host has, or ""
     broken: int
     reboot_open: str  # why a restart is still open, or ""
@@ -65,7 +62,7 @@ def judge(evidence: Evidence) -> Judgement:
     host = _host(evidence)
     if host is None:
         return Judgement(_without_report(evidence), Agreement.NO_REPORT, _why_no_report(evidence))
-    if host.status == "duplicate_running":
+    if host.status == ReportStatus.DUPLICATE_RUNNING:
         reason = host.detail or "Another command is working on this dispatch."
         return Judgement(Verdict.UNKNOWN, Agreement.NO_REPORT, reason)
     verdict = _verdict(host)
@@ -81,20 +78,20 @@ def _host(evidence: Evidence) -> _Host | None:
 
 
 def _from_report(report: Report, mode: str) -> _Host:
-    after, error = report["after"], report["error"] or {"code": "", "detail": ""}
-    packages = after["packages"] if after else {"upgradable": None, "security": None}
+    after, error = report.after, report.error
+    pending = after.packages.pending(mode) if after else None
     return _Host(
-        status=report["status"],
-        error=error["code"],
-        detail=error["detail"],
-        changed=_length(report, "changes"),
-        left=_left(packages["security" if mode == "security" else "upgradable"], _length(report, "aside")),
-        aside=_length(report, "aside"),
+        status=report.status,
+        error=error.code if error else "",
+        detail=error.detail if error else "",
+        changed=report.changed,
+        left=_left(pending, report.held_back_count),
+        held_back=report.held_back_count,
         not_offered=_not_offered(report),
-        broken=_side_length(report, "broken") + _side_length(report, "duplicates"),
+        broken=after.unsound if after else 0,
         reboot_open=_reboot_open(report),
-        rebooted=_boot_changed(report),
-        kernel=after["kernel"]["running"] if after else "",
+        rebooted=report.boot_changed,
+        kernel=after.kernel.running if after else "",
         looked_after=after is not None,
     )
 
@@ -105,14 +102,14 @@ def _from_line(line: ResultLine, mode: str) -> _Host:
         error=line.error,
         detail=f"The host reported {line.error}." if line.error else "",
         changed=line.changed,
-        left=_left(line.security if mode == "security" else line.upgradable, line.aside),
-        aside=line.aside,
+        left=_left(line.security if mode == "security" else line.upgradable, line.held_back),
+        held_back=line.held_back,
         not_offered="",
         broken=line.broken,
         reboot_open=_reboot_open_by_line(line),
         rebooted=line.reboot_done,
         kernel=line.kernel_running,
-        looked_after=line.status not in ("blocked",),
+        looked_after=line.status != ReportStatus.BLOCKED,
     )
 
 
@@ -122,45 +119,28 @@ def _reboot_open_by_line(line: ResultLine) -> str:
     return "It still asks for a restart." if line.reboot_needed else ""
 
 
-def _left(pending: int | None, aside: int) -> int | None:
-    return None if pending is None else max(0, pending - aside)
-
-
-def _length(report: Report, key: str) -> int:
-    """The true length of a list that may have been cut; Windows' reports know no `aside`."""
-    return int(report["truncated"].get(key, len(report.get(key, ()))))
+def _left(pending: int | None, held_back: int) -> int | None:
+    return None if pending is None else max(0, pending - held_back)
 
 
 def _not_offered(report: Report) -> str:
     """E.g. ` Not on offer here and left out: nginx=1.2 and 3 more.`"""
-    names, count = report.get("not_offered", [])[:NAMED], _length(report, "not_offered")
+    names, count = (report.not_offered or ())[:NAMED], report.not_offered_count
     more = f" and {count - len(names)} more" if count > len(names) else ""
     return f" Not on offer here and left out: {', '.join(names)}{more}." if count else ""
 
 
-def _side_length(report: Report, key: str) -> int:
-    if report["after"] is None:
-        return 0
-    return int(report["truncated"].get(f"after.{key}", len(report["after"][key])))
-
-
-def _boot_changed(report: Report) -> bool:
-    before, after = report["before"], report["after"]
-    return bool(before and after and before["boot_id"] and before["boot_id"] != after["boot_id"])
-
-
 def _reboot_open(report: Report) -> str:
     """Why a restart is still open. The boot id and the kernel outweigh the host's own word."""
-    after = report["after"]
-    if after is None:
+    if report.after is None:
         return ""
-    kernel = after["kernel"]
-    newest, running = kernel["newest_installed"], kernel["running"]
-    if newest and running != newest and running in kernel["installed"]:
+    kernel = report.after.kernel
+    newest, running = kernel.newest_installed, kernel.running
+    if newest and running != newest and running in kernel.installed:
         return f"Kernel {newest} is installed, but {running} still runs."
-    if report["reboot"]["needed"]:
+    if report.reboot.needed:
         return "It still asks for a restart."
-    if report["reboot"]["done"] and not _boot_changed(report):
+    if report.reboot.done and not report.boot_changed:
         return "It says that it restarted, but its boot id is the same."
     return ""
 
@@ -181,11 +161,15 @@ def _something_wrong(host: _Host) -> bool:
 
 def _agreement(verdict: Verdict, evidence: Evidence) -> Agreement:
     updated = standing_of(TargetState.DONE, verdict).updated
-    if evidence.ssm_status == "Success" and not updated:
+    if succeeded(evidence.ssm_status) and not updated:
         return Agreement.SSM_OK_HOST_UNPATCHED
-    if evidence.ssm_status in _SSM_BAD and updated:
+    if _ended_badly(evidence.ssm_status) and updated:
         return Agreement.SSM_FAILED_HOST_PATCHED
     return Agreement.AGREES
+
+
+def _ended_badly(status: str) -> bool:
+    return is_over(status) and not succeeded(status)
 
 
 def _reason(verdict: Verdict, host: _Host) -> str:
@@ -194,10 +178,14 @@ def _reason(verdict: Verdict, host: _Host) -> str:
 
 def _what_happened(verdict: Verdict, host: _Host) -> str:
     updates = _counted(host.changed, "package") + " changed"
-    rest = f"{_counted(host.aside, 'update')} left out on purpose" if host.aside else "no update is left"
+    rest = (
+        f"{_counted(host.held_back, 'update')} left out on purpose" if host.held_back else "no update is left"
+    )
     if verdict is Verdict.NOTHING_TO_DO:
         return (
-            f"Nothing was to be done: {rest}." if host.aside else "No update was open and no restart was due."
+            f"Nothing was to be done: {rest}."
+            if host.held_back
+            else "No update was open and no restart was due."
         )
     if verdict is Verdict.PATCHED:
         return f"{updates}, {rest}{_kernel_note(host)}."
@@ -234,8 +222,8 @@ def _without_report(evidence: Evidence) -> Verdict:
 
 def _why_no_report(evidence: Evidence) -> str:
     details, status = evidence.ssm_status_details, evidence.ssm_status
-    end = end_of(status, details)
-    text = end.sentence if end else f"No report arrived (SSM says {details or status or 'nothing'})."
-    before = evidence.before["before"] if evidence.before else None
-    opened = before["packages"]["upgradable"] if before else None
+    said = told(status, details)
+    text = said.sentence if said else f"No report arrived (SSM says {details or status or 'nothing'})."
+    before = evidence.before.before if evidence.before else None
+    opened = before.packages.upgradable if before else None
     return text if opened is None else f"{text} The pre-check had seen {opened} open updates."

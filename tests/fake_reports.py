@@ -32,6 +32,31 @@ def side(kernel: str, upgradable: int) -> dict[str, Any]:
 AFTER = {"patched": side("6.1.112", 0), "nothing_to_do": side("6.1.96", 0)}
 
 
+def report(**told: Any) -> dict[str, Any]:
+    """A report of a host that has nothing to say but what is `told`."""
+    return {
+        "schema": 1,
+        "dispatch": "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10",
+        "command_id": "c",
+        "instance_id": "i-1",
+        "document_hash": "ab",
+        "phase": "patch",
+        "status": "patched",
+        "error": None,
+        "os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12"},
+        "boot_count": 0,
+        "host_time": "2026-12-05T20:00:00Z",
+        "checks": [],
+        "before": None,
+        "after": None,
+        "changes": [],
+        "services": [],
+        "reboot": {"needed": False, "reasons": [], "done": False},
+        "took_s": 3,
+        "truncated": {},
+    } | told
+
+
 def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: str) -> str:
     """What the document prints, valid by the committed schema."""
     status = host.patch if phase == "patch" else host.precheck
@@ -48,25 +73,17 @@ def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: st
         "kind": "upgrade",
         "security": True,
     }
-    report = {
-        "schema": 1,
-        "dispatch": request.parameters["DispatchId"][0],
-        "command_id": command_id,
-        "instance_id": host.instance.instance_id,
-        "document_hash": "ab",
-        "phase": phase,
-        "status": status,
-        "error": blocked if status in {"blocked", "failed"} else None,
-        "os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12"},
-        "boot_count": 0,
-        "host_time": "2026-12-05T20:00:00Z",
-        "checks": host.checks if phase == "precheck" else [],
-        "before": side("6.1.96", host.pending),
-        "after": AFTER.get(status, side("6.1.96", host.pending) if looked_at else None) if ends else None,
-        "changes": ([openssl] if host.changes is None else host.changes) if ends and status == "patched" else [],
-        "services": [],
-        "reboot": {"needed": False, "reasons": [], "done": ends and status == "patched"},
-        "took_s": 3,
-        "truncated": {},
-    }  # fmt: skip
-    return printed(report)
+    told = report(
+        dispatch=request.parameters["DispatchId"][0],
+        command_id=command_id,
+        instance_id=host.instance.instance_id,
+        phase=phase,
+        status=status,
+        error=blocked if status in {"blocked", "failed"} else None,
+        checks=host.checks if phase == "precheck" else [],
+        before=side("6.1.96", host.pending),
+        after=AFTER.get(status, side("6.1.96", host.pending) if looked_at else None) if ends else None,
+        changes=([openssl] if host.changes is None else host.changes) if ends and status == "patched" else [],
+        reboot={"needed": False, "reasons": [], "done": ends and status == "patched"},
+    )
+    return printed(told)

@@ -9,6 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from patching.documents.output import parse_result_line
+from patching.documents.report import parse_report
+
 Report = Mapping[str, Any]
 LISTED_BYTES = 2_500  # what SSM's list calls show of an output
 NO_SIDE: Report = {
@@ -26,6 +29,11 @@ def printed(report: Report, packages: Sequence[tuple[str, str, str]] = (), **cha
     line = f"PATCH-PORTAL-RESULT {json.dumps(line_of(report) | {'sha256': sums} | changed)}\n"
     blocks = block("REPORT", report["dispatch"], text)
     return line + blocks + (block("PACKAGES", report["dispatch"], rows) if rows else "")
+
+
+def report_in(output: str) -> dict[str, Any]:
+    """The JSON of the report that an output's own line vouches for, as the product reads it."""
+    return parse_report(output, parse_result_line(output)).to_json()
 
 
 def line_of(report: Report) -> dict[str, Any]:

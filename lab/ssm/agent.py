@@ -11,13 +11,14 @@ from lab import power
 from lab.hosts.machine import Finished, Job, Stopper
 from lab.ssm import output, parameters, preconditions, steps
 from lab.ssm.interpolation import Value, replaced
+from lab.ssm.statuses import End, Status
 
 if TYPE_CHECKING:
     from lab.fleet import Host
     from lab.ssm.commands import Command, Invocation, StepResult
     from lab.world import World
 
-    Done = Callable[[World, Command, Invocation, str, str], None]
+    Done = Callable[[World, Command, Invocation, Status, Status], None]
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ def run_document(world: World, command: Command, invocation: Invocation, host: H
         if invocation.terminal or not host.registered or host.booting or host.rebooting or host.lost:
             return
         invocation.stopper = Stopper()
-        if invocation.status == "Cancelling":
-            done(world, command, invocation, "Cancelled", "Cancelled")
+        if invocation.status == Status.CANCELLING:
+            done(world, command, invocation, Status.CANCELLED, Status.CANCELLED)
             return
         life = host.lives
     try:
@@ -70,7 +71,7 @@ def refuse(world: World, command: Command, invocation: Invocation, done: Done, w
     with world.lock:
         if not invocation.terminal:
             invocation.trace = why
-            done(world, command, invocation, "Failed", "Failed")
+            done(world, command, invocation, Status.FAILED, Status.FAILED)
 
 
 def run_step(task: Task, life: int) -> bool:
@@ -106,14 +107,14 @@ def not_running(task: Task) -> tuple[str, str]:
 
 def pass_over(invocation: Invocation, result: StepResult, kind: str, why: str) -> None:
     """Skipped counts as success, with code 0; the service knows no status of that name for a step."""
-    result.status = result.details = "Success" if kind == preconditions.SKIP else "Failed"
+    result.status = result.details = Status.SUCCESS if kind == preconditions.SKIP else Status.FAILED
     result.code = 0
     result.told = why
     invocation.at_step += 1
 
 
 def begin_step(world: World, result: StepResult) -> None:
-    result.status = result.details = "InProgress"
+    result.status = result.details = Status.IN_PROGRESS
     result.started = result.started or world.clock.now()
 
 
@@ -138,9 +139,9 @@ def job_of(task: Task) -> Job:
 def close_step(world: World, result: StepResult, inputs: Mapping[str, Any], finished: Finished) -> None:
     result.finished = world.clock.now()
     if finished.timed_out:
-        result.status, result.details = "TimedOut", "ExecutionTimedOut"
+        result.status, result.details = Status.TIMED_OUT, Status.EXECUTION_TIMED_OUT
     elif finished.stopped:
-        result.status, result.details = "Cancelled", "Cancelled"
+        result.status, result.details = Status.CANCELLED, Status.CANCELLED
     else:
         steps.judge(result, inputs)
         steps.tell_end(result)
@@ -170,7 +171,7 @@ def publish(task: Task) -> None:
 def lose_output(task: Task) -> None:
     for step in task.invocation.steps:
         step.stdout = step.stderr = b""
-        step.status = step.details = "Failed"
+        step.status = step.details = Status.FAILED
         step.code = -1
 
 
@@ -188,10 +189,10 @@ def finish(task: Task) -> None:
         task.done(task.world, task.command, task.invocation, *outcome(task.invocation))
 
 
-def outcome(invocation: Invocation) -> tuple[str, str]:
+def outcome(invocation: Invocation) -> End:
     """Failed > TimedOut > Cancelled > Success; a step that waits for its reboot never gets here."""
     ends = [(step.status, step.details) for step in invocation.steps]
-    for status in ("Failed", "TimedOut", "Cancelled"):
+    for status in (Status.FAILED, Status.TIMED_OUT, Status.CANCELLED):
         if found := next((end for end in ends if end[0] == status), None):
             return found
-    return "Success", "Success"
+    return Status.SUCCESS, Status.SUCCESS

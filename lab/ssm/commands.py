@@ -8,10 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from lab.hosts.machine import Stopper
-
-TERMINAL = frozenset({"Success", "Failed", "TimedOut", "Cancelled"})
-# Which end of an invocation counts against MaxErrors (user guide, "Understanding command statuses").
-COUNTS_AS_ERROR = frozenset({"Failed", "ExecutionTimedOut"})
+from lab.ssm.statuses import COUNTS_AS_ERROR, TERMINAL, End, Status
 
 
 @dataclass
@@ -20,8 +17,8 @@ class StepResult:
 
     name: str
     action: str
-    status: str = "Pending"
-    details: str = "Pending"
+    status: Status = Status.PENDING
+    details: Status = Status.PENDING
     code: int = -1
     stdout: bytes = b""
     stderr: bytes = b""
@@ -41,8 +38,8 @@ class Invocation:
     instance_name: str
     steps: list[StepResult]
     requested: datetime
-    status: str = "Pending"
-    details: str = "Pending"
+    status: Status = Status.PENDING
+    details: Status = Status.PENDING
     at_step: int = 0
     starts: int = 0  # how often the agent (re)started the document: 1, and more after reboots
     stopper: Stopper = field(default_factory=Stopper)
@@ -74,11 +71,14 @@ class Command:
     invocations: dict[str, Invocation] = field(default_factory=dict)
 
     def waiting(self) -> list[Invocation]:
-        return [one for one in self.invocations.values() if one.status == "Pending" and one.starts == 0]
+        return [one for one in self.invocations.values() if one.status == Status.PENDING and one.starts == 0]
 
     @property
     def in_flight(self) -> int:
-        return sum(one.status in ("InProgress", "Delayed", "Cancelling") for one in self.invocations.values())
+        return sum(
+            one.status in (Status.IN_PROGRESS, Status.DELAYED, Status.CANCELLING)
+            for one in self.invocations.values()
+        )
 
     @property
     def errors(self) -> int:
@@ -92,24 +92,24 @@ class Command:
     def too_many_errors(self) -> bool:
         return self.errors > self.max_errors
 
-    def roll_up(self) -> tuple[str, str]:
+    def roll_up(self) -> End:
         """(Status, StatusDetails) of the whole command: a hint, as in AWS."""
         ends = {one.details for one in self.invocations.values()}
         if self.completed < len(self.invocations):
             if self.cancelling:
-                return "Cancelling", "Cancelling"
-            started = any(one.starts or one.status != "Pending" for one in self.invocations.values())
-            return ("InProgress", "InProgress") if started else ("Pending", "Pending")
-        if ends == {"Success"}:
-            return "Success", "Success"
-        if self.too_many_errors or ends <= {"Failed", "Undeliverable"}:
-            return "Failed", "Failed"
+                return Status.CANCELLING, Status.CANCELLING
+            started = any(one.starts or one.status != Status.PENDING for one in self.invocations.values())
+            return (Status.IN_PROGRESS, Status.IN_PROGRESS) if started else (Status.PENDING, Status.PENDING)
+        if ends == {Status.SUCCESS}:
+            return Status.SUCCESS, Status.SUCCESS
+        if self.too_many_errors or ends <= {Status.FAILED, Status.UNDELIVERABLE}:
+            return Status.FAILED, Status.FAILED
         if self.cancelling:
-            return "Cancelled", "Cancelled"
-        if ends <= {"DeliveryTimedOut"}:
-            return "TimedOut", "DeliveryTimedOut"
+            return Status.CANCELLED, Status.CANCELLED
+        if ends <= {Status.DELIVERY_TIMED_OUT}:
+            return Status.TIMED_OUT, Status.DELIVERY_TIMED_OUT
         # Not enough failed for Failed, not all succeeded.
-        return "Success", "Incomplete"
+        return Status.SUCCESS, Status.INCOMPLETE
 
 
 class Commands:

@@ -9,6 +9,7 @@ from lab.fleet import Host
 from lab.ssm import events
 from lab.ssm.agent import run_document
 from lab.ssm.commands import Command, Invocation, StepResult
+from lab.ssm.statuses import NOT_OVER, Status
 
 MAX_STARTS = 15  # the agent's CommandRetryLimit: then the document is dropped as corrupt
 RESUMED_WITHIN_S = 48 * 3600  # an older document is not gone on with
@@ -38,7 +39,7 @@ def feed(world: worlds.World, command: Command) -> None:
     """Send to as many instances as MaxConcurrency allows; after MaxErrors the rest is Terminated."""
     for invocation in command.waiting():
         if command.too_many_errors:
-            end(world, command, invocation, "Cancelled", "Terminated")
+            end(world, command, invocation, Status.CANCELLED, Status.TERMINATED)
         elif command.in_flight >= command.max_concurrency:
             return
         else:
@@ -53,10 +54,10 @@ def deliver(world: worlds.World, command: Command, invocation: Invocation) -> No
         return
     host = world.fleet.get(invocation.instance_id)
     if host is None or not host.reachable:
-        move(world, command, invocation, "Delayed", "Delayed")
+        move(world, command, invocation, Status.DELAYED, Status.DELAYED)
         world.timers.after(world.delays.delivery_retry_s, partial(retry, world, command, invocation))
         return
-    move(world, command, invocation, "InProgress", "InProgress")
+    move(world, command, invocation, Status.IN_PROGRESS, Status.IN_PROGRESS)
     hand_over(world, command, invocation, host)
     if "delivered_twice" in host.faults:
         hand_over(world, command, invocation, host)
@@ -94,7 +95,11 @@ def undelivered(world: worlds.World, command: Command, invocation: Invocation) -
             world,
             command,
             invocation,
-            *(("Failed", "Undeliverable") if silent else ("TimedOut", "DeliveryTimedOut")),
+            *(
+                (Status.FAILED, Status.UNDELIVERABLE)
+                if silent
+                else (Status.TIMED_OUT, Status.DELIVERY_TIMED_OUT)
+            ),
         )
 
 
@@ -103,7 +108,7 @@ def expire(world: worlds.World, command: Command) -> None:
     with world.lock:
         for invocation in command.invocations.values():
             if not invocation.terminal:
-                end(world, command, invocation, "TimedOut", "DeliveryTimedOut")
+                end(world, command, invocation, Status.TIMED_OUT, Status.DELIVERY_TIMED_OUT)
 
 
 def cancel(world: worlds.World, command: Command, instance_ids: list[str]) -> None:
@@ -114,9 +119,9 @@ def cancel(world: worlds.World, command: Command, instance_ids: list[str]) -> No
         if invocation.terminal:
             continue
         if not invocation.starts:
-            end(world, command, invocation, "Cancelled", "Cancelled")
+            end(world, command, invocation, Status.CANCELLED, Status.CANCELLED)
             continue
-        move(world, command, invocation, "Cancelling", "Cancelling")
+        move(world, command, invocation, Status.CANCELLING, Status.CANCELLING)
         stop = partial(invocation.stopper.stop, "cancel")
         world.timers.after(world.delays.cancel_s, stop)
 
@@ -133,22 +138,26 @@ def host_came_up(world: worlds.World, host: Host) -> None:
         start(world, command, invocation, host)
 
 
-def end(world: worlds.World, command: Command, invocation: Invocation, status: str, details: str) -> None:
+def end(
+    world: worlds.World, command: Command, invocation: Invocation, status: Status, details: Status
+) -> None:
     """A terminal status; the next instance has its turn."""
     if invocation.terminal:
         return
     for step in invocation.steps:
-        if step.status in ("Pending", "InProgress"):
+        if step.status in NOT_OVER:
             close_step(step, status, details)
     move(world, command, invocation, status, details)
     feed(world, command)
 
 
-def close_step(step: StepResult, status: str, details: str) -> None:
+def close_step(step: StepResult, status: Status, details: Status) -> None:
     step.status, step.details = status, details
 
 
-def move(world: worlds.World, command: Command, invocation: Invocation, status: str, details: str) -> None:
+def move(
+    world: worlds.World, command: Command, invocation: Invocation, status: Status, details: Status
+) -> None:
     """Another status, and the event that tells of it."""
     if (invocation.status, invocation.details) == (status, details):
         return

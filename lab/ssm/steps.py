@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.ssm.commands import StepResult
+from lab.ssm.statuses import Status
 
 EXIT_SKIP_REST, EXIT_FAIL_REST = 168, 169
 EXECUTION_DEFAULT_S = 3600
@@ -54,8 +55,8 @@ def left_out(inputs: Sequence[Inputs], results: Sequence[StepResult]) -> str:
 def ends_all(inputs: Inputs, result: StepResult) -> bool:
     if result.code in (EXIT_SKIP_REST, EXIT_FAIL_REST):
         return True
-    failed = result.status == "Failed" and says(inputs, "onFailure") == "exit"
-    return failed or (result.status == "Success" and says(inputs, "onSuccess") == "exit")
+    failed = result.status == Status.FAILED and says(inputs, "onFailure") == "exit"
+    return failed or (result.status == Status.SUCCESS and says(inputs, "onSuccess") == "exit")
 
 
 def says(inputs: Inputs, name: str) -> str:
@@ -71,7 +72,7 @@ def tell_end(result: StepResult) -> None:
     if result.code < 0:
         name = signal.strsignal(-result.code) or f"signal {-result.code}"
         words, result.code = f"signal: {name.lower()}", -1
-    elif result.status == "Failed":
+    elif result.status == Status.FAILED:
         words = f"exit status {result.code}"
     else:
         return
@@ -81,7 +82,7 @@ def tell_end(result: StepResult) -> None:
 def judge(result: StepResult, inputs: Inputs) -> None:
     """Status, code and added words of a step that ended by itself with `result.code`."""
     failed = result.code not in (0, EXIT_SKIP_REST)
-    result.status = result.details = "Failed" if failed else "Success"
+    result.status = result.details = Status.FAILED if failed else Status.SUCCESS
     if result.code == EXIT_SKIP_REST:
         result.added = "\nStep exited with code 168. Therefore, marking step as succeeded. "
         result.mute = True  # the agent drops what it wrote to stderr
@@ -90,7 +91,7 @@ def judge(result: StepResult, inputs: Inputs) -> None:
     elif failed and says(inputs, "onFailure") in ("exit", "successAndExit"):
         result.added = "\nStep was found to have onFailure property. "
         if says(inputs, "onFailure") == "successAndExit":
-            result.status = result.details = "Success"
+            result.status = result.details = Status.SUCCESS
             result.code = EXIT_SKIP_REST
     if result.added:
         result.added += "Further document steps will be skipped."

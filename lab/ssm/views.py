@@ -6,8 +6,7 @@ from typing import Any
 
 from lab.ssm.commands import Command, Invocation, StepResult
 from lab.ssm.output import STDERR_LIMIT, STDOUT_LIMIT, answered, complained, cut, listed
-
-ENDED_AS_TIMEOUT = "DeliveryTimedOut"
+from lab.ssm.statuses import NOT_OVER, Status
 
 
 def command_view(command: Command) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def command_view(command: Command) -> dict[str, Any]:
         "TargetCount": len(ends),
         "CompletedCount": command.completed,
         "ErrorCount": command.errors,
-        "DeliveryTimedOutCount": ends.count(ENDED_AS_TIMEOUT),
+        "DeliveryTimedOutCount": ends.count(Status.DELIVERY_TIMED_OUT),
         "ServiceRole": command.request.get("ServiceRoleArn", ""),
         "TimeoutSeconds": int(command.delivery_timeout_s),
     }
@@ -62,7 +61,7 @@ def invocation_view(command: Command, invocation: Invocation, *, details: bool) 
 
 def plugin_view(command: Command, step: StepResult) -> dict[str, Any]:
     """One step; its output shows only once it ended."""
-    over = step.status not in ("Pending", "InProgress")
+    over = step.status not in NOT_OVER
     view: dict[str, Any] = {
         "Name": step.name,
         "Status": step.status,

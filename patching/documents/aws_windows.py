@@ -8,8 +8,10 @@ the two looks are made into one report that is judged like any other: by what is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+
+from patching.documents.host_report import Change, Error, Report, ReportStatus, Side
 
 NAME = "AWS-InstallWindowsUpdates"
 VERSION = "$DEFAULT"
@@ -18,8 +20,6 @@ WARNING = (
     "delivery of the command. A re-scan and the boot time judge them, not the exit code."
 )
 NOTE = "Patched by AWS-InstallWindowsUpdates, without a guard against a second delivery; judged by a re-scan."
-
-Report = Mapping[str, Any]
 
 
 def chosen(method: str, platform: str) -> bool:
@@ -54,77 +54,64 @@ def parameters(*, mode: str, reboot: str, excluded: Sequence[str] = ()) -> dict[
     return found
 
 
-def report_of_looks(check: Report | None, look: Report, *, mode: str) -> dict[str, Any]:
+def report_of_looks(check: Report | None, look: Report, *, mode: str) -> Report:
     """A patch report made of the look before and the look after. Without a look before nothing counts as changed."""
-    before = check["before"] if check else None
-    after = look["before"]
+    before, after = (check.before if check else None), look.before
     changes = vanished(before, after)
-    done = bool(before and after and before["boot_id"] != after["boot_id"])
+    done = bool(before and after and before.boot_id != after.boot_id)
     left = still_open(look, mode)
-    needed = bool(look["reboot"]["needed"])
-    return {
-        **look,
-        "phase": "patch",
-        "before": before,
-        "after": after,
-        "changes": changes,
-        "status": status(left, bool(changes), needed=needed, done=done),
-        "error": error(left, look),
-        "reboot": {"needed": needed, "reasons": look["reboot"]["reasons"], "done": done},
-        "truncated": truncated(check, look, changes),
-    }
+    return replace(
+        look,
+        phase="patch",
+        before=before,
+        after=after,
+        changes=changes,
+        status=status(left, bool(changes), needed=look.reboot.needed, done=done),
+        error=error(left, look),
+        reboot=replace(look.reboot, done=done),
+        lengths={**look.lengths, **true_length(before, after, changes)},
+    )
 
 
 def still_open(look: Report, mode: str) -> int | None:
     """How many updates should have gone in and did not; None when the look could not tell."""
-    side = look["before"]
-    count: int | None = side["packages"]["security" if mode == "security" else "upgradable"] if side else None
-    aside = look["truncated"].get("aside", len(look.get("aside", ())))
-    return None if count is None else max(0, count - aside)
+    count = look.before.packages.pending(mode) if look.before else None
+    return None if count is None else max(0, count - look.held_back_count)
 
 
-def vanished(before: Report | None, after: Report | None) -> list[dict[str, Any]]:
+def vanished(before: Side | None, after: Side | None) -> tuple[Change, ...]:
     """Updates that were offered before and are not offered any more: put in, or replaced by one that was."""
-    if before is None or after is None or after["packages"]["upgradable"] is None:
-        return []
-    still = {(update["name"], update["to"]) for update in after["available"]}
-    gone = [update for update in before["available"] if (update["name"], update["to"]) not in still]
-    return [{**update, "kind": "kb"} for update in gone]
+    if before is None or after is None or after.packages.upgradable is None:
+        return ()
+    still = {(update.name, update.new) for update in after.available}
+    gone = [update for update in before.available if (update.name, update.new) not in still]
+    return tuple(Change(one.name, one.arch, one.old, one.new, "kb", one.security) for one in gone)
 
 
-def status(left: int | None, changed: bool, *, needed: bool, done: bool) -> str:
+def status(left: int | None, changed: bool, *, needed: bool, done: bool) -> ReportStatus:
     if left is None or left > 0:
-        return "partial" if changed else "failed"
+        return ReportStatus.PARTIAL if changed else ReportStatus.FAILED
     if needed:
-        return "reboot_pending"
-    return "patched" if changed or done else "nothing_to_do"
+        return ReportStatus.REBOOT_PENDING
+    return ReportStatus.PATCHED if changed or done else ReportStatus.NOTHING_TO_DO
 
 
-def error(left: int | None, look: Report) -> dict[str, str] | None:
+def error(left: int | None, look: Report) -> Error | None:
     if left is None:
-        told: dict[str, str] | None = look["error"]
         unknown = "The re-scan could not tell what is still open."
-        return told or {"code": "update_service_unavailable", "detail": unknown}
-    if left == 0:
+        return look.error or Error("update_service_unavailable", unknown)
+    if left == 0 or look.before is None:
         return None
-    aside = set(look.get("aside", ()))
-    open_ = [update["name"] for update in look["before"]["available"] if update["name"] not in aside]
-    names = " ".join(open_[:20])
-    return {"code": "updates_left", "detail": f"Still open after the re-scan: {names}"[:600]}
+    held_back = set(look.held_back or ())
+    names = [update.name for update in look.before.available if update.name not in held_back]
+    return Error("updates_left", f"Still open after the re-scan: {' '.join(names[:20])}"[:600])
 
 
-def truncated(check: Report | None, look: Report, changes: Sequence[object]) -> dict[str, int]:
-    """The true lengths of cut lists; the looks call both their lists `before`."""
-    mine = {key: count for key, count in look["truncated"].items() if not key.startswith("before.")}
-    after = {
-        f"after.{key[7:]}": count for key, count in look["truncated"].items() if key.startswith("before.")
-    }
-    before = {
-        key: count for key, count in (check or {}).get("truncated", {}).items() if key.startswith("before.")
-    }
-    found: dict[str, int] = {**mine, **before, **after}
-    if "before.available" in before and look["before"] and check and check["before"]:
-        counts = [side["packages"]["upgradable"] for side in (check["before"], look["before"])]
-        if None not in counts:
-            found["changes"] = max(counts[0] - counts[1], len(changes))
-    return found
+def true_length(before: Side | None, after: Side | None, changes: Sequence[Change]) -> dict[str, int]:
+    """How many updates went in, where the list before was cut: as many as are offered no more."""
+    if before is None or after is None or "available" not in before.lengths:
+        return {}
+    counts = (before.packages.upgradable, after.packages.upgradable)
+    if counts[0] is None or counts[1] is None:
+        return {}
+    return {"changes": max(counts[0] - counts[1], len(changes))}

@@ -10,16 +10,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from jsonschema import Draft202012Validator
 
 from aws.plain import plain
-
-Kind = Literal["REPORT", "PACKAGES"]
+from patching.documents.result_line import Kind, ResultLine
 
 STDOUT_LIMIT = 500_000  # characters looked at, from the end
 LINE_LIMIT = 2_400  # SSM's list calls show 2,500 bytes; documents stay below 2,000
@@ -35,33 +33,6 @@ _CLOSE = {kind: re.compile(rf"^PATCH-PORTAL-{kind}>>>\r?$", re.MULTILINE) for ki
 
 class OutputUnreadable(Exception):
     """The output cannot be used; the message is a sentence for the run page."""
-
-
-@dataclass(frozen=True)
-class ResultLine:
-    """The first line of an output: counts and a status where only 2,500 bytes came through, and what it vouches for."""
-
-    dispatch: str
-    phase: str
-    status: str
-    error: str  # an error code, or ""
-    kernel_running: str
-    kernel_newest: str
-    boot_id: str
-    installed: int | None
-    upgradable: int | None  # None: the host could not tell
-    security: int | None
-    changed: int
-    broken: int
-    reboot_needed: bool
-    reboot_done: bool
-    took_s: int
-    aside: int = 0  # pending, and left out on purpose
-    report_sha256: str = ""  # in hex; empty: there is no such block
-    packages_sha256: str = ""
-
-    def sha256_of(self, kind: Kind) -> str:
-        return self.report_sha256 if kind == "REPORT" else self.packages_sha256
 
 
 def parse_result_line(stdout: str) -> ResultLine | None:
@@ -156,24 +127,4 @@ def _absence(kind: Kind, stdout: str) -> str:
 
 def _result_line(line: dict[str, Any]) -> ResultLine:
     check(line, "result_line")
-    packages, reboot, kernel, sums = line["packages"], line["reboot"], line["kernel"], line["sha256"]
-    return ResultLine(
-        dispatch=line["dispatch"],
-        phase=line["phase"],
-        status=line["status"],
-        error=line["error"],
-        kernel_running=kernel["running"],
-        kernel_newest=kernel["newest"],
-        boot_id=line["boot_id"],
-        installed=packages["installed"],
-        upgradable=packages["upgradable"],
-        security=packages["security"],
-        changed=packages["changed"],
-        broken=packages["broken"],
-        reboot_needed=reboot["needed"],
-        reboot_done=reboot["done"],
-        took_s=line["took_s"],
-        aside=packages["aside"],
-        report_sha256=sums["report"],
-        packages_sha256=sums["packages"],
-    )
+    return ResultLine.of(line)

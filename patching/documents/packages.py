@@ -7,7 +7,8 @@ import binascii
 import zlib
 from dataclasses import dataclass
 
-from patching.documents.output import OutputUnreadable, ResultLine, check, clean, vouched_block
+from patching.documents.output import OutputUnreadable, check, clean, vouched_block
+from patching.documents.result_line import ResultLine
 
 UNPACKED_LIMIT = 4_000_000  # bytes; 5,000 packages have about 180,000
 MOST_PACKAGES = 20_000

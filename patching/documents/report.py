@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from patching.documents.output import OutputUnreadable, ResultLine, check, loads, vouched_block
+from patching.documents.host_report import Report
+from patching.documents.output import OutputUnreadable, check, loads, vouched_block
+from patching.documents.result_line import ResultLine
 
 BLOCK_LIMIT = 24_000  # what SSM can carry; documents stay below 20,000
 
 
-def parse_report(stdout: str, line: ResultLine | None) -> dict[str, Any]:
+def parse_report(stdout: str, line: ResultLine | None) -> Report:
     """The report that the result line vouches for. Raises OutputUnreadable with a sentence."""
     dispatch, text = vouched_block("REPORT", stdout, line)
-    report: dict[str, Any] = loads(text, BLOCK_LIMIT)
-    validate(report)
-    if report["dispatch"] != dispatch:
+    told = loads(text, BLOCK_LIMIT)
+    validate(told)
+    report = Report.of(told)
+    if report.dispatch != dispatch:
         raise OutputUnreadable("The host's report names two different dispatches.")
     return report
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from aws.command_ends import Proves, proves
+from aws.command_status import Proves, proves
 from aws.errors import Missing
 from aws.ports import Invocation
 from patching.documents import aws_windows
-from patching.documents.output import OutputUnreadable, ResultLine, parse_result_line
+from patching.documents.host_report import Report
+from patching.documents.output import OutputUnreadable, parse_result_line
 from patching.documents.report import parse_report
+from patching.documents.result_line import ResultLine
 from patching.engine.scope import Scope
 from patching.models import Dispatch
 from patching.queries.looks import asked_about
@@ -30,7 +31,7 @@ class Answer:
     """`report` is None when there is none that counts, and `missing` says why; `raw` is the output that held it."""
 
     line: ResultLine | None
-    report: dict[str, Any] | None
+    report: Report | None
     raw: bytes = b""
     source: str = ""  # s3 | invocation
     missing: str = ""
@@ -75,14 +76,14 @@ class Answers:
 
     def _report(
         self, invocation: Invocation, line: ResultLine | None, raw: bytes
-    ) -> tuple[dict[str, Any] | None, str]:
+    ) -> tuple[Report | None, str]:
         """The report in an output, or why there is none that counts."""
         try:
             report = parse_report(raw.decode("utf-8", "replace"), line)
         except OutputUnreadable as error:
             return None, str(error)
         wanted = (invocation.instance_id, line.dispatch if line else "")
-        if (report["instance_id"], report["dispatch"]) != wanted:
+        if (report.instance_id, report.dispatch) != wanted:
             return None, "The output holds the report of another command or another instance."
         return report, ""
 

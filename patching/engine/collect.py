@@ -10,13 +10,14 @@ from django.db.models import Min
 
 from aws.errors import CloudError
 from aws.ports import Command, Invocation
+from patching.documents.host_report import ReportStatus
 from patching.engine.answers import Answers
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
 from patching.engine.send import LOOK_BACK
 from patching.models import Dispatch, DispatchTarget, Run
 from patching.operations import dispatches, results
-from patching.operations.results import Outcome
+from patching.operations.outcomes import Outcome
 from patching.states import DispatchState, Phase
 from portal.evidence import store as evidence
 from portal.evidence.store import Kept
@@ -135,7 +136,11 @@ def _store(found: list[tuple[DispatchTarget, Outcome]], *, now: datetime) -> Non
 def _outcome(scope: Scope, dispatch: Dispatch, invocation: Invocation, answers: Answers) -> Outcome | None:
     """What a terminal invocation left; None for a second delivery: it says so at once, the first's report follows."""
     answer = answers.of(invocation)
-    if answer.line and answer.line.status == "duplicate_running" and dispatch.phase != Phase.VERIFY:
+    if (
+        answer.line
+        and answer.line.status == ReportStatus.DUPLICATE_RUNNING
+        and dispatch.phase != Phase.VERIFY
+    ):
         return None
     said = (invocation.status, invocation.status_details)
     if answer.report is None:

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from aws.errors import AccessRefused
 from aws.ports import TargetGroupHealth
+from aws.states import AlarmState
 from patching.engine.scope import Scope
 from portal.policy.waking import Place
 
-ALARM = "ALARM"
 Unreadable = dict[Place, str]
 Answer = TypeVar("Answer")
 
@@ -47,8 +47,8 @@ def _alarms(scope: Scope) -> GateResult:
     states: dict[str, str] = {}
     answers, unreadable = _ask(scope, "alarms", lambda place: scope.cloud.alarms(*place).states(names))
     for found in answers:
-        states |= {name: state for name, state in found.items() if states.get(name) != ALARM}
-    in_alarm = sorted(name for name, state in states.items() if state == ALARM)
+        states |= {name: state for name, state in found.items() if states.get(name) != AlarmState.ALARM}
+    in_alarm = sorted(name for name, state in states.items() if state == AlarmState.ALARM)
     if in_alarm:
         return GateResult(f"The CloudWatch alarm {in_alarm[0]} is in alarm.", unreadable)
     return GateResult(_unknown(names, states, unreadable, "CloudWatch alarm"), unreadable)

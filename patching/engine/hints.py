@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from aws.command_ends import TERMINAL
+from aws.command_status import is_over
 from aws.plain import plain
 from aws.ports import Queue
 from patching.operations.hints import make_due
@@ -60,4 +60,4 @@ def _ended(event: dict[str, Any]) -> str:
     if event["source"] != "aws.ssm" or event["detail-type"] not in KINDS:
         return ""
     detail = event["detail"]
-    return str(detail["command-id"]) if detail["status"] in TERMINAL else ""
+    return str(detail["command-id"]) if is_over(detail["status"]) else ""

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Missing, Refused, Throttled
-from aws.ports import STATES_GONE, Instance
+from aws.ports import Instance
+from aws.states import ASLEEP, GONE, UP, InstanceState, PingStatus
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
 from patching.models import PowerHold, Run, Target
@@ -26,8 +27,6 @@ from portal.tags.queries import latest
 from portal.tags.states import TagState
 
 Holds = list[PowerHold]
-UP = {"running", "pending"}
-ASLEEP = {"stopped", "stopping"}
 # A refused batch is halved until the host is found that EC2 means; what is left then waits for the next reconcile.
 MOST_CALLS = 24
 NOT_THIS_ONE = "UnauthorizedOperation"  # an instance of the call lacks the tag that the policy asks for
@@ -228,7 +227,7 @@ def watch_hosts(scope: Scope) -> None:
 def _watch_at(scope: Scope, place: Place, holds: Holds) -> None:
     seen = seen_by_id(scope, place, holds)
     nodes = scope.ssm(place).managed_nodes([hold.asset.instance_id for hold in holds])
-    reachable = {node.instance_id for node in nodes if node.ping_status == "Online"}
+    reachable = {node.instance_id for node in nodes if node.ping_status == PingStatus.ONLINE}
     now = scope.now()
     awake = [hold for hold in holds if _awake(hold, seen, reachable)]
     power.online(awake, now=now)
@@ -245,23 +244,23 @@ def _awake(hold: PowerHold, seen: dict[str, Instance], reachable: set[str]) -> b
         return False
     if hold.launch_time is None:
         power.saw_launch(hold, item.launch_time)
-    return item.state == "running" and item.instance_id in reachable
+    return item.state == InstanceState.RUNNING and item.instance_id in reachable
 
 
 def _watch_one(hold: PowerHold, seen: Instance | None, *, now: datetime) -> None:
     """One that is not awake yet: waited for, tried again, or given up."""
-    if seen is None or seen.state in STATES_GONE:
+    if seen is None or seen.state in GONE:
         power.failed([hold], "The instance no longer exists.", started=False, now=now)
     elif now >= give_up_at(hold):
         why = f"EC2 says {seen.state} {seen.state_reason}".rstrip()
         said = "Systems Manager never saw it" if seen.state in UP else why
         power.failed([hold], f"It was started ahead, but {said} in time.", started=True, now=now)
-    elif seen.state == "stopped" and hold.launch_time and "Capacity" not in seen.state_reason:
+    elif seen.state == InstanceState.STOPPED and hold.launch_time and "Capacity" not in seen.state_reason:
         why = f" EC2 says {seen.state_reason}." if seen.state_reason else ""
         power.failed(
             [hold], f"It was started ahead and then stopped by somebody.{why}", started=False, now=now
         )
-    elif seen.state == "stopped":
+    elif seen.state == InstanceState.STOPPED:
         why = f": {seen.state_reason}" if seen.state_reason else ""
         _again([hold], f"EC2 shows it stopped after its start{why}.", now=now, certain=False)
 

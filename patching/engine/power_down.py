@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from aws.errors import Missing, Refused
-from aws.ports import STATES_GONE, Instance
+from aws.ports import Instance
+from aws.states import ASLEEP, GONE
 from patching.engine.places import for_each
-from patching.engine.power import ASLEEP, Holds, by_place, seen_by_id
+from patching.engine.power import Holds, by_place, seen_by_id
 from patching.engine.scope import Scope
 from patching.models import PowerHold, SchedulerHold, Target
 from patching.operations import power, schedulers
@@ -45,7 +46,7 @@ def _stop_at(scope: Scope, place: Place, holds: Holds) -> None:
     going: Holds = []
     for hold in holds:
         item = seen.get(hold.asset.instance_id)
-        if item is None or item.state in STATES_GONE | ASLEEP:
+        if item is None or item.state in GONE | ASLEEP:
             refresh(instances=[item] if item else [], now=scope.now())  # e.g. the answer of our stop was lost
             power.settle([hold], HoldState.RELEASED, reason="It is not running any more.", now=scope.now())
         elif why := taken_over(hold, item):

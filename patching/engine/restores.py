@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from aws.errors import AccessRefused, Ambiguous, Refused, Throttled
+from aws.states import RootVolumeState
 from patching.engine.places import for_each
 from patching.engine.scope import Context
 from patching.models import Restore
@@ -16,9 +17,11 @@ from portal.policy.waking import Place
 FOLLOW_EVERY = timedelta(seconds=10)
 MOST_TRIES = 20
 AT_ONCE = 200
-WORDS = {
-    "failed": "EC2 could not replace the volume; the host has its old one back.",
-    "failed-detached": "EC2 could not replace the volume, and the host has no root volume now: attach one in EC2.",
+WORDS: dict[str, str] = {
+    RootVolumeState.FAILED: "EC2 could not replace the volume; the host has its old one back.",
+    RootVolumeState.FAILED_DETACHED: (
+        "EC2 could not replace the volume, and the host has no root volume now: attach one in EC2."
+    ),
 }
 
 
@@ -65,9 +68,9 @@ def _follow(context: Context, place: Place, rows: list[Restore]) -> None:
     tasks = {task.task_id: task for task in listed}
     for row in rows:
         state = tasks[row.task_id].state if row.task_id in tasks else ""
-        if state == "succeeded":
+        if state == RootVolumeState.SUCCEEDED:
             restores.done(row, now=context.now())
-        elif state in {"failed", "failed-detached"}:
+        elif state in WORDS:
             restores.failed(row, WORDS[state], now=context.now(), progress=state)
         elif not state and context.now() > row.requested_at + timedelta(days=1):
             restores.failed(row, "EC2 no longer tells anything of this task.", now=context.now())

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
-from aws.ports import INSTANCES_PER_COMMAND, STATES_GONE, Instance
+from aws.ports import INSTANCES_PER_COMMAND, Instance
+from aws.states import GONE, InstanceState
 from patching.engine import gates, publish, run_tags, send, snapshots, waves
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
@@ -100,9 +101,9 @@ def reread(scope: Scope, chunk: list[Target]) -> None:
 
 
 def _drop_absent(row: Target, seen: Instance | None, now: datetime) -> None:
-    if seen is None or seen.state in STATES_GONE:
+    if seen is None or seen.state in GONE:
         targets.move([row.pk], T.SKIPPED, now=now, code="gone", reason="The instance no longer exists.")
-    elif seen.state != "running":
+    elif seen.state != InstanceState.RUNNING:
         reason = f"Somebody stopped it after its check: EC2 says {seen.state}."
         targets.move([row.pk], T.BLOCKED, now=now, code="stopped_meanwhile", reason=reason)
 

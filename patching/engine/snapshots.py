@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from aws.errors import AccessRefused, Ambiguous, CloudError, Missing, Refused, Throttled
 from aws.ports import Ec2, VolumeSnapshot
+from aws.states import SnapshotState as AwsState
 from patching.engine.places import for_each
 from patching.engine.scope import Context, Scope
 from patching.models import Restore, RootSnapshot, Run, Target
@@ -121,7 +122,7 @@ def _adopt(scope: Scope, ec2: Ec2, rows: Rows) -> None:
     found = snapshots.by_tag(ec2.snapshots(key, [str(row.pk) for row in rows]), key)
     for row in rows:
         since = row.unknown_since or row.due_at  # a worker that died while sending left only due_at
-        if mine := [item for item in found.get(str(row.pk), ()) if item.state != "error"]:
+        if mine := [item for item in found.get(str(row.pk), ()) if item.state != AwsState.ERROR]:
             snapshots.taken(row, mine[0], now=scope.now())
         elif scope.now() < since + timedelta(seconds=row.run.run_policy.settle_s):
             continue
@@ -149,9 +150,9 @@ def _follow_at(ec2: Ec2, rows: Rows, *, now: datetime) -> None:
     key = settings.TAG_KEYS["snapshot"]
     found = snapshots.by_tag(ec2.snapshots(key, [str(row.pk) for row in rows]), key)
     seen = {item.snapshot_id: item for items in found.values() for item in items}
-    done = [row for row in rows if (item := seen.get(row.snapshot_id)) and item.state == "completed"]
+    done = [row for row in rows if (item := seen.get(row.snapshot_id)) and item.state == AwsState.COMPLETED]
     snapshots.completed(done, now=now)
-    broken = [row for row in rows if (item := seen.get(row.snapshot_id)) and item.state == "error"]
+    broken = [row for row in rows if (item := seen.get(row.snapshot_id)) and item.state == AwsState.ERROR]
     for row in broken:
         why = seen[row.snapshot_id].message or "no reason given"
         snapshots.failed([row], f"EC2 could not copy it: {why}", now=now)

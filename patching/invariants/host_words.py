@@ -9,6 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q, TextField, Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
+from patching.documents.host_report import DISPATCH, INSTANCE, PHASE
 from patching.invariants.violation import Ids, Violation
 from patching.models import DispatchTarget, HostReport, PackageChange, Target
 from patching.states import Agreement, Phase, TargetState
@@ -37,7 +38,7 @@ def reports_are_of_who_was_asked(runs: Ids) -> Iterator[Violation]:
         yield Violation("I13", row.target.run_id, f"{row.target.instance_id} is judged {said}.")
 
 
-WORDS = {"instance": "instance_id", "said": "dispatch", "step": "phase"}
+WORDS = {"instance": INSTANCE, "said": DISPATCH, "step": PHASE}
 
 
 def verdicts_are_the_hosts_own(runs: Ids) -> Iterator[Violation]:

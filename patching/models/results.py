@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from django.db import models
 
+from patching.documents.host_report import Report
 from patching.models.runs import DispatchTarget, Run, Target
 from portal.audit.append_only import append_only
 from portal.inventory.models import Asset
@@ -35,6 +38,11 @@ class HostReport(models.Model):
             ),
         ]
         triggers = append_only("stored_at", owner_may_tell_the_time=True)
+
+    @cached_property
+    def report(self) -> Report:
+        """What is stored, typed; it was accepted by the schema before it was stored."""
+        return Report.of(self.content)
 
     def __str__(self) -> str:
         return f"{self.phase} report of {self.target}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from patching.documents.host_report import Change
 from patching.models import PackageChange, Target
-from patching.package_words import Change
 
 
 def rows_of(target: Target, changes: Iterable[Change]) -> Iterator[PackageChange]:
@@ -14,10 +14,10 @@ def rows_of(target: Target, changes: Iterable[Change]) -> Iterator[PackageChange
         yield PackageChange(
             target=target,
             asset_id=target.asset_id,
-            name=change["name"],
-            arch=change.get("arch") or "",
-            old=change.get("from") or "",
-            new=change.get("to") or "",
-            kind=change["kind"],
-            security=bool(change.get("security")),
+            name=change.name,
+            arch=change.arch,
+            old=change.old,
+            new=change.new,
+            kind=change.kind,
+            security=change.security,
         )

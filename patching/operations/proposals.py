@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.urls import reverse
 
+from patching.documents.host_report import CHECKS, Check, Report
 from patching.models import FixProposal, HostReport, Target
 from patching.states import PROPOSAL, Phase, ProposalState
 from patching.trends import LASTING_FIXES, recurring, troubled
@@ -22,12 +22,12 @@ from portal.machine.mover import Mover, Step, each
 from portal.notify.operations import tell
 
 LONGEST_REASON = 500
-Report = Mapping[str, Any]
+Checks = tuple[Check, ...]
 
 
 def note(checked: Mapping[Target, Report], *, now: datetime) -> None:
     """The trend of every check that had trouble just now. Called in the transaction that stores the reports."""
-    seen = {target: found for target, report in checked.items() if (found := troubled(report))}
+    seen = {target: found for target, report in checked.items() if (found := troubled(report.checks))}
     if not seen:
         return
     history = _history(seen)
@@ -35,21 +35,21 @@ def note(checked: Mapping[Target, Report], *, now: datetime) -> None:
     for target, found in seen.items():
         for name, (detail, repaired) in found.items():
             since = decided.get((target.asset_id, name))
-            runs = [report for at, report in history[target.asset_id] if since is None or at > since]
+            runs = [checks for at, checks in history[target.asset_id] if since is None or at > since]
             if trend := recurring(name, runs):
                 _propose(target, name, trend, detail, repaired=repaired, now=now)
 
 
-def _history(targets: Iterable[Target]) -> dict[int, list[tuple[datetime, Report]]]:
+def _history(targets: Iterable[Target]) -> dict[int, list[tuple[datetime, Checks]]]:
     """asset pk → (stored at, checks) of the last pre-check of each run, newest first."""
     rows = HostReport.objects.filter(
         target__asset__in=[target.asset_id for target in targets], phase=Phase.PRECHECK
     ).order_by("-target_id", "-pk")
-    found: dict[int, dict[int, tuple[datetime, Report]]] = defaultdict(dict)
+    found: dict[int, dict[int, tuple[datetime, Checks]]] = defaultdict(dict)
     for asset, target, at, checks in rows.values_list(
-        "target__asset_id", "target_id", "stored_at", "content__checks"
+        "target__asset_id", "target_id", "stored_at", f"content__{CHECKS}"
     ):
-        found[asset].setdefault(target, (at, {"checks": checks}))
+        found[asset].setdefault(target, (at, tuple(map(Check.of, checks))))
     return defaultdict(list, {asset: list(runs.values()) for asset, runs in found.items()})
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
-from aws.command_ends import Proves, proves
+from aws.command_status import Proves, proves
 from patching.documents import aws_windows
+from patching.documents.host_report import Report, ReportStatus
 from patching.models import DispatchTarget, HostReport, Target
 from patching.operations import targets
 from patching.operations.admission import last_look
+from patching.operations.outcomes import Stored
 from patching.operations.targets import Step
 from patching.queries.looks import patch_rows
 from patching.states import Phase, TargetState
-
-if TYPE_CHECKING:
-    from patching.operations.results import Stored
 
 NOTE = "Its own report never arrived; a look afterwards found this."
 
@@ -43,14 +41,14 @@ def needs_a_look(item: Stored, now: datetime) -> bool:
     return proves(outcome.status, outcome.status_details) is not Proves.NEVER_RAN
 
 
-def _still_at_work(report: dict[str, Any]) -> bool:
+def _still_at_work(report: Report) -> bool:
     """After an install only: before it, a held lock blocks, and nothing was done."""
-    return report["after"] is not None and (report["error"] or {}).get("code") == "lock_held"
+    return report.after is not None and report.error is not None and report.error.code == "lock_held"
 
 
 def _why(item: Stored) -> str:
-    if item.outcome.report is not None:
-        return f"{item.outcome.report['error']['detail']} The server is looked at again."
+    if item.outcome.report is not None and item.outcome.report.error is not None:
+        return f"{item.outcome.report.error.detail} The server is looked at again."
     details = item.outcome.status_details or item.outcome.status
     if _by_aws_document(item.target) and proves(item.outcome.status, details) is Proves.ENDED:
         return f"{aws_windows.NAME} has ended; the server is looked at again."
@@ -61,10 +59,11 @@ def _by_aws_document(target: Target) -> bool:
     return aws_windows.chosen(target.run.run_policy.windows_method, target.platform)
 
 
-def last_checks(rows: Iterable[Target]) -> dict[int, dict[str, Any]]:
+def last_checks(rows: Iterable[Target]) -> dict[int, Report]:
     """target pk → its last pre-check report."""
-    reports = HostReport.objects.filter(target__in=list(rows), phase=Phase.PRECHECK).order_by("pk")
-    return {report.target_id: report.content for report in reports}
+    stored = HostReport.objects.filter(target__in=list(rows), phase=Phase.PRECHECK).order_by("pk")
+    last = {row.target_id: row for row in stored}
+    return {target: row.report for target, row in last.items()}
 
 
 def _with_looks(looks: list[Stored], now: datetime) -> list[Stored]:
@@ -75,11 +74,13 @@ def _with_looks(looks: list[Stored], now: datetime) -> list[Stored]:
     patched = patch_rows(item.target for item in looks)
     found = [_judged_by(item, patched[item.target.pk], checks.get(item.target.pk)) for item in looks]
     # beside the patch command's own report, where there is one: that said only that work went on
-    HostReport.objects.bulk_create(_as_report(item, now) for item in found if item.outcome.report is not None)
+    HostReport.objects.bulk_create(
+        _as_report(item, report, now) for item in found if (report := item.outcome.report) is not None
+    )
     return found
 
 
-def _judged_by(item: Stored, patch: DispatchTarget, check: dict[str, Any] | None) -> Stored:
+def _judged_by(item: Stored, patch: DispatchTarget, check: Report | None) -> Stored:
     look = item.outcome.report
     missing = "" if look is not None else f"The re-scan gave no report. {item.outcome.missing}"
     outcome = replace(
@@ -94,22 +95,21 @@ def _judged_by(item: Stored, patch: DispatchTarget, check: dict[str, Any] | None
     return replace(item, row=patch, outcome=outcome)
 
 
-def _of_the_patch(target: Target, check: dict[str, Any] | None, look: dict[str, Any]) -> dict[str, Any]:
+def _of_the_patch(target: Target, check: Report | None, look: Report) -> Report:
     """What the host made of it itself, as Linux does from the lists that it kept; else what two looks come to."""
-    if look["after"] is not None or look["status"] == "duplicate_running":
-        return {**look, "phase": "patch"}
+    if look.after is not None or look.status == ReportStatus.DUPLICATE_RUNNING:
+        return replace(look, phase="patch")
     return aws_windows.report_of_looks(check, look, mode=target.run.run_policy.mode)
 
 
-def _as_report(item: Stored, now: datetime) -> HostReport:
+def _as_report(item: Stored, report: Report, now: datetime) -> HostReport:
     """What the looks came to, beside the looks themselves: history and kernel card read it like any other."""
-    report = item.outcome.report or {}
     return HostReport(
         row=item.row,
         target=item.target,
         phase=Phase.PATCH,
-        status=report["status"],
-        content=report,
+        status=report.status,
+        content=report.to_json(),
         source="rescan",
         evidence_key=item.outcome.evidence_key,
         evidence_sha256=item.outcome.evidence_sha256,

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
+from aws.states import RootVolumeState
 from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.runs import needed_reason
 from patching.queries.upkeep import why_not
@@ -81,7 +82,7 @@ def done(row: Restore, *, now: datetime) -> None:
     """The asset says that it was restored until the next run judges it anew; LastPatched is not touched (I7)."""
     at = row.snapshot.taken_at or row.snapshot.wanted_at
     said = f"its root volume is again as it was at {at:%Y-%m-%d %H:%M} UTC"
-    if _moved(row, R.DONE, said, finished_at=now, progress="succeeded"):
+    if _moved(row, R.DONE, said, finished_at=now, progress=RootVolumeState.SUCCEEDED):
         facts = {"restored_at": now, "restored_to": at}
         AssetPatchState.objects.update_or_create(asset_id=row.asset_id, defaults=facts)
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any
 
 from django.db import transaction
 
-from patching.documents.output import ResultLine
+from patching.documents.host_report import Error, Report
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
 from patching.operations import proposals, rescans, targets, told
+from patching.operations.outcomes import Outcome, Stored
 from patching.operations.package_changes import rows_of
 from patching.operations.targets import Step
-from patching.package_words import Change, credible
 from patching.planner import batches
 from patching.standing import standing_of
 from patching.states import Agreement, Phase, TargetState, Verdict
@@ -30,27 +27,6 @@ LAST_FIELDS = ["last_run", "last_target", "last_run_at", "last_state", "last_rea
 STATE_FIELDS = [*LAST_FIELDS, "last_patched_at", "kernel_previous", "kernel_running", "kernel_newest",
                 "available_count", "security_count", "reboot_pending_since", "restored_at", "restored_to"]  # fmt: skip
 DISAGREE = {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was found of one terminal invocation. `report` is None when there is none, and `missing` says why."""
-
-    status: str
-    status_details: str
-    report: dict[str, Any] | None
-    source: str = ""
-    evidence_key: str = ""
-    evidence_sha256: str = ""
-    missing: str = ""
-    line: ResultLine | None = None  # the short result line, where the whole report did not arrive
-    note: str = ""  # a sentence that follows the reason
-    remark: str = ""  # of how the report was read and kept
-
-    @property
-    def unkept(self) -> bool:
-        """There is a report, and a reason why it is no evidence."""
-        return self.report is not None and bool(self.remark) and not self.evidence_key
 
 
 def store(row: DispatchTarget, outcome: Outcome, *, now: datetime) -> None:
@@ -70,7 +46,7 @@ def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime)
         item.close(now)
     locked_rows.write(rows, ["status", "status_details", "collected_at", "no_report_reason"])
     HostReport.objects.bulk_create(
-        _host_report(item, now) for item in stored if item.outcome.report is not None
+        _host_report(item, report, now) for item in stored if (report := item.outcome.report) is not None
     )
     record_all([told.unkept(item) for item in stored if item.outcome.unkept], by=None)
     _after_checks([item for item in stored if item.row.phase == Phase.PRECHECK], now)
@@ -83,38 +59,13 @@ def _locked_targets(rows: Iterable[DispatchTarget]) -> dict[int, Target]:
     return {target.pk: target for target in wanted.select_related("asset", "run").order_by("pk")}
 
 
-@dataclass(frozen=True)
-class Stored:
-    """One row with its locked target and what was found."""
-
-    row: DispatchTarget
-    target: Target
-    outcome: Outcome
-
-    @cached_property
-    def changes(self) -> tuple[list[Change], str]:
-        """What a package manager could have told, and a sentence about what it could not."""
-        return credible((self.outcome.report or {}).get("changes", []), self.target.platform)
-
-    @property
-    def notes(self) -> str:
-        """What follows the reason: of the outcome, of the tested set, of what is not believed."""
-        left_out = self.row.dispatch.left_out if self.outcome.report else ""
-        return " ".join(filter(None, (self.outcome.note, left_out, self.changes[1])))
-
-    def close(self, now: datetime) -> None:
-        self.row.status, self.row.status_details = self.outcome.status, self.outcome.status_details
-        self.row.collected_at, self.row.no_report_reason = now, self.outcome.missing
-
-
-def _host_report(item: Stored, now: datetime) -> HostReport:
-    report = item.outcome.report or {}
+def _host_report(item: Stored, report: Report, now: datetime) -> HostReport:
     return HostReport(
         row=item.row,
         target=item.target,
         phase=item.row.phase,
-        status=report.get("status", ""),
-        content=report,
+        status=report.status,
+        content=report.to_json(),
         source=item.outcome.source,
         evidence_key=item.outcome.evidence_key,
         evidence_sha256=item.outcome.evidence_sha256,
@@ -131,8 +82,8 @@ def _after_checks(stored: list[Stored], now: datetime) -> None:
             reason = f"The pre-check gave no report. {item.outcome.missing}"
             steps[target] = Step(TargetState.BLOCKED, "no_report", reason)
             continue
-        _facts(target, report.get("before") or {}, report)
-        fit = report["status"] in FIT
+        _facts(target, report)
+        fit = report.status in FIT
         if _checked_again(item) and (not fit or _waiting_repairs(report)):
             again.append(target)
             _set_again(target, report)
@@ -147,14 +98,14 @@ def _after_checks(stored: list[Stored], now: datetime) -> None:
     proposals.note({item.target: item.outcome.report for item in stored if item.outcome.report}, now=now)
 
 
-def _waiting_repairs(report: dict[str, Any]) -> list[str]:
+def _waiting_repairs(report: Report) -> list[str]:
     """What was found that blocks nobody and that only a repair from the window's start on can mend."""
-    found = (check for check in report["checks"] if check["name"] in REPAIRED_FROM_THE_START)
-    return [check["detail"] for check in found if not check["ok"]]
+    found = (check for check in report.checks if check.name in REPAIRED_FROM_THE_START)
+    return [check.detail for check in found if not check.ok]
 
 
-def _set_again(target: Target, report: dict[str, Any]) -> None:
-    if report["status"] in FIT:
+def _set_again(target: Target, report: Report) -> None:
+    if report.status in FIT:
         target.reason_code, reason = "repair_waits", " ".join(_waiting_repairs(report))
     else:
         target.reason_code, reason = _why_blocked(report)
@@ -172,21 +123,22 @@ def _checked_again(item: Stored) -> bool:
     return early and item.target.attempt == 1 and run.run_policy.fixes == "all"
 
 
-def _why_blocked(report: dict[str, Any]) -> tuple[str, str]:
+def _why_blocked(report: Report) -> tuple[str, str]:
     """The host's own error first, then what its repairs came to."""
-    error = report["error"] or {"code": "check_failed", "detail": "The pre-check did not end as ready."}
-    tried = [
-        check["fix"]["detail"] for check in report["checks"] if check["fix"]["tried"] and not check["ok"]
-    ]
-    return error["code"], " ".join([error["detail"], *tried])
+    error = report.error or Error("check_failed", "The pre-check did not end as ready.")
+    tried = [check.fix.detail for check in report.checks if check.fix.tried and not check.ok]
+    return error.code, " ".join([error.detail, *tried])
 
 
-def _facts(target: Target, side: dict[str, Any], report: dict[str, Any]) -> None:
-    kernel, system = side.get("kernel") or {}, report.get("os") or {}
-    target.kernel_before = target.kernel_before or kernel.get("running", "")
-    target.kernel_newest = kernel.get("newest_available") or kernel.get("newest_installed") or ""
-    target.os_label = (system.get("name") or target.os_label)[:200]
-    target.available_count = (side.get("packages") or {}).get("upgradable", target.available_count)
+def _facts(target: Target, report: Report) -> None:
+    target.os_label = (report.os.name or target.os_label)[:200]
+    side = report.before
+    if side is None:
+        target.kernel_newest = ""
+        return
+    target.kernel_before = target.kernel_before or side.kernel.running
+    target.kernel_newest = side.kernel.newest_available or side.kernel.newest_installed
+    target.available_count = side.packages.upgradable
 
 
 def _after_patches(stored: list[Stored], now: datetime) -> None:
@@ -220,7 +172,7 @@ def _end(judgement: Judgement, note: str) -> Step:
     )
 
 
-def _evidence(item: Stored, check: dict[str, Any] | None) -> Evidence:
+def _evidence(item: Stored, check: Report | None) -> Evidence:
     return Evidence(
         before=check,
         patch=item.outcome.report,
@@ -231,16 +183,14 @@ def _evidence(item: Stored, check: dict[str, Any] | None) -> Evidence:
     )
 
 
-def _patched_facts(target: Target, report: dict[str, Any]) -> None:
-    before, after = report.get("before") or {}, report.get("after") or {}
-    kernel = after.get("kernel") or {}
-    reboot = report.get("reboot") or {}
-    target.kernel_before = (before.get("kernel") or {}).get("running") or target.kernel_before
-    target.kernel_after = kernel.get("running", "")
-    target.kernel_newest = kernel.get("newest_installed", "")
-    target.updated_count = (report.get("truncated") or {}).get("changes", len(report.get("changes", [])))
-    target.available_count = (after.get("packages") or {}).get("upgradable")
-    target.rebooted, target.reboot_needed = reboot.get("done"), reboot.get("needed")
+def _patched_facts(target: Target, report: Report) -> None:
+    before, after = report.before, report.after
+    target.kernel_before = (before.kernel.running if before else "") or target.kernel_before
+    target.kernel_after = after.kernel.running if after else ""
+    target.kernel_newest = after.kernel.newest_installed if after else ""
+    target.updated_count = report.changed
+    target.available_count = after.packages.upgradable if after else None
+    target.rebooted, target.reboot_needed = report.reboot.done, report.reboot.needed
 
 
 def states_of(rows: Iterable[Target]) -> dict[int, AssetPatchState]:
@@ -267,10 +217,11 @@ def _current_state(state: AssetPatchState, item: Stored, judgement: Judgement, n
     if report is None:
         return
     state.restored_at = state.restored_to = None  # from here on the report tells what the host has
-    packages = (report.get("after") or {}).get("packages") or {}
+    packages = report.after.packages if report.after else None
     state.kernel_previous = target.kernel_before if target.kernel_before != target.kernel_after else ""
     state.kernel_running, state.kernel_newest = target.kernel_after, target.kernel_newest
-    state.available_count, state.security_count = packages.get("upgradable"), packages.get("security")
+    state.available_count = packages.upgradable if packages else None
+    state.security_count = packages.security if packages else None
     pending = judgement.verdict == Verdict.PATCHED_REBOOT_PENDING
     state.reboot_pending_since = (state.reboot_pending_since or now) if pending else None
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from patching.operations.outcomes import Stored
 from patching.verdicts import Judgement
 from portal.audit.operations import Entry
-
-if TYPE_CHECKING:
-    from patching.operations.results import Stored
 
 
 def unkept(item: Stored) -> Entry:

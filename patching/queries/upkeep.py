@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, QuerySet
 
+from aws.states import InstanceState
 from patching.models import PowerHold, Restore, RootSnapshot, Run, SchedulerHold, Target
 from patching.queries.waking import learned
 from patching.states import (
@@ -101,7 +102,7 @@ def why_not(row: RootSnapshot, asset: Asset) -> str:
         return f"This snapshot is {SnapshotState(row.state).label.lower()}; there is nothing to go back to."
     if asset.gone_at:
         return f"{asset.label} no longer exists."
-    if asset.state != "running":
+    if asset.state != InstanceState.RUNNING:
         return f"{asset.label} is {asset.state}: EC2 restores running instances only. Start it first."
     if Restore.objects.filter(asset=asset).exclude(state__in=RESTORE_OVER).exists():
         return f"{asset.label} is being restored already."

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
+from aws.states import ASLEEP
 from patching.models import PowerHold, Run
 from patching.models import Window as PatchWindow
 from patching.queries.candidates import enrolled
@@ -18,8 +19,6 @@ from patching.states import TargetState
 from portal.inventory.models import Asset
 from portal.policy import waking
 from portal.policy.run_policy import RunPolicy
-
-ASLEEP = ("stopped", "stopping")
 
 
 def learned(asset_ids: Iterable[int]) -> dict[int, float]:

@@ -14,6 +14,7 @@ from django.db import models
 
 from aws.plain import plain
 from aws.ports import Instance, ManagedNode
+from aws.states import PingStatus
 from portal.inventory.models import Account, Asset
 from portal.inventory.rules import coverage
 from portal.isolation import Told
@@ -71,7 +72,7 @@ def _of_the_agent(node: ManagedNode | None, known: Asset | None) -> dict[str, An
     if known is None:
         return {}
     kept = {name: getattr(known, name) for name in ("os_name", "os_version", "agent_version", "last_ping_at")}
-    return kept | {"ssm_status": "ConnectionLost" if known.agent_version else ""}
+    return kept | {"ssm_status": PingStatus.CONNECTION_LOST if known.agent_version else ""}
 
 
 def bound(row: Asset, names: Iterable[str]) -> list[str]:

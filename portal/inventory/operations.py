@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
-from aws.ports import STATES_GONE, Cloud, Instance, ManagedNode, Unreadable
+from aws.ports import Cloud, Instance, ManagedNode, Unreadable
+from aws.states import GONE, InstanceState
 from portal.access.models import User
 from portal.access.rules import Invalid, check_role
 from portal.access.states import Role
@@ -90,9 +91,7 @@ def store(
     known = {asset.instance_id: asset for asset in Asset.objects.filter(account=account, region=region)}
     unstored = {item.instance_id: item.why for item in listed if isinstance(item, Unreadable)}
     present = {
-        item.instance_id: item
-        for item in listed
-        if isinstance(item, Instance) and item.state not in STATES_GONE
+        item.instance_id: item for item in listed if isinstance(item, Instance) and item.state not in GONE
     }
     rows = _rows(account, present.values(), nodes, known, unstored, now)
     _note_drift(rows, known, now)
@@ -101,7 +100,7 @@ def store(
     vanished = [
         asset.pk for asset in known.values() if asset.instance_id not in here and asset.gone_at is None
     ]
-    Asset.objects.filter(pk__in=vanished).update(gone_at=now, state="terminated")
+    Asset.objects.filter(pk__in=vanished).update(gone_at=now, state=InstanceState.TERMINATED)
     return unstored
 
 
@@ -172,7 +171,7 @@ def refresh(*, instances: Iterable[Instance], now: datetime) -> None:
 
 def note_stopping(asset_ids: Iterable[int]) -> None:
     """EC2 has just taken our StopInstances: the next plan must not wait for a sync to know that they sleep."""
-    Asset.objects.filter(pk__in=list(asset_ids)).update(state="stopping")
+    Asset.objects.filter(pk__in=list(asset_ids)).update(state=InstanceState.STOPPING)
 
 
 def _write(changed: list[Asset]) -> None:
@@ -189,7 +188,7 @@ def _write(changed: list[Asset]) -> None:
 def _changed(row: Asset, item: Instance, now: datetime) -> bool:
     """Puts on the row what EC2 shows now; whether that was news."""
     tags, _ = bound_tags(item.tags)
-    gone_at = now if item.state in STATES_GONE else row.gone_at
+    gone_at = now if item.state in GONE else row.gone_at
     before = (row.state, row.tags, row.launch_time, row.gone_at)
     row.state, row.tags, row.launch_time, row.gone_at = item.state, tags, item.launch_time, gone_at
     bound(row, ["state", "launch_time"])

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from aws.ports import Instance, ManagedNode
+from aws.states import InstanceState, PingStatus
 from portal.access.rules import Invalid
 from portal.inventory.states import Coverage
 
@@ -31,11 +32,11 @@ def coverage(
 
     A host that answers needs no profile: Systems Manager's default host configuration does without.
     """
-    answers = node is not None and node.ping_status == "Online"
+    answers = node is not None and node.ping_status == PingStatus.ONLINE
     checks = [
         (Coverage.NO_INSTANCE_PROFILE, not instance.instance_profile_arn and not answers),
-        (Coverage.NO_AGENT, instance.state == "running" and node is None and not seen_by_ssm),
-        (Coverage.OFFLINE, instance.state == "running" and _silent(node, seen_by_ssm)),
+        (Coverage.NO_AGENT, instance.state == InstanceState.RUNNING and node is None and not seen_by_ssm),
+        (Coverage.OFFLINE, instance.state == InstanceState.RUNNING and _silent(node, seen_by_ssm)),
         (Coverage.UNKNOWN_PLATFORM, node is not None and not known_platform(node)),
         (Coverage.RESULTS_DENIED, results_denied_at is not None),
         (Coverage.ODD_FACTS, odd),
@@ -50,7 +51,7 @@ def worst_first(reasons: Iterable[str]) -> list[str]:
 
 
 def _silent(node: ManagedNode | None, seen_by_ssm: bool) -> bool:
-    return node.ping_status != "Online" if node else seen_by_ssm
+    return node.ping_status != PingStatus.ONLINE if node else seen_by_ssm
 
 
 def known_platform(node: ManagedNode) -> bool:

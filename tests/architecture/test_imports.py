@@ -14,6 +14,8 @@ AWS_SDK = {"boto3", "botocore", "moto"}
 WITHOUT_DJANGO = ("aws", "lab", "embedded", "cli", "script")
 # They print and check the SSM documents, which need no Django; of the apps they may import these alone.
 DOCUMENT_TOOLS = {"script/documents.py", "script/show_document.py"}
+# It builds the machines of all states to check their moves.
+STATE_TOOL = "script/states.py"
 NAMES_THAT_SAY_NOTHING = {
     "utils",
     "util",
@@ -54,7 +56,7 @@ def test_only_aws_lab_and_tests_import_the_aws_sdk() -> None:
 @pytest.mark.parametrize("folder", WITHOUT_DJANGO)
 def test_what_stands_beside_the_site_imports_no_django_and_no_app(folder: str) -> None:
     files = [path for path in sources() if path.parts[0] == folder]
-    apart = [path for path in files if str(path) not in DOCUMENT_TOOLS]
+    apart = [path for path in files if str(path) not in DOCUMENT_TOOLS | {STATE_TOOL}]
     assert [str(path) for path in apart if imported(path) & (APPS | {"django"})] == []
 
 

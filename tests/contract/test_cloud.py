@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aws.command_ends import Proves, proves
+from aws.command_status import Proves, proves
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Missing, Refused, Throttled
 from aws.policies import BUCKET_SETTINGS, bucket_policy
 from aws.ports import Invocation, SendRequest
@@ -20,8 +20,8 @@ from lab.server import LabServer
 from patching.documents import aws_windows
 from patching.documents.assemble import document
 from patching.documents.output import parse_result_line
-from patching.documents.report import parse_report
 from tests.contract.lab.fleet import OTHER, OUT, PORTAL, REGION, account, client, eventually
+from tests.outputs import report_in
 
 BUCKET = "patch-portal-results"
 HOSTS: list[dict[str, Any]] = [
@@ -49,10 +49,6 @@ def cloud(server: LabServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsClo
     accounts = {one: AccountAccess(one, "PatchPortal", "agreed", (REGION,)) for one in (PORTAL, OTHER)}
     yield AwsCloud(accounts, portal_region=REGION, endpoint_url=server.url)
     server.control("/lab/reset", {})
-
-
-def report_in(text: str) -> dict[str, Any]:
-    return parse_report(text, parse_result_line(text))
 
 
 def host(server: LabServer, name: str) -> dict[str, Any]:

@@ -13,10 +13,11 @@ import pytest
 
 from lab.shims import template
 from patching.documents.assemble import PARAMETERS, Phase, name_of, parameters_of, script
-from patching.documents.output import ResultLine, parse_result_line
+from patching.documents.output import parse_result_line
 from patching.documents.packages import InstalledPackage, parse_packages
-from patching.documents.report import parse_report
+from patching.documents.result_line import ResultLine
 from tests.documents.shells import awk_of, shell_of
+from tests.outputs import report_in
 
 DISPATCH = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10"
 VALUES = {
@@ -39,7 +40,7 @@ class Outcome:
 
     @property
     def report(self) -> dict[str, Any]:
-        return parse_report(self.stdout, self.line)
+        return report_in(self.stdout)
 
     @property
     def line(self) -> ResultLine:

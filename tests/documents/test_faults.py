@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from lab.shims import template
-from patching.documents.output import parse_result_line
-from patching.documents.report import parse_report
+from tests.outputs import report_in
 
 Make = Callable[..., Any]
 TOOLS = ["debian12", "rhel9", "sles15"]
@@ -182,5 +181,5 @@ def test_a_signal_in_the_middle_still_gives_a_report(make_host: Make) -> None:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     stdout, _ = process.communicate(timeout=20)
-    report = parse_report(stdout, parse_result_line(stdout))
+    report = report_in(stdout)
     assert (process.returncode, report["status"], report["error"]["code"]) == (1, "failed", "interrupted")

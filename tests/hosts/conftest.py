@@ -17,9 +17,10 @@ from lab.hosts.root import RootMachine
 from lab.roots import images, tools
 from lab.scenario import HostSpec
 from patching.documents.assemble import PARAMETERS, Phase, name_of, parameters_of, script
+from patching.documents.host_report import Report
 from patching.documents.output import parse_result_line
-from patching.documents.report import parse_report
 from patching.verdicts import Evidence, Judgement, judge
+from tests.outputs import report_in
 
 DISPATCH = "3f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10"
 VALUES = {
@@ -44,7 +45,7 @@ class Outcome:
 
     @property
     def report(self) -> dict[str, Any]:
-        return parse_report(self.stdout, parse_result_line(self.stdout))
+        return report_in(self.stdout)
 
     @property
     def status(self) -> str:
@@ -113,14 +114,14 @@ def verdict(precheck: Outcome | None, patch: Outcome, *, ssm: str = "", mode: st
     """The product's own judgement of what a command left behind."""
     told = ssm or ("Success" if patch.codes[-1] == 0 else "Failed")
     evidence = Evidence(
-        before=precheck.report if precheck else None,
+        before=Report.of(precheck.report) if precheck else None,
         line=parse_result_line(patch.stdout),
         ssm_status=told,
         ssm_status_details="ExecutionTimedOut" if told == "TimedOut" else told,
         mode=mode,
     )
     has_report = "PATCH-PORTAL-REPORT>>>" in patch.stdout
-    return judge(replace(evidence, patch=patch.report) if has_report else evidence)
+    return judge(replace(evidence, patch=Report.of(patch.report)) if has_report else evidence)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from patching.documents.host_report import Report
 from patching.documents.output import parse_result_line
 from patching.documents.packages import parse_packages
 from patching.states import Agreement, Verdict
@@ -44,7 +45,9 @@ def cancelled(host: RootHost, **values: str) -> Outcome:
 
 def judged(look: Outcome, status: str = "Cancelled") -> tuple[Verdict, Agreement]:
     found = judge(
-        Evidence(patch={**look.report, "phase": "patch"}, ssm_status=status, ssm_status_details=status)
+        Evidence(
+            patch=Report.of({**look.report, "phase": "patch"}), ssm_status=status, ssm_status_details=status
+        )
     )
     return found.verdict, found.agreement
 

@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
-from typing import Any
 from unittest import mock
 
 import pytest
 
+from patching.documents.host_report import Report
 from patching.documents.output import OutputUnreadable, parse_result_line
 from patching.engine import answers, control_loop, run_tags, send
 from patching.engine.lease import LEASE
@@ -65,7 +65,7 @@ def believes_any_line() -> list[Patch]:
 def believes_the_bucket() -> list[Patch]:
     """Whatever object lies in a host's folder, by the line that the object itself holds."""
 
-    def report(_: object, invocation: object, line: object, raw: bytes) -> tuple[dict[str, Any] | None, str]:
+    def report(_: object, invocation: object, line: object, raw: bytes) -> tuple[Report | None, str]:
         text = raw.decode("utf-8", "replace")
         try:
             return answers.parse_report(text, parse_result_line(text)), ""

@@ -7,20 +7,15 @@ import gzip
 import hashlib
 import json
 import uuid
-from typing import Any
 
 import pytest
 
 from patching.documents.assemble import document
 from patching.documents.output import parse_result_line
-from patching.documents.report import parse_report
 from tests.contract.lab.fleet import OUT, Aws
+from tests.outputs import report_in
 
 BUCKET = "patch-portal-results"
-
-
-def report_in(text: str) -> dict[str, Any]:
-    return parse_report(text, parse_result_line(text))
 
 
 def send(aws: Aws, phase: str, dispatch: str, **parameters: str) -> str:

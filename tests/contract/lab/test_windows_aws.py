@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError
 
 from patching.documents import aws_windows
 from patching.documents.assemble import document
-from patching.documents.output import parse_result_line
-from patching.documents.report import parse_report, validate
+from patching.documents.host_report import Report
+from patching.documents.report import validate
 from tests.contract.lab.fleet import Aws, code
+from tests.outputs import report_in
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +22,6 @@ def quick(aws: Aws) -> None:
     machine = aws.server.world.fleet.named("win").machine
     (machine._root / "windows.json").unlink(missing_ok=True)  # type: ignore[attr-defined]
     aws.server.control("/lab/time-scale", {"scale": 200})
-
-
-def report_in(text: str) -> dict[str, Any]:
-    return parse_report(text, parse_result_line(text))
 
 
 def install(aws: Aws, mode: str = "all", reboot: str = "if-needed", excluded: tuple[str, ...] = ()) -> Any:
@@ -40,6 +37,13 @@ def look(aws: Aws) -> dict[str, Any]:
     name = aws.publish_text(wanted.content_yaml, wanted.name)
     answer = aws.run("win", DocumentName=name, parameters={"DispatchId": [str(uuid.uuid4())]})
     return report_in(answer["StandardOutputContent"])
+
+
+def two_looks(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of the report that they make, valid by the schema."""
+    made = aws_windows.report_of_looks(Report.of(before), Report.of(after), mode="all").to_json()
+    validate(made)
+    return made
 
 
 def test_it_installs_restarts_searches_again_and_ends_well(aws: Aws) -> None:
@@ -59,8 +63,7 @@ def test_the_false_failure_is_seen_through_by_the_second_look(aws: Aws) -> None:
     before = look(aws)
     answer = install(aws)
     assert (answer["Status"], answer["ResponseCode"]) == ("Failed", 1)
-    report = aws_windows.report_of_looks(before, look(aws), mode="all")
-    validate(report)
+    report = two_looks(before, look(aws))
     assert (report["status"], len(report["changes"]), report["reboot"]["done"]) == ("patched", 4, True)
 
 
@@ -75,7 +78,7 @@ def test_a_failure_that_is_one_leaves_the_updates_open(aws: Aws) -> None:
     before = look(aws)
     answer = install(aws)
     assert (answer["Status"], answer["ResponseCode"]) == ("Failed", 4_294_967_295)
-    report = aws_windows.report_of_looks(before, look(aws), mode="all")
+    report = two_looks(before, look(aws))
     assert (report["status"], report["error"]["code"]) == ("failed", "updates_left")
 
 
@@ -91,7 +94,7 @@ def test_never_restarting_leaves_the_restart_open(aws: Aws) -> None:
     install(aws, reboot="never")
     after = look(aws)
     assert after["reboot"]["needed"] is True
-    report = aws_windows.report_of_looks(before, after, mode="all")
+    report = two_looks(before, after)
     assert (report["status"], report["reboot"]["done"]) == ("reboot_pending", False)
 
 

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from patching.models import DispatchTarget, HostReport
 from patching.operations import rescans
-from patching.operations.results import Outcome, Stored
+from patching.operations.outcomes import Outcome, Stored
 from patching.states import Phase
 from tests.integration.patching.stage import Stage
 
@@ -31,7 +31,7 @@ def test_the_first_report_stays(patched: DispatchTarget) -> None:
     look = DispatchTarget.objects.create(
         dispatch=patched.dispatch, target=patched.target, phase=Phase.VERIFY, attempt=1
     )
-    outcome = Outcome(status="Success", status_details="Success", report=own.content, source="s3")
+    outcome = Outcome(status="Success", status_details="Success", report=own.report, source="s3")
     rescans._with_looks([Stored(look, patched.target, outcome)], patched.target.run.ends_at)
     first, second = patched.reports.order_by("pk")
     assert (first.pk, first.source, first.stored_at) == (own.pk, own.source, own.stored_at)

@@ -7,15 +7,17 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from patching.documents.host_report import Report
 from patching.models import DispatchTarget, FixProposal, Run, Target
 from patching.operations import proposals
-from patching.operations.results import Outcome, store
+from patching.operations.outcomes import Outcome
+from patching.operations.results import store
 from patching.operations.runs import plan_ad_hoc
 from patching.states import ProposalState, TargetState
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
 from portal.notify.models import Notification
-from tests import cast
+from tests import cast, fake_reports
 from tests.integration.patching.test_pages import NOW, browser
 
 pytestmark = pytest.mark.django_db
@@ -33,14 +35,11 @@ def a_check(asset, day: int, *, ok: bool = False, tried: bool = False) -> Target
     row = DispatchTarget.objects.create(dispatch=dispatch, target=target, phase="precheck", attempt=1)
     fix = {"tried": tried, "ok": ok, "detail": "Emptied the package cache."}
     check = {"name": "disk_space", "ok": ok, "detail": "/ has 12 MB free; 900 MB are needed.", "fix": fix}
-    report = {
-        "status": "ready" if ok else "blocked",
-        "error": None,
-        "checks": [check],
-        "os": {},
-        "before": {},
-    }
-    store(row, Outcome("Success", "Success", report), now=now)
+    told = fake_reports.report(
+        dispatch=str(dispatch.pk), phase="precheck", status="ready" if ok else "blocked", checks=[check],
+        before=fake_reports.side("6.1.96", 3),
+    )  # fmt: skip
+    store(row, Outcome("Success", "Success", Report.of(told)), now=now)
     return target
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from patching.documents.host_report import Change
 from patching.package_words import LONGEST, MOST_PER_HOST, credible, oddity
 
 
-def change(
-    name: str = "openssl", to: str = "3.0.14-1", arch: str = "amd64", old: str = "3.0.11-1"
-) -> dict[str, Any]:
-    return {"name": name, "arch": arch, "from": old, "to": to, "kind": "upgrade", "security": False}
+def change(name: str = "openssl", to: str = "3.0.14-1", arch: str = "amd64", old: str = "3.0.11-1") -> Change:
+    return Change(name, arch, old, to, "upgrade", security=False)
 
 
 REAL = (

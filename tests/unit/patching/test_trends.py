@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import patching.documents
+from patching.documents.host_report import Check, Fix
 from patching.trends import LASTING_FIXES, recurring, troubled
 
 SCHEMA = json.loads((Path(patching.documents.__file__).parent / "host-report.schema.json").read_text())
 TOLD_ONLY = {"supported_os", "load", "pending_reboot"}  # nothing that a lasting fix would mend
 
 
-def report(name: str = "disk_space", ok: bool = True, tried: bool = False) -> dict[str, Any]:
-    return {
-        "checks": [
-            {"name": name, "ok": ok, "detail": "said", "fix": {"tried": tried, "ok": ok, "detail": "did"}}
-        ]
-    }
+def checks(name: str = "disk_space", ok: bool = True, tried: bool = False) -> tuple[Check, ...]:
+    return (Check(name, ok, "said", Fix(tried, ok, "did")),)
 
 
-FINE, FAILED, REPAIRED = report(), report(ok=False), report(tried=True)
+FINE, FAILED, REPAIRED = checks(), checks(ok=False), checks(tried=True)
 
 
 def test_a_failed_and_a_repaired_check_are_trouble() -> None:
     assert troubled(FINE) == {}
     assert troubled(FAILED) == {"disk_space": ("said", False)}
     assert troubled(REPAIRED) == {"disk_space": ("did", True)}
-    assert troubled(report("pending_reboot", ok=False)) == {}
+    assert troubled(checks("pending_reboot", ok=False)) == {}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +39,9 @@ def test_a_failed_and_a_repaired_check_are_trouble() -> None:
         ([], None),
     ],
 )
-def test_three_of_the_last_five_runs_recur(runs: list[dict[str, Any]], found: tuple[int, int] | None) -> None:
+def test_three_of_the_last_five_runs_recur(
+    runs: list[tuple[Check, ...]], found: tuple[int, int] | None
+) -> None:
     assert recurring("disk_space", runs) == found
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from patching.documents.output import ResultLine
+from patching.documents.host_report import Report
 from patching.documents.report import validate
+from patching.documents.result_line import ResultLine
 from patching.states import Agreement, Verdict
 from patching.verdicts import Evidence, judge
 
@@ -195,19 +196,21 @@ CASES = [
 @pytest.mark.parametrize(("case", "patch", "verdict", "words"), CASES, ids=[case[0] for case in CASES])
 def test_the_host_decides(case: str, patch: dict[str, Any], verdict: Verdict, words: str) -> None:
     validate(patch)
-    found = judge(Evidence(patch=patch, ssm_status="Success", ssm_status_details="Success"))
+    found = judge(Evidence(patch=Report.of(patch), ssm_status="Success", ssm_status_details="Success"))
     assert found.verdict is verdict, case
     assert words in found.reason
 
 
 @pytest.mark.parametrize("status", ["Failed", "TimedOut", "Cancelled"])
 def test_ssm_failed_but_the_host_is_patched(status: str) -> None:
-    found = judge(Evidence(patch=report(after=side()), ssm_status=status, ssm_status_details=status))
+    found = judge(
+        Evidence(patch=Report.of(report(after=side())), ssm_status=status, ssm_status_details=status)
+    )
     assert (found.verdict, found.agreement) == (V.PATCHED, A.SSM_FAILED_HOST_PATCHED)
 
 
 def test_ssm_success_but_the_host_is_not_patched() -> None:
-    found = judge(Evidence(patch=report(after=side(left=1)), ssm_status="Success"))
+    found = judge(Evidence(patch=Report.of(report(after=side(left=1))), ssm_status="Success"))
     assert (found.verdict, found.agreement) == (V.PARTLY, A.SSM_OK_HOST_UNPATCHED)
 
 
@@ -215,7 +218,7 @@ def test_ssm_success_but_the_host_is_not_patched() -> None:
     ("status", "patch"), [("Success", report(after=side())), ("Failed", report("failed", 0, SAME_BOOT))]
 )
 def test_both_agree(status: str, patch: dict[str, Any]) -> None:
-    assert judge(Evidence(patch=patch, ssm_status=status)).agreement is A.AGREES
+    assert judge(Evidence(patch=Report.of(patch), ssm_status=status)).agreement is A.AGREES
 
 
 @pytest.mark.parametrize(
@@ -242,23 +245,30 @@ def test_without_a_report_it_is_unknown_and_says_why(
 
 def test_without_a_report_the_pre_check_is_remembered() -> None:
     check = report("ready", 0, None, done=False, phase="precheck")
-    found = judge(Evidence(before=check, ssm_status="TimedOut", ssm_status_details="DeliveryTimedOut"))
+    found = judge(
+        Evidence(before=Report.of(check), ssm_status="TimedOut", ssm_status_details="DeliveryTimedOut")
+    )
     assert found.verdict is V.UNKNOWN
     assert found.reason.endswith("The pre-check had seen 3 open updates.")
 
 
 def test_a_second_delivery_is_no_verdict() -> None:
     found = judge(
-        Evidence(patch=report("duplicate_running", 0, None, error="duplicate_delivery", done=False))
+        Evidence(
+            patch=Report.of(report("duplicate_running", 0, None, error="duplicate_delivery", done=False))
+        )
     )
     assert (found.verdict, found.agreement) == (V.UNKNOWN, A.NO_REPORT)
 
 
 def test_security_mode_counts_security_updates_only() -> None:
     patch = report(after=side(left=5, security=0))
-    assert judge(Evidence(patch=patch, mode="security")).verdict is V.PATCHED
-    assert judge(Evidence(patch=patch, mode="all")).verdict is V.PARTLY
-    assert judge(Evidence(patch=report(after=side(left=5, security=1)), mode="security")).verdict is V.PARTLY
+    assert judge(Evidence(patch=Report.of(patch), mode="security")).verdict is V.PATCHED
+    assert judge(Evidence(patch=Report.of(patch), mode="all")).verdict is V.PARTLY
+    assert (
+        judge(Evidence(patch=Report.of(report(after=side(left=5, security=1))), mode="security")).verdict
+        is V.PARTLY
+    )
 
 
 @pytest.mark.parametrize(
@@ -291,7 +301,9 @@ def test_no_combination_with_something_wrong_is_a_success() -> None:
         ["Success", "Failed", "TimedOut"],
     ):
         after = side(left=left, broken=broken)
-        found = judge(Evidence(patch=report(status, changed, after, error, done=done), ssm_status=ssm))
+        found = judge(
+            Evidence(patch=Report.of(report(status, changed, after, error, done=done)), ssm_status=ssm)
+        )
         wrong = bool(error or left != 0 or broken or status in ("failed", "partial"))
         assert (found.verdict in good) is not wrong
         assert found.reason.strip().endswith(".")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from patching.documents import aws_windows
+from patching.documents.host_report import Report
 from patching.documents.report import validate
 from patching.states import Agreement, Verdict
 from patching.verdicts import Evidence, judge
@@ -45,6 +46,14 @@ def look(
     } | facts  # fmt: skip
 
 
+def two_looks(check: Any, after: Any, mode: str = "all") -> tuple[Report, dict[str, Any]]:
+    """The report of two looks, and its JSON, which is valid by the schema."""
+    report = aws_windows.report_of_looks(Report.of(check) if check else None, Report.of(after), mode=mode)
+    told = report.to_json()
+    validate(told)
+    return report, told
+
+
 BEFORE = look(kb(1, security=True), kb(2))
 CASES = [
     (look(boot="tuesday"), "all", "patched", 2, Verdict.PATCHED),
@@ -62,10 +71,9 @@ CASES = [
 def test_the_looks_decide_whatever_the_exit_code_was(
     after: Any, mode: str, status: str, changed: int, verdict: Verdict, ssm: str, bad: bool
 ) -> None:
-    report = aws_windows.report_of_looks(BEFORE, after, mode=mode)
-    validate(report)
-    assert (report["status"], len(report["changes"])) == (status, changed)
-    found = judge(Evidence(before=BEFORE, patch=report, ssm_status=ssm, mode=mode))
+    report, told = two_looks(BEFORE, after, mode)
+    assert (told["status"], len(told["changes"])) == (status, changed)
+    found = judge(Evidence(before=Report.of(BEFORE), patch=report, ssm_status=ssm, mode=mode))
     assert found.verdict == verdict
     good = verdict in (Verdict.PATCHED, Verdict.PATCHED_REBOOT_PENDING)
     if bad and good:
@@ -77,35 +85,35 @@ def test_the_looks_decide_whatever_the_exit_code_was(
 
 
 def test_another_boot_time_is_the_evidence_of_a_restart() -> None:
-    assert aws_windows.report_of_looks(BEFORE, look(boot="tuesday"), mode="all")["reboot"]["done"] is True
-    assert aws_windows.report_of_looks(BEFORE, look(boot="monday"), mode="all")["reboot"]["done"] is False
+    assert two_looks(BEFORE, look(boot="tuesday"))[0].reboot.done is True
+    assert two_looks(BEFORE, look(boot="monday"))[0].reboot.done is False
 
 
 def test_nothing_open_before_and_after_is_nothing_to_do() -> None:
-    report = aws_windows.report_of_looks(look(), look(), mode="all")
-    assert (report["status"], report["error"]) == ("nothing_to_do", None)
+    _, told = two_looks(look(), look())
+    assert (told["status"], told["error"]) == ("nothing_to_do", None)
 
 
 def test_a_look_that_cannot_search_proves_nothing() -> None:
     blind = look(status="blocked", error={"code": "update_service_unavailable", "detail": "no answer"})
     blind["before"]["packages"] |= {"upgradable": None, "security": None}
-    report = aws_windows.report_of_looks(BEFORE, blind, mode="all")
-    validate(report)
-    assert (report["status"], report["changes"]) == ("failed", [])
+    report, told = two_looks(BEFORE, blind)
+    assert (told["status"], told["changes"]) == ("failed", [])
     assert judge(Evidence(patch=report, ssm_status="Success")).verdict == Verdict.FAILED
 
 
 def test_without_a_look_before_nothing_is_claimed_to_have_changed() -> None:
-    report = aws_windows.report_of_looks(None, look(), mode="all")
-    validate(report)
-    assert (report["before"], report["changes"], report["status"]) == (None, [], "nothing_to_do")
+    _, told = two_looks(None, look())
+    assert (told["before"], told["changes"], told["status"]) == (None, [], "nothing_to_do")
 
 
 def test_what_was_left_out_on_purpose_is_not_missing() -> None:
-    report = aws_windows.report_of_looks(BEFORE, look(kb(2), boot="tuesday", aside=["KB2"]), mode="all")
-    validate(report)
-    assert (report["status"], report["aside"]) == ("patched", ["KB2"])
-    assert judge(Evidence(before=BEFORE, patch=report, ssm_status="Success")).verdict == Verdict.PATCHED
+    report, told = two_looks(BEFORE, look(kb(2), boot="tuesday", aside=["KB2"]))
+    assert (told["status"], told["aside"]) == ("patched", ["KB2"])
+    assert (
+        judge(Evidence(before=Report.of(BEFORE), patch=report, ssm_status="Success")).verdict
+        == Verdict.PATCHED
+    )
 
 
 def test_cut_lists_keep_their_true_counts() -> None:
@@ -113,9 +121,8 @@ def test_cut_lists_keep_their_true_counts() -> None:
     before["before"]["packages"]["upgradable"] = 300
     after = look(kb(9), truncated={"before.available": 4})
     after["before"]["packages"]["upgradable"] = 4
-    report = aws_windows.report_of_looks(before, after, mode="all")
-    validate(report)
-    assert report["truncated"] == {"before.available": 300, "after.available": 4, "changes": 296}
+    _, told = two_looks(before, after)
+    assert told["truncated"] == {"before.available": 300, "after.available": 4, "changes": 296}
 
 
 def test_what_the_document_is_told() -> None:

@@ -58,7 +58,7 @@ def vouched(text: str, dispatch: str = DISPATCH) -> str:
 
 
 def parsed(output: str) -> dict[str, Any]:
-    return parse_report(output, parse_result_line(output))
+    return parse_report(output, parse_result_line(output)).to_json()
 
 
 def with_(**changed: Any) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_what_the_line_does_not_vouch_for_is_not_believed() -> None:
     with pytest.raises(OutputUnreadable, match="no result line"):
         parse_report(forged, None)
     # its own block is found below a forged one
-    assert parse_report(mine + forged, parse_result_line(mine))["status"] == "failed"
+    assert parse_report(mine + forged, parse_result_line(mine)).status == "failed"
 
 
 def test_one_changed_byte_is_seen() -> None:
