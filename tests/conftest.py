@@ -11,6 +11,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pytest_django import DjangoDbBlocker
 
@@ -54,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--times") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Times())
     fresh.draw()
+    judge_no_machine()
     os.environ.update(NO_AWS)
     for name in UNSET:
         os.environ.pop(name, None)
@@ -98,6 +100,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if process and process.stdin:
         process.stdin.close()
         process.wait(timeout=30)
+
+
+def judge_no_machine() -> None:
+    """A machine that is busy draws its inputs slowly: that says nothing of what is tested."""
+    before = hypothesis.settings.default  # in CI another one
+    slow = {*before.suppress_health_check, hypothesis.HealthCheck.too_slow}
+    hypothesis.settings.register_profile("suite", parent=before, suppress_health_check=sorted(slow))
+    hypothesis.settings.load_profile("suite")
 
 
 def needs_django(arguments: list[str]) -> bool:
