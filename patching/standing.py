@@ -114,9 +114,13 @@ TABLE: dict[Key, Standing] = {
 }
 
 
+# What a later version has stored: never good, and no page ends over it.
+NOT_KNOWN = Standing("Cannot be shown", Group.DANGER)
+
+
 def standing_of(state: str, verdict: str) -> Standing:
     """The verdict decides where the host was judged, else the state itself."""
-    return TABLE[state, verdict if state == TargetState.DONE else ""]
+    return TABLE.get((state, verdict if state == TargetState.DONE else ""), NOT_KNOWN)
 
 
 def verdicts_that(holds: Callable[[Standing], bool]) -> list[str]:
@@ -138,12 +142,14 @@ def outcomes_that(holds: Callable[[Standing], bool], prefix: str = "", *, last: 
 
 def group_of_row() -> Case:
     """The group of each row of a query of targets."""
-    return Case(*(When(_of(group), then=Value(group)) for group in Group), output_field=CharField())
+    groups = (When(_of(group), then=Value(group)) for group in Group)
+    return Case(*groups, default=Value(NOT_KNOWN.group), output_field=CharField())
 
 
 def rank_of_row() -> Case:
     """The place of its group, 0 first."""
-    return Case(*(When(_of(group), then=Value(group.rank)) for group in Group), output_field=IntegerField())
+    ranks = (When(_of(group), then=Value(group.rank)) for group in Group)
+    return Case(*ranks, default=Value(NOT_KNOWN.rank), output_field=IntegerField())
 
 
 def _of(group: Group) -> Q:

@@ -186,3 +186,10 @@ def test_what_is_proven_is_updated_and_what_failed_is_neither() -> None:
         assert standing.updated or not standing.proven
         assert not (standing.failed and standing.updated)
         assert not (standing.proven and standing.group in TROUBLE)
+
+
+def test_what_a_later_version_stored_is_never_good() -> None:
+    for state, verdict in ((TargetState.DONE, "of_a_later_one"), ("of_a_later_one", "")):
+        found = standing_of(state, verdict)
+        assert found.group in TROUBLE
+        assert not (found.proven or found.updated)
