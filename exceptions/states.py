@@ -29,15 +29,15 @@ STATES: dict[ExceptionState, Facts[ExceptionState]] = {
         "approver",
         Tone.ATTENTION,
         (_S.APPROVED, _S.REJECTED, _S.WITHDRAWN, _S.RETURNED),
-        tells=("approvers",),
+        notifies=("approvers",),
     ),
-    _S.RETURNED: Facts("requester", Tone.ATTENTION, (_S.SUBMITTED, _S.WITHDRAWN), tells=("requester",)),
-    _S.APPROVED: Facts("clock", Tone.ACTIVE, (_S.ACTIVE, _S.EXPIRED, _S.REVOKED), tells=("requester",)),
-    _S.ACTIVE: Facts("clock", Tone.ACTIVE, (_S.EXPIRED, _S.REVOKED), tells=("requester",)),
-    _S.EXPIRED: Facts("nobody", Tone.UNKNOWN, tells=("requester",)),
-    _S.REVOKED: Facts("nobody", Tone.UNKNOWN, tells=("requester", "deciders")),
-    _S.REJECTED: Facts("nobody", Tone.DANGER, tells=("requester",)),
-    _S.WITHDRAWN: Facts("nobody", Tone.UNKNOWN, tells=("approvers",)),
+    _S.RETURNED: Facts("requester", Tone.ATTENTION, (_S.SUBMITTED, _S.WITHDRAWN), notifies=("requester",)),
+    _S.APPROVED: Facts("clock", Tone.ACTIVE, (_S.ACTIVE, _S.EXPIRED, _S.REVOKED), notifies=("requester",)),
+    _S.ACTIVE: Facts("clock", Tone.ACTIVE, (_S.EXPIRED, _S.REVOKED), notifies=("requester",)),
+    _S.EXPIRED: Facts("nobody", Tone.UNKNOWN, notifies=("requester",)),
+    _S.REVOKED: Facts("nobody", Tone.UNKNOWN, notifies=("requester", "deciders")),
+    _S.REJECTED: Facts("nobody", Tone.DANGER, notifies=("requester",)),
+    _S.WITHDRAWN: Facts("nobody", Tone.UNKNOWN, notifies=("approvers",)),
 }
 EXCEPTION = Machine(STATES, ExceptionState.DRAFT, audit="exception")
 IN_FORCE = (ExceptionState.APPROVED, ExceptionState.ACTIVE)

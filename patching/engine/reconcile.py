@@ -20,7 +20,7 @@ from patching.engine import (
     waves,
 )
 from patching.engine.scope import Scope
-from patching.engine.telling import guarded
+from patching.engine.trouble import guarded
 from patching.operations.power import OPEN as OPEN_HOLDS
 from patching.queries.outline import Outline, outline
 from patching.states import DISPATCH_IN_FLIGHT, RUN_OVER, TARGET_OVER, WAVE_OVER, HoldState, RunState

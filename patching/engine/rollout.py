@@ -12,7 +12,7 @@ from aws.states import GONE, InstanceState
 from patching.engine import gates, publish, run_tags, send, snapshots, waves
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
-from patching.engine.telling import guarded, tell_once
+from patching.engine.trouble import guarded, record_trouble
 from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, runs, targets
 from patching.planner import batches, by_place
@@ -189,10 +189,10 @@ def _through_the_gates(scope: Scope, wave: Wave, ready: list[int]) -> list[int]:
         if not gate.transient and run.dispatches.filter(phase=Phase.PATCH).exists():
             runs.halt(run=run, by=None, reason=gate.blocked, now=now)
         else:
-            tell_once(run, "gate", f"Nothing more is sent yet. {gate.blocked}")
+            record_trouble(run, "gate", f"Nothing more is sent yet. {gate.blocked}")
         return []
     for place, why in gate.unreadable.items():
-        tell_once(run, f"gate {' '.join(place)}", f"Nothing is sent there. {why}")
+        record_trouble(run, f"gate {' '.join(place)}", f"Nothing is sent there. {why}")
     return _outside(gate.unreadable, ready)
 
 

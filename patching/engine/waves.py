@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from patching.engine import gates
 from patching.engine.scope import Scope
-from patching.engine.telling import tell_once
+from patching.engine.trouble import record_trouble
 from patching.models import Run, Wave
 from patching.operations import runs, waves
 from patching.standing import FAILED_VERDICTS, outcomes_that
@@ -68,7 +68,7 @@ def _bake(scope: Scope, wave: Wave) -> None:
     run, now = scope.run, scope.now()
     gate = gates.check_gates(scope)
     if gate.blocked and gate.transient:
-        tell_once(run, "wave", f"Wave {wave.number}, {wave.name}, is still watched. {gate.blocked}")
+        record_trouble(run, "wave", f"Wave {wave.number}, {wave.name}, is still watched. {gate.blocked}")
     elif gate.blocked:
         runs.halt(run=run, by=None, reason=f"After wave {wave.number}, {wave.name}: {gate.blocked}", now=now)
         wave.refresh_from_db()

@@ -12,7 +12,7 @@ from django.db.models import F
 from aws.states import RootVolumeState
 from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.runs import needed_reason
-from patching.queries.upkeep import why_not
+from patching.queries.power_and_snapshots import why_not
 from patching.states import RESTORE, RestoreState
 from portal.access.models import User
 from portal.access.rules import Conflict, check_role

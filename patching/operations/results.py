@@ -9,7 +9,7 @@ from django.db import transaction
 
 from patching.documents.host_report import Error, Report
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
-from patching.operations import proposals, rescans, targets, told
+from patching.operations import proposals, rescans, result_events, targets
 from patching.operations.outcomes import Outcome, Stored
 from patching.operations.package_changes import rows_of
 from patching.operations.targets import Step
@@ -48,7 +48,7 @@ def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime)
     HostReport.objects.bulk_create(
         _host_report(item, report, now) for item in stored if (report := item.outcome.report) is not None
     )
-    record_all([told.unkept(item) for item in stored if item.outcome.unkept], by=None)
+    record_all([result_events.unkept(item) for item in stored if item.outcome.unkept], by=None)
     _after_checks([item for item in stored if item.row.phase == Phase.PRECHECK], now)
     patched = [item for item in stored if item.row.phase != Phase.PRECHECK]
     _after_patches(rescans.to_be_judged(patched, now), now)
@@ -160,7 +160,7 @@ def _after_patches(stored: list[Stored], now: datetime) -> None:
     targets.move_each({item.target: _end(judged[item.target], item.notes) for item in stored}, now=now)
     _current_states(stored, judged, now)
     differ = [item for item in stored if judged[item.target].agreement in DISAGREE]
-    record_all([told.disagreement(item, judged[item.target]) for item in differ], by=None)
+    record_all([result_events.disagreement(item, judged[item.target]) for item in differ], by=None)
 
 
 def _end(judgement: Judgement, note: str) -> Step:

@@ -20,8 +20,8 @@ _A = AuditState
 AUDIT_STATES: dict[AuditState, Facts[AuditState]] = {
     _A.QUEUED: Facts("clock", Tone.UNKNOWN, (_A.RUNNING, _A.FAILED), kind="audit_asked"),
     _A.RUNNING: Facts("clock", Tone.ACTIVE, (_A.DONE, _A.FAILED), kind="audit_begun"),
-    _A.DONE: Facts("nobody", Tone.SUCCESS, tells=("admins",), kind="audited"),
-    _A.FAILED: Facts("nobody", Tone.DANGER, tells=("admins",), kind="audit_failed"),
+    _A.DONE: Facts("nobody", Tone.SUCCESS, notifies=("admins",), kind="audited"),
+    _A.FAILED: Facts("nobody", Tone.DANGER, notifies=("admins",), kind="audit_failed"),
 }
 AUDIT = Machine(AUDIT_STATES, AuditState.QUEUED, audit="runs")
 AUDIT_OVER = AUDIT.over

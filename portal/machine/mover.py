@@ -184,7 +184,7 @@ class Mover(Generic[Row, S]):
         return self.events(rows, step, kind) if kind and rows else ()
 
     def _tell(self, rows: Sequence[Row], step: Step[S], by: User | None) -> None:
-        words = self.machine.tells(step.to, back=step.back)
+        words = self.machine.notifies(step.to, back=step.back)
         if step.quiet or not words or self.notice is None:
             return
         for row in rows:

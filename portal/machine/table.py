@@ -23,7 +23,7 @@ class Facts(Generic[S]):
     """What the table says of one state.
 
     `moves`: where it may go. `back`: where it goes only when somebody asks for the way back by name, also from an end.
-    `tells`: whom entering it by a move notifies; never the person who moves it. `kind`: of the audit event of
+    `notifies`: whom entering it by a move notifies; never the person who moves it. `kind`: of the audit event of
     entering it, without the machine's prefix (empty: the state's own value). `recorded` False: it has no audit event,
     because the row itself is the record.
     """
@@ -32,7 +32,7 @@ class Facts(Generic[S]):
     tone: Tone
     moves: tuple[S, ...] = ()
     back: tuple[S, ...] = ()
-    tells: tuple[str, ...] = ()
+    notifies: tuple[str, ...] = ()
     kind: str = ""
     recorded: bool = True
 
@@ -96,8 +96,8 @@ class Machine(Generic[S]):
         own = (self._back_kind if back else "") or facts.kind or str(to.value)
         return f"{self.audit}.{own}" if facts.recorded else ""
 
-    def tells(self, to: S, *, back: bool = False) -> tuple[str, ...]:
-        return () if back else self.states[to].tells
+    def notifies(self, to: S, *, back: bool = False) -> tuple[str, ...]:
+        return () if back else self.states[to].notifies
 
 
 def _troubles(machine: Machine[S]) -> Iterator[str]:

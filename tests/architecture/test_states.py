@@ -192,4 +192,5 @@ def test_what_a_later_version_stored_is_never_good() -> None:
     for state, verdict in ((TargetState.DONE, "of_a_later_one"), ("of_a_later_one", "")):
         found = standing_of(state, verdict)
         assert found.group in TROUBLE
-        assert not (found.proven or found.updated)
+        assert not found.proven
+        assert not found.updated

@@ -85,7 +85,7 @@ RULES: dict[str, Rule] = {
     "patching:runs": PAGE,
     "patching:run": Rule(reads=PAYMENTS, rows=("run",)),
     "patching:run-live": Rule(reads=PAYMENTS, rows=("run",)),
-    "patching:run-upkeep": Rule(reads=PAYMENTS, rows=("run",)),
+    "patching:run-power-and-snapshots": Rule(reads=PAYMENTS, rows=("run",)),
     "patching:halt": Rule(reads=ADMINS, writes=ADMINS, rows=("run",), body=REASON),
     "patching:cancel": Rule(reads=ADMINS, writes=ADMINS, rows=("planned",), body=REASON),
     "patching:retry": Rule(reads=ADMINS, writes=ADMINS, rows=("run",), body=REASON),
@@ -93,7 +93,7 @@ RULES: dict[str, Rule] = {
         reads=ADMINS, writes=ADMINS, rows=("planned",), body=REASON, query={"target": "{waiting}"}
     ),
     "patching:extend": Rule(reads=ADMINS, writes=ADMINS, rows=("run",), body=REASON | {"minutes": "30"}),
-    "patching:upkeep": Rule(reads=PAYMENTS, rows=("asset",)),
+    "patching:power-and-snapshots": Rule(reads=PAYMENTS, rows=("asset",)),
     "patching:keep-running": Rule(reads=OWNERS, writes=OWNERS, rows=("asset",), body=REASON),
     "patching:restore": Rule(reads=ADMINS, writes=ADMINS, rows=("snapshot",), body=REASON),
     "patching:audits": Rule(reads=READERS),

@@ -35,7 +35,7 @@ class History(Planned):
         # The rows fit by construction; asking for each foreign key would take longer than writing them.
         self.copier.cursor.execute("SET session_replication_role = replica")
         parts = (self.fleet, self.windows, self.runs, self.results, self.commands, self.tags, self.events)
-        for part in (*parts, self.exceptions, self.upkeep):
+        for part in (*parts, self.exceptions, self.power_and_snapshots):
             part()
         self.copier.cursor.execute("RESET session_replication_role")
         self.copier.sequences()
@@ -212,7 +212,7 @@ class History(Planned):
         return (n, state, since.date(), until.date(), ZONE, since, until, "audit", said, self.keys["ana"], since, since,
                 decided)  # fmt: skip
 
-    def upkeep(self) -> None:
+    def power_and_snapshots(self) -> None:
         """What people were told, faults that come back, and root volumes to go back to."""
         from patching.models import FixProposal, PowerHold, RootSnapshot
         from portal.notify.models import Notification

@@ -87,7 +87,7 @@ def _row(machine: Machine[Any], state: Any) -> str:
     moves = ", ".join(f"`{move}`" for move in facts.moves) or "nothing: it is over"
     back = ", ".join(f"`{move}`" for move in facts.back)
     kind = f"`{machine.kind(state)}`" if facts.recorded else ""
-    cells = (f"`{state}`", str(state.label), facts.owner, moves, back, kind, ", ".join(facts.tells))
+    cells = (f"`{state}`", str(state.label), facts.owner, moves, back, kind, ", ".join(facts.notifies))
     return f"| {' | '.join(cells)} |"
 
 

@@ -177,7 +177,7 @@ def test_a_move_is_made_recorded_and_told_once(name: str, move: Move) -> None:
     assert mover.move([row.pk], to, said=SAID, back=move.back) == [row.pk]
     row.refresh_from_db()
     assert row.state == to
-    kind, words = machine.kind(to, back=move.back), machine.tells(to, back=move.back)
+    kind, words = machine.kind(to, back=move.back), machine.notifies(to, back=move.back)
     events = AuditEvent.objects.exclude(kind="") if not kind else AuditEvent.objects.filter(kind=kind)
     assert bool(kind) == events.exists()
     assert all(SAID in event.summary or name == "tag" for event in events)

@@ -17,8 +17,8 @@ def test_a_state_has_an_owner_exactly_while_somebody_must_move_it(state: Excepti
 
 @pytest.mark.parametrize("state", [state for state in ExceptionState if state != ExceptionState.DRAFT])
 def test_entering_a_state_tells_somebody(state: ExceptionState) -> None:
-    assert STATES[state].tells
-    assert set(STATES[state].tells) <= {"requester", "approvers", "deciders"}
+    assert STATES[state].notifies
+    assert set(STATES[state].notifies) <= {"requester", "approvers", "deciders"}
 
 
 def test_only_approval_leads_into_force() -> None:

@@ -50,31 +50,31 @@ def snapshot_of(run: Run, **facts) -> RootSnapshot:
     )  # fmt: skip
 
 
-def upkeep(person, asset: Asset) -> str:
-    return text(browser(person).get(reverse("patching:upkeep", args=[asset.pk])))
+def power_and_snapshots(person, asset: Asset) -> str:
+    return text(browser(person).get(reverse("patching:power-and-snapshots", args=[asset.pk])))
 
 
 class TestServer:
     def test_an_idle_server_says_so(self):
-        seen = upkeep(cast.ana(), cast.an_asset())
+        seen = power_and_snapshots(cast.ana(), cast.an_asset())
         assert "No run has it started now" in seen
 
     def test_a_started_one_tells_its_run_and_offers_to_keep_it(self):
         _, run = a_run()
         asset = held(run)
         SchedulerHold.objects.create(asset=asset, run=run, key="Schedule", value="office-hours", held_at=NOW)
-        seen = upkeep(cast.ana(), asset)
+        seen = power_and_snapshots(cast.ana(), asset)
         assert "stops it again when it is done" in seen
         assert "Schedule said office-hours" in seen
         assert "Keep it running…" in seen
-        assert "Keep it running…" not in upkeep(cast.audrey(), asset)
+        assert "Keep it running…" not in power_and_snapshots(cast.audrey(), asset)
 
     def test_htmx_gets_the_card_alone_and_it_asks_again_only_while_something_moves(self):
         _, run = a_run()
         asset = held(run)
-        address = reverse("patching:upkeep", args=[asset.pk])
+        address = reverse("patching:power-and-snapshots", args=[asset.pk])
         card = browser(cast.ana()).get(address, headers={"HX-Request": "true"}).content.decode()
-        assert card.startswith('<section class="card" id="upkeep"')
+        assert card.startswith('<section class="card" id="power-and-snapshots"')
         assert "every 4s" in card
         PowerHold.objects.update(state=HoldState.RELEASED)
         assert "every 4s" not in browser(cast.ana()).get(address).content.decode()
@@ -82,14 +82,14 @@ class TestServer:
     def test_strangers_find_nothing(self):
         _, run = a_run()
         row = snapshot_of(run)
-        for name, key in [("upkeep", row.asset_id), ("keep-running", row.asset_id)]:
+        for name, key in [("power-and-snapshots", row.asset_id), ("keep-running", row.asset_id)]:
             assert browser(cast.cy()).get(reverse(f"patching:{name}", args=[key])).status_code == 404
         assert browser(cast.cy()).get(reverse("patching:restore", args=[row.pk])).status_code == 403
 
     def test_the_server_page_has_the_hole(self):
         asset = cast.an_asset()
         page = browser(cast.ana()).get(reverse("reports:server", args=[asset.pk])).content.decode()
-        assert reverse("patching:upkeep", args=[asset.pk]) in page
+        assert reverse("patching:power-and-snapshots", args=[asset.pk]) in page
 
 
 class TestKeepRunning:
@@ -102,7 +102,7 @@ class TestKeepRunning:
         assert answer.status_code == 302
         hold = PowerHold.objects.get()
         assert (hold.kept_by, hold.keep_reason) == (cast.ana(), "A load test.")
-        assert "Ana keeps it running: A load test." in upkeep(cast.bo(), asset)
+        assert "Ana keeps it running: A load test." in power_and_snapshots(cast.bo(), asset)
         assert AuditEvent.objects.get(kind="power.keep").actor == "Ana"
 
     def test_without_a_reason_or_too_late_it_is_refused(self):
@@ -132,7 +132,9 @@ class TestRestore:
         address = reverse("patching:restore", args=[row.pk])
         assert (
             address
-            in browser(cast.ada()).get(reverse("patching:upkeep", args=[row.asset_id])).content.decode()
+            in browser(cast.ada())
+            .get(reverse("patching:power-and-snapshots", args=[row.asset_id]))
+            .content.decode()
         )
         seen = text(browser(cast.ada()).get(address))
         assert "The server restarts" in seen
@@ -146,7 +148,7 @@ class TestRestore:
             cast.ada(),
             "The shop broke.",
         )
-        shown = upkeep(cast.ana(), row.asset)
+        shown = power_and_snapshots(cast.ana(), row.asset)
         assert "Asked for" in shown
         assert "The shop broke." in shown
 
@@ -156,7 +158,7 @@ class TestRestore:
         row = snapshot_of(run)
         address = reverse("patching:restore", args=[row.pk])
         assert browser(person()).post(address, {"reason": "Now."}).status_code == 403
-        assert "Put back…" not in upkeep(person(), row.asset)
+        assert "Put back…" not in power_and_snapshots(person(), row.asset)
         assert not Restore.objects.exists()
 
     def test_what_cannot_be_restored_now_says_why(self):
@@ -167,7 +169,7 @@ class TestRestore:
         assert "still copying" in seen
         refused = browser(cast.ada()).post(address, {"reason": "Now."})
         assert refused.status_code == 409
-        assert "Put back…" not in upkeep(cast.ada(), row.asset)
+        assert "Put back…" not in power_and_snapshots(cast.ada(), row.asset)
 
     def test_progress_and_failure_are_told(self):
         _, run = a_run()
@@ -182,9 +184,9 @@ class TestRestore:
         restore = Restore.objects.create(
             state=RestoreState.RUNNING, progress="in-progress", requested_at=NOW, **facts
         )
-        assert "EC2 says in-progress." in upkeep(cast.ana(), row.asset)
+        assert "EC2 says in-progress." in power_and_snapshots(cast.ana(), row.asset)
         Restore.objects.filter(pk=restore.pk).update(state=RestoreState.FAILED, error="EC2 refused it.")
-        assert "EC2 refused it." in upkeep(cast.ana(), row.asset)
+        assert "EC2 refused it." in power_and_snapshots(cast.ana(), row.asset)
 
 
 class TestRunAndPlan:
@@ -192,7 +194,7 @@ class TestRunAndPlan:
         _, run = a_run(policy={"snapshot": "root"})
         asset = held(run)
         snapshot_of(run, state=SnapshotState.TAKEN)
-        address = reverse("patching:run-upkeep", args=[run.pk])
+        address = reverse("patching:run-power-and-snapshots", args=[run.pk])
         assert address in browser(cast.ana()).get(reverse("patching:run", args=[run.pk])).content.decode()
         page = browser(cast.ana()).get(address)
         seen = text(page)
@@ -202,7 +204,7 @@ class TestRunAndPlan:
 
     def test_a_run_without_either_says_so(self):
         _, run = a_run()
-        seen = text(browser(cast.ana()).get(reverse("patching:run-upkeep", args=[run.pk])))
+        seen = text(browser(cast.ana()).get(reverse("patching:run-power-and-snapshots", args=[run.pk])))
         assert "started no server" in seen
 
     def test_servers_of_others_are_not_counted(self):
@@ -212,7 +214,7 @@ class TestRunAndPlan:
         run.targets.create(
             asset=other, account_id="1", region="r", instance_id="i-x", platform="linux", since=NOW
         )
-        seen = text(browser(cast.cy()).get(reverse("patching:run-upkeep", args=[run.pk])))
+        seen = text(browser(cast.cy()).get(reverse("patching:run-power-and-snapshots", args=[run.pk])))
         assert "started no server" in seen
 
     def test_the_plan_says_from_when_on_it_starts_servers(self):

@@ -14,8 +14,8 @@ from patching.forms import ReasonForm
 from patching.models import RootSnapshot, Run, Target
 from patching.navigation import is_admin
 from patching.operations import power, restores
-from patching.queries import upkeep as queries
-from patching.queries.upkeep import why_not
+from patching.queries import power_and_snapshots as queries
+from patching.queries.power_and_snapshots import why_not
 from patching.rules import check_owns
 from patching.states import RUN_OVER
 from patching.views.reading import reads
@@ -31,26 +31,34 @@ def _asset(request: SignedIn, pk: int) -> Asset:
 
 
 @reads
-def upkeep(request: SignedIn, pk: int) -> HttpResponse:
+def power_and_snapshots(request: SignedIn, pk: int) -> HttpResponse:
     """What runs hold of this server; asked by htmx, only the card."""
     asset = _asset(request, pk)
     context = {
         "asset": asset,
-        "upkeep": queries.of_asset(asset),
+        "shown": queries.of_asset(asset),
         "admin": is_admin(request),
         "owns": _owns(request, asset),
     }
-    page = "patching/_upkeep.html" if request.headers.get("HX-Request") else "patching/upkeep.html"
+    page = (
+        "patching/_power_and_snapshots.html"
+        if request.headers.get("HX-Request")
+        else "patching/power_and_snapshots.html"
+    )
     return render(request, page, context)
 
 
 @reads
-def run_upkeep(request: SignedIn, pk: int) -> HttpResponse:
+def run_power_and_snapshots(request: SignedIn, pk: int) -> HttpResponse:
     """The servers that this run has started, and its snapshots."""
     run = get_object_or_404(Run.objects.visible_to(request.user).select_related("window"), pk=pk)
     targets = Target.objects.visible_to(request.user).filter(run=run)
-    context = {"run": run, "upkeep": queries.of_run(run, targets), "over": run.state in RUN_OVER}
-    page = "patching/_run_upkeep.html" if request.headers.get("HX-Request") else "patching/run_upkeep.html"
+    context = {"run": run, "shown": queries.of_run(run, targets), "over": run.state in RUN_OVER}
+    page = (
+        "patching/_run_power_and_snapshots.html"
+        if request.headers.get("HX-Request")
+        else "patching/run_power_and_snapshots.html"
+    )
     return render(request, page, context)
 
 
@@ -78,7 +86,7 @@ def keep_running(request: SignedIn, pk: int) -> HttpResponse:
         else:
             messages.success(request, f"{asset.label} is not stopped after the run.")
             return redirect("reports:server", asset.pk)
-    context = {"asset": asset, "form": form, "upkeep": queries.of_asset(asset)}
+    context = {"asset": asset, "form": form, "shown": queries.of_asset(asset)}
     return render(request, "patching/keep_running.html", context, status=status)
 
 

@@ -27,14 +27,14 @@ def guarded(run: Run, phase: str) -> Iterator[None]:
         raise
     except CloudError as error:
         log.warning("phase_refused", run=run.pk, phase=phase, error=str(error))
-        tell_once(run, phase, f"AWS: {error}")
+        record_trouble(run, phase, f"AWS: {error}")
     except Exception as error:  # nobody foresaw it: the log keeps its trace
         log.exception("phase_failed", run=run.pk, phase=phase)
-        tell_once(run, phase, f"A step of this run failed and will be tried again. {sentence(error)}")
+        record_trouble(run, phase, f"A step of this run failed and will be tried again. {sentence(error)}")
 
 
 @transaction.atomic
-def tell_once(run: Run, subject: str, text: str) -> None:
+def record_trouble(run: Run, subject: str, text: str) -> None:
     """A sentence is not repeated while it is the last one told of its subject: a phase, or a gate's place."""
     told = AuditEvent.objects.filter(run_id=run.pk, kind="run.trouble", detail__subject=subject)
     last = told.order_by("-pk").first()

@@ -45,7 +45,7 @@ class ShownRestore:
 
 
 @dataclass(frozen=True)
-class Upkeep:
+class PowerAndSnapshots:
     """One server's holds, snapshots and restores, newest first."""
 
     holds: list[PowerHold]
@@ -71,11 +71,11 @@ class Upkeep:
         return any(hold.state != HoldState.RELEASING and not hold.kept_by_id for hold in self.holds)
 
 
-def of_asset(asset: Asset) -> Upkeep:
+def of_asset(asset: Asset) -> PowerAndSnapshots:
     holds = PowerHold.objects.filter(asset=asset, state__in=HOLD_OPEN).select_related("run", "kept_by")
     snapshots = RootSnapshot.objects.filter(asset=asset).select_related("run").order_by("-wanted_at")
     restores = Restore.objects.filter(asset=asset).select_related("snapshot__run", "requested_by")
-    return Upkeep(
+    return PowerAndSnapshots(
         holds=list(holds.order_by("pk")),
         schedules=list(SchedulerHold.objects.filter(asset=asset, released_at=None).select_related("run")),
         snapshots=[_snapshot(row, asset) for row in snapshots[:SNAPSHOTS_SHOWN]],
@@ -112,7 +112,7 @@ def why_not(row: RootSnapshot, asset: Asset) -> str:
 
 
 @dataclass
-class RunUpkeep:
+class RunPowerAndSnapshots:
     """(label, tone, count) of a run's holds and snapshots, and the hosts that it has running."""
 
     holds: list[tuple[str, str, int]] = field(default_factory=list)
@@ -125,12 +125,14 @@ class RunUpkeep:
         return bool(self.holds or self.snapshots)
 
 
-def of_run(run: Run, targets: QuerySet[Target]) -> RunUpkeep:
+def of_run(run: Run, targets: QuerySet[Target]) -> RunPowerAndSnapshots:
     """Narrowed to `targets`, which the reader may see."""
     seen = targets.order_by().values("asset_id")
     holds = run.power_holds.filter(asset__in=seen)
     counts = dict(holds.order_by().values_list("state").annotate(n=Count("pk")))
-    found = RunUpkeep(holds=[(s.label, f.tone, counts[s]) for s, f in HOLD_STATES.items() if counts.get(s)])
+    found = RunPowerAndSnapshots(
+        holds=[(s.label, f.tone, counts[s]) for s, f in HOLD_STATES.items() if counts.get(s)]
+    )
     found.running_count = sum(counts.get(state, 0) for state in (HoldState.STARTING, HoldState.HELD))
     if found.running_count:
         up = holds.filter(state__in=[HoldState.STARTING, HoldState.HELD]).select_related("asset", "kept_by")
