@@ -136,11 +136,8 @@ def _store(found: list[tuple[DispatchTarget, Outcome]], *, now: datetime) -> Non
 def _outcome(scope: Scope, dispatch: Dispatch, invocation: Invocation, answers: Answers) -> Outcome | None:
     """What a terminal invocation left; None for a second delivery: it says so at once, the first's report follows."""
     answer = answers.of(invocation)
-    if (
-        answer.line
-        and answer.line.status == ReportStatus.DUPLICATE_RUNNING
-        and dispatch.phase != Phase.VERIFY
-    ):
+    second = answer.line is not None and answer.line.status == ReportStatus.DUPLICATE_RUNNING
+    if second and dispatch.phase != Phase.VERIFY:
         return None
     said = (invocation.status, invocation.status_details)
     if answer.report is None:
