@@ -10,6 +10,7 @@ from patching.engine import control_loop, lease, rollout
 from patching.operations import targets
 from patching.states import Phase, TargetState
 from portal.audit.models import AuditEvent
+from portal.machine import mover
 from tests.fakes import Clock, FakeCloud
 from tests.integration.patching.stage import Stage
 
@@ -96,7 +97,7 @@ def test_a_run_that_falls_due_meanwhile_has_its_turn_in_the_same_tick(
 
 
 def test_a_fleet_moves_in_pieces_and_each_move_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets, "AT_ONCE", 2)
+    monkeypatch.setattr(mover, "AT_ONCE", 2)
     for number in range(1, 6):
         stage.cloud.add(number)
     run = stage.set()
