@@ -24,7 +24,7 @@ class PlannedHost:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class ExcludedHost:
     asset: Asset
     code: str
     sentence: str
@@ -37,7 +37,7 @@ class Plan:
     starts_at: datetime
     ends_at: datetime
     included: list[PlannedHost]
-    left_out: list[LeftOut]
+    excluded: list[ExcludedHost]
 
     def in_wave(self, number: int) -> int:
         """How many servers the wave has."""
@@ -52,8 +52,8 @@ def plan_of(window: Window, starts_at: datetime, assets: Iterable[Asset] | None 
     members = [Member(host.pk, host.platform, host.os_name, host.tags) for host in hosts]
     wave_of = assign_waves(members, window.run_policy.wave_rules)
     included = [PlannedHost(chosen[c.asset_id], wave_of[c.asset_id], c.stopped) for c in made.included]
-    left_out = [LeftOut(chosen[out.candidate.asset_id], out.code, out.sentence) for out in made.excluded]
-    return Plan(starts_at, ends_at, included, left_out)
+    excluded = [ExcludedHost(chosen[out.candidate.asset_id], out.code, out.sentence) for out in made.excluded]
+    return Plan(starts_at, ends_at, included, excluded)
 
 
 @dataclass

@@ -41,7 +41,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
     mine = enrolled(window).visible_to(request.user)  # type: ignore[attr-defined]
     made = queries.plan_of(window, starts_at, mine)
     show_left = request.GET.get("show") == "left-out"
-    rows = made.left_out if show_left else made.included
+    rows = made.excluded if show_left else made.included
     context = {
         "window": window,
         "rule": rule_words(window),
@@ -52,7 +52,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
         "unguarded": unguarded(window.run_policy, (host.asset.platform for host in made.included)),
         "stopped": sum(host.stopped for host in made.included),
         "waking": waking_of(window, made) if not at_once else None,
-        "reasons": Counter(left.sentence for left in made.left_out).most_common(8),
+        "reasons": Counter(out.sentence for out in made.excluded).most_common(8),
         "show_left": show_left,
         "page": page_of_list(request, sorted(rows, key=_by_name), of="plan"),
         "under_way": in_a_run(window, now) if at_once else [],
@@ -76,7 +76,7 @@ def _cutoff(window: Window, starts_at: datetime) -> datetime:
     return starts_at + timedelta(minutes=window.duration_minutes - window.cutoff_minutes)
 
 
-def _by_name(row: queries.PlannedHost | queries.LeftOut) -> tuple[str, int]:
+def _by_name(row: queries.PlannedHost | queries.ExcludedHost) -> tuple[str, int]:
     return (row.asset.label.lower(), row.asset.pk)
 
 

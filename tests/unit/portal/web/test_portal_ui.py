@@ -84,7 +84,7 @@ def test_charts_hold_no_inline_style_and_say_their_numbers() -> None:
 
 
 def test_a_chart_refuses_an_unknown_meaning() -> None:
-    with pytest.raises(ValueError, match="not a tone"):
+    with pytest.raises(ValueError, match="is not a tone"):
         parts_of([Part("x", 1, "purple")])
 
 
