@@ -36,7 +36,7 @@ from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
 
 WORST_FIRST = KeysetPager(order=("rank", "asset__name", "pk"))
-NEEDY_SHOWN, LOG_SHOWN = 12, 60
+TROUBLED_SHOWN, LOG_SHOWN = 12, 60
 READ_BY = "The owners of the servers read it."
 
 
@@ -75,7 +75,7 @@ def _windows_of(targets: QuerySet[Any]) -> Iterator[Target]:
 
 def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     now, counts = timezone.now(), progress(found, targets)
-    needy = targets.filter(group__in=TROUBLE).select_related("asset").order_by("rank", "-since", "pk")
+    troubled = targets.filter(group__in=TROUBLE).select_related("asset").order_by("rank", "-since", "pk")
     return {
         "run": found,
         "counts": counts,
@@ -84,7 +84,7 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "phases": phases(found),
         "look": state_look(found),
         "left": time_left(found, counts, now),
-        "needy": each(needy[:NEEDY_SHOWN], shown, not_shown),
+        "troubled": each(troubled[:TROUBLED_SHOWN], shown, not_shown),
         "log": list(log_of(found, targets)[:LOG_SHOWN]),
         "over": found.state in RUN_OVER,
         "active": found.state not in RUN_OVER and found.state != RunState.PLANNED,

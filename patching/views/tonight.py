@@ -29,7 +29,7 @@ from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
 
 NEWEST_FIRST = KeysetPager(order=("-starts_at", "-pk"))
-MOST_SHOWN, NEXT_SHOWN, NEEDY_SHOWN, JUST_OVER = 60, 12, 10, timedelta(hours=24)
+MOST_SHOWN, NEXT_SHOWN, TROUBLED_SHOWN, JUST_OVER = 60, 12, 10, timedelta(hours=24)
 
 
 @reads
@@ -45,7 +45,7 @@ def tonight(request: SignedIn) -> HttpResponse:
     context = {
         "active": [_card(run, counts[run.pk], now) for run in active],
         "sum": _sum(counts[run.pk] for run in active),
-        "needy": _needy(targets, active),
+        "troubled": _troubled(targets, active),
         "over": [_row(run, counts[run.pk]) for run in runs if run.state in RUN_OVER],
         "next": to_come,
         "soonest": next((row for row in to_come if row["servers"]), None),
@@ -91,13 +91,13 @@ def _sum(all_counts: Any) -> dict[str, int]:
     return total
 
 
-def _needy(targets: QuerySet[Target], active: list[Run]) -> list[dict[str, Any]]:
+def _troubled(targets: QuerySet[Target], active: list[Run]) -> list[dict[str, Any]]:
     if not active:
         return []
     rows = with_group(targets.filter(run__in=active)).filter(group__in=TROUBLE)
     return [
         shown(row)
-        for row in rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:NEEDY_SHOWN]
+        for row in rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:TROUBLED_SHOWN]
     ]
 
 
