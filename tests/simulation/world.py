@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import override_settings
 
 from patching import tasks
-from patching.engine import control_loop, lease, telling
+from patching.engine import control_loop, lease, trouble
 from patching.invariants import audit
 from patching.operations.runs import halt
 from patching.states import RUN_OVER
@@ -131,7 +131,7 @@ class World:
             for module in (control_loop, lease):
                 stack.enter_context(mock.patch.object(module, "database_now", self.stage.clock))
             stack.enter_context(mock.patch.object(tasks, "cloud", return_value=faults.Aws(self)))
-            for module in (control_loop, telling):
+            for module in (control_loop, trouble):
                 stack.enter_context(mock.patch.object(module, "log", self))
             acquire = self.leases.watching(self, control_loop.acquire)
             stack.enter_context(mock.patch.object(control_loop, "acquire", acquire))
