@@ -175,11 +175,11 @@ class FastObjects:
     def __init__(self, cloud: FastCloud) -> None:
         self.cloud = cloud
 
-    def put(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> None:
+    def put_once(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> bool:
         with self.cloud.call("PutObject"):
-            pass
+            return True
 
-    def get(self, bucket: str, key: str, *, last_bytes: int) -> bytes:
+    def get(self, bucket: str, key: str, *, last_bytes: int, within_s: float) -> bytes:
         with self.cloud.call("GetObject"):
             for command_id, instance_id in _named(key):
                 if command_id in self.cloud.commands:
