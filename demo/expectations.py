@@ -8,7 +8,7 @@ from django.conf import settings
 
 from patching.models import DispatchTarget, PowerHold, Run, Target
 from patching.states import DISPATCH_IN_FLIGHT, TARGET_OVER, HoldState, RunState, TargetState, Verdict
-from portal.inventory.cloud import cloud
+from portal.cloud import cloud
 from portal.inventory.models import Account
 
 T, V = TargetState, Verdict

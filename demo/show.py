@@ -25,7 +25,7 @@ def demo(stack: Stack, fleet: dict[str, Any], *, once: bool, tell: Callable[[dic
     django.setup()
     from demo import seed
     from portal.clock import database_now
-    from portal.inventory.cloud import cloud
+    from portal.cloud import cloud
     from portal.inventory.operations import sync_all
 
     console.print(

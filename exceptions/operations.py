@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 
 from exceptions.models import Approval, Covered, ExceptionRequest
-from exceptions.queries import approvers_of, bearing_foreign_tag, current_for, due
+from exceptions.queries import bearing_foreign_tag, current_for, due
 from exceptions.rules import (
     check_approvable,
     check_assets,
@@ -28,10 +27,10 @@ from exceptions.rules import (
 from exceptions.states import EXCEPTION, IN_FORCE, ExceptionState
 from exceptions.tag_value import format_interval
 from portal.access.models import User
-from portal.audit.operations import PORTAL, Entry
+from portal.audit.operations import Entry
 from portal.inventory.models import Asset
 from portal.isolation import isolated
-from portal.machine.mover import Mover, Notice, Step
+from portal.machine.mover import Mover, Step
 from portal.tags.operations import InstanceRef, request_tag
 
 S = ExceptionState
@@ -225,20 +224,7 @@ def _events(rows: Sequence[ExceptionRequest], step: Step[ExceptionState], kind: 
             yield Entry(kind, "asset", str(asset), summary, detail=detail)
 
 
-def _people(request: ExceptionRequest, word: str) -> Iterable[User]:
-    if word == "requester":
-        return [request.requested_by]
-    if word == "approvers":
-        return approvers_of(request.assets.all(), without=request.requested_by)
-    return [approval.by for approval in request.approvals.select_related("by")]
-
-
-NOTICE = Notice[ExceptionRequest, ExceptionState](
-    people=_people,
-    sentence=lambda request, step, by: f"{by.display_name if by else PORTAL} {step.said}",
-    url=lambda request: reverse("exceptions:case", args=[request.pk]),
-)
-MOVER = Mover(ExceptionRequest, EXCEPTION, _events, notice=NOTICE)
+MOVER = Mover(ExceptionRequest, EXCEPTION, _events)
 
 
 def _tags(request: ExceptionRequest, *, by: User | None, now: datetime) -> None:

@@ -15,7 +15,7 @@ from patching.engine.snapshots import reconcile_snapshots
 from patching.operations import audits, schedulers
 from patching.operations.runs import plan_due
 from portal.clock import database_now
-from portal.inventory.cloud import cloud, event_queue
+from portal.cloud import cloud, event_queue
 from portal.isolation import isolated
 
 log = structlog.get_logger(__name__)

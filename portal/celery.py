@@ -11,7 +11,7 @@ from portal.start import read_settings, say_what_the_database_allows
 read_settings()
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["portal.inventory", "portal.sign_in", "exceptions", "patching", "reports"])
+app.autodiscover_tasks(["portal.inventory", "portal.notify", "exceptions", "patching", "reports"])
 app.steps["worker"].add(DjangoStructLogInitStep)  # every line that a task logs carries its task_id
 
 

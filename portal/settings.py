@@ -183,7 +183,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
     "send-notices": {
-        "task": "portal.sign_in.tasks.send_notices",
+        "task": "portal.notify.tasks.send_due",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
     "sync-inventory": {
@@ -221,6 +221,7 @@ AWS_PORTAL_ROLE_ARN = env.matching(
     "AWS_PORTAL_ROLE_ARN", default="", pattern=r"(arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576})?",
     example="the ARN of the role that the portal runs with, e.g. arn:aws:iam::111122223333:role/PatchPortalServer",
 )  # fmt: skip
+AWS_ACCESSES = "portal.inventory.queries.accesses"  # which accounts portal.cloud may enter, and how
 RESULTS_BUCKET = env.matching(
     "RESULTS_BUCKET", default="patch-portal-results", pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     example="a bucket's name, e.g. patch-portal-results",
@@ -260,12 +261,21 @@ if MANAGED_TAG in WRITTEN_TAG_KEYS:
         "PatchPortal:Managed."
     )
 
-# Upper apps are named only as strings here: navigation entries and banners of every page.
+# Upper apps are named only as strings here: what they add to every page, and the kinds of their notifications.
 PORTAL_NAV = [
     "reports.navigation.entries",
     "patching.navigation.entries",
     "exceptions.navigation.entries",
     "portal.inventory.navigation.entries",
+    "portal.people.navigation.entries",
+    "portal.audit.navigation.entries",
+    "portal.notify.navigation.entries",
+]
+NOTIFICATION_KINDS = [
+    "patching.notices.KINDS",
+    "exceptions.notices.KINDS",
+    "portal.people.notices.KINDS",
+    "portal.sign_in.notices.KINDS",
 ]
 PORTAL_BANNERS = ["patching.navigation.banners"]
 PORTAL_SEARCH = "reports:search"

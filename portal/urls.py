@@ -9,6 +9,9 @@ urlpatterns = [
     path("exceptions/", include("exceptions.urls")),
     path("accounts/", include("portal.sign_in.urls")),
     path("", include("portal.inventory.urls")),
+    path("people/", include("portal.people.urls")),
+    path("audit/", include("portal.audit.urls")),
+    path("notifications/", include("portal.notify.urls")),
     path("", include("portal.web.urls")),
     *staticfiles_urlpatterns(),
 ]

@@ -9,20 +9,18 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
-from django.urls import reverse
 
 from patching.invariants import Violation, chunk_checks, of_the_portal
 from patching.models import Run, RunAudit
 from patching.states import AUDIT, AUDIT_OVER, AuditState
 from portal.access.models import User
-from portal.access.queries import people_with
 from portal.access.rules import check_role
 from portal.access.states import Role
 from portal.audit.operations import Entry
 from portal.clock import Clock
 from portal.limits.budget import ran_out
 from portal.limits.tasks import sentence as statement_stopped
-from portal.machine.mover import Mover, Notice, Step, each
+from portal.machine.mover import Mover, Step, each
 
 LOOK_BACK = timedelta(days=30)
 MOST_KEPT = 500  # sentences of one audit
@@ -157,21 +155,7 @@ def _entry(audit: RunAudit, step: Step[AuditState], kind: str) -> Entry:
     return Entry(kind, "audit", str(audit.pk), said)
 
 
-def _sentence(audit: RunAudit, step: Step[AuditState], by: User | None) -> str:
-    """Nobody is told that all is well."""
-    if step.to == AuditState.FAILED:
-        return step.said
-    first = audit.violations[0]["sentence"] if audit.broken else ""
-    return f"The audit of runs found {audit.broken} broken promises: {first}" if audit.broken else ""
-
-
-_NOTICE = Notice[RunAudit, AuditState](
-    people=lambda audit, word: people_with(Role.ADMIN),
-    sentence=_sentence,
-    url=lambda audit: reverse("patching:audits"),
-    kind="runs.audit",
-)
-MOVER = Mover(RunAudit, AUDIT, each(_entry), notice=_NOTICE)
+MOVER = Mover(RunAudit, AUDIT, each(_entry), notice="runs.audit")
 
 
 def _why(error: Exception) -> str:

@@ -7,19 +7,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.urls import reverse
 
 from patching.documents.host_report import CHECKS, Check, Report
 from patching.models import FixProposal, HostReport, Target
 from patching.states import PROPOSAL, Phase, ProposalState
 from patching.trends import LASTING_FIXES, recurring, troubled
 from portal.access.models import User
-from portal.access.queries import people_with
 from portal.access.rules import Conflict, Invalid, check_role
 from portal.access.states import Role
 from portal.audit.operations import Entry, record
 from portal.machine.mover import Mover, Step, each
-from portal.notify.operations import tell
+from portal.notify.operations import notify
 
 LONGEST_REASON = 500
 Checks = tuple[Check, ...]
@@ -78,12 +76,7 @@ def _propose(
         fault = LASTING_FIXES[name][0].lower()
         said = f"{target.asset.label}: {fault} had trouble in {trend[0]} of its last {trend[1]} runs"
         record(_entry(proposal, PROPOSAL.kind(ProposalState.OPEN), said, target.run_id), by=None)
-        tell(
-            people_with(Role.ADMIN),
-            kind="fix.proposed",
-            sentence=f"{said}.",
-            url=reverse("patching:recurring"),
-        )
+        notify("fix.proposed", proposal, said=said)
 
 
 def _entry(proposal: FixProposal, kind: str, summary: str, run_id: int | None = None) -> Entry:

@@ -1,9 +1,13 @@
-"""Reads of the inventory for its pages."""
+"""Reads of the inventory: for its pages, and the accounts as AWS clients enter them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
+from aws.session import AccountAccess
 from portal.inventory.models import Account, Asset
 from portal.inventory.states import BLOCKING, Coverage
 
@@ -14,6 +18,17 @@ def accounts() -> QuerySet[Account]:
     return Account.objects.annotate(
         servers=Count("assets", filter=here), hindered=Count("assets", filter=here & ~Q(assets__coverage=""))
     )
+
+
+def accesses() -> Iterable[AccountAccess]:
+    """Every account, also inactive ones: what was sent there must still be collected and cleaned up."""
+    for account in Account.objects.all():
+        yield AccountAccess(
+            account.account_id,
+            account.role_name,
+            account.external_id or settings.AWS_EXTERNAL_ID,
+            tuple(account.regions),
+        )
 
 
 def counts(rows: QuerySet[Asset]) -> dict[str, int]:

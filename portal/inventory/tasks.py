@@ -6,7 +6,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from portal.inventory.cloud import cloud
+from portal.cloud import cloud
 from portal.inventory.operations import sync_all as sync_every_account
 from portal.tagging.writer import write_due
 

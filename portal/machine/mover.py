@@ -1,4 +1,4 @@
-"""The one place that writes a state: lock, compare, write, record and tell, in one transaction."""
+"""The one place that writes a state: lock, compare, write, record and notify, in one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portal.access.rules import Conflict
 from portal.audit.operations import Entry, record_all
 from portal.machine import locked_rows
 from portal.machine.table import Machine, S, TableError
-from portal.notify.operations import tell
+from portal.notify.operations import notify
 
 AT_ONCE = 1_000  # rows in memory: a whole fleet may move in one transaction
 Row = TypeVar("Row", bound=Model)
@@ -48,24 +48,10 @@ def each(entry: Callable[[Row, Step[S], str], Entry]) -> Events[Row, S]:
 
 
 @dataclass(frozen=True)
-class Notice(Generic[Row, S]):
-    """How the people are told whom the table names: who they are, the sentence (empty: nothing to tell), the page."""
-
-    people: Callable[[Row, str], Iterable[User]]
-    sentence: Callable[[Row, Step[S], User | None], str]
-    url: Callable[[Row], str]
-    kind: str = ""  # where it is not the kind of the audit event
-
-    def tell(self, row: Row, step: Step[S], kind: str, words: Iterable[str], by: User | None) -> None:
-        if sentence := self.sentence(row, step, by):
-            people = {user for word in words for user in self.people(row, word)} - {by}
-            chosen = sorted(people, key=lambda user: user.pk)
-            tell(chosen, kind=self.kind or kind, sentence=sentence, url=self.url(row))
-
-
-@dataclass(frozen=True)
 class Mover(Generic[Row, S]):
     """Moves rows of one model along its machine. `related` is what its events read beside the row.
+
+    Whom the table names is notified; `notice` is the kind where it is not that of the audit event.
 
     A lost race has one answer: whoever may not go there stays as it is and is not among what is returned.
     """
@@ -74,7 +60,7 @@ class Mover(Generic[Row, S]):
     machine: Machine[S]
     events: Events[Row, S]
     related: tuple[str, ...] = ()
-    notice: Notice[Row, S] | None = None
+    notice: str = ""
 
     def move(
         self,
@@ -129,7 +115,7 @@ class Mover(Generic[Row, S]):
             locked_rows.write(going, ["state", *sorted(names)])
             record_all(events, by=by)
             for row, step in going.items():
-                self._tell([row], step, by)
+                self._notify([row], step, by)
         return list(going)
 
     def move_or_refuse(
@@ -161,7 +147,7 @@ class Mover(Generic[Row, S]):
     def _lock(self, keys: Sequence[Any], step: Step[S], among: QuerySet[Row] | None) -> list[Row]:
         rows = self.model._default_manager.all() if among is None else among
         going = rows.filter(pk__in=keys, state__in=self.machine.sources(step.to, back=step.back))
-        if not self.machine.kind(step.to, back=step.back) and self.notice is None:
+        if not (self.machine.kind(step.to, back=step.back) or self.machine.notifies(step.to, back=step.back)):
             going = going.only("pk", "state")  # nobody reads more of them
         elif self.related:
             going = going.select_related(*self.related)
@@ -177,18 +163,18 @@ class Mover(Generic[Row, S]):
         record_all(self._entries(rows, step), by=by)
         for row in rows:
             row.state = step.to  # type: ignore[attr-defined]
-        self._tell(rows, step, by)
+        self._notify(rows, step, by)
 
     def _entries(self, rows: Sequence[Row], step: Step[S]) -> Iterable[Entry]:
         kind = self.machine.kind(step.to, back=step.back)
         return self.events(rows, step, kind) if kind and rows else ()
 
-    def _tell(self, rows: Sequence[Row], step: Step[S], by: User | None) -> None:
+    def _notify(self, rows: Sequence[Row], step: Step[S], by: User | None) -> None:
         words = self.machine.notifies(step.to, back=step.back)
-        if step.quiet or not words or self.notice is None:
+        if step.quiet or not words:
             return
         for row in rows:
-            self.notice.tell(row, step, self.machine.kind(step.to), words, by)
+            notify(self.notice or self.machine.kind(step.to), row, said=step.said, by=by, to=words)
 
 
 def _state(row: Model) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from portal.notify.kinds import tone_of
+from portal.tones import Tone
+
 
 class Notification(models.Model):
     """One sentence for one person, with the page to open."""
@@ -21,3 +24,7 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.sentence
+
+    @property
+    def tone(self) -> Tone:
+        return tone_of(self.kind)

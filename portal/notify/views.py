@@ -36,4 +36,4 @@ def notifications(request: SignedIn) -> HttpResponse:
 def mark_all_read(request: SignedIn) -> HttpResponse:
     count = operations.mark_read(by=request.user, now=timezone.now())
     messages.success(request, f"{count} marked as read." if count else "Nothing was unread.")
-    return redirect("inventory:notifications")
+    return redirect("notify:list")

@@ -19,7 +19,7 @@ from portal.limits.budget import Budget, OutOfTime, Unavailable, ran_out, spendi
 # The answers that are no page: they may take settings.EXPORT_SECONDS and hold settings.EXPORT_ROWS. There is no other
 # stream; a test compares this list with the addresses.
 STREAMS = frozenset({
-    "exceptions:register-csv", "inventory:audit-csv", "inventory:coverage-csv", "patching:recurring-csv",
+    "exceptions:register-csv", "audit:events-csv", "inventory:coverage-csv", "patching:recurring-csv",
     "reports:packages-csv", "reports:run-report-csv", "reports:servers-csv",
 })  # fmt: skip
 AT_ONCE = 2  # of a process: the other threads stay free for pages

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET
 from aws.errors import CloudError
 from patching.models import HostReport
 from portal.access.queries import read_grants_once
+from portal.cloud import cloud
 from portal.evidence.store import EvidenceAltered, Kept, read_report
-from portal.inventory.cloud import cloud
 from portal.inventory.models import Asset
 from portal.tones import Tone
 from portal.web.requests import SignedIn

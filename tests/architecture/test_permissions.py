@@ -19,9 +19,9 @@ NARROWED = {
     ("exceptions/views.py", "decide", "ExceptionRequest"): "read again after visible_to has let it through",
     ("patching/views/windows.py", "_consequence", "Run"): "admins only: they see all",
     ("patching/views/windows.py", "window_retire", "Run"): "admins only: they see all",
-    ("portal/sign_in/views.py", "_names", "Asset"): "admins only: they see all",
-    ("portal/sign_in/views.py", "_person_page", "Asset"): "admins only: they see all",
-    ("portal/sign_in/views.py", "person_give", "Asset"): "admins only: they see all",
+    ("portal/people/views.py", "_names", "Asset"): "admins only: they see all",
+    ("portal/people/views.py", "_person_page", "Asset"): "admins only: they see all",
+    ("portal/people/views.py", "person_grant", "Asset"): "admins only: they see all",
     ("reports/views/server.py", "_targets", "Target"): "the runs of one asset that the reader may see",
 }
 

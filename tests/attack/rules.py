@@ -143,27 +143,27 @@ RULES: dict[str, Rule] = {
     "inventory:account-check": Rule(reads=ADMINS, rows=("account",)),
     "inventory:coverage": PAGE,
     "inventory:coverage-csv": PAGE,
-    "inventory:people": Rule(reads=ADMINS),
-    "inventory:person-new": Rule(
+    "people:list": Rule(reads=ADMINS),
+    "people:new": Rule(
         reads=ADMINS, writes=ADMINS, body={"name": "Dora", "username": "dora", "email": "dora@example.com"}
     ),
-    "inventory:person": Rule(reads=ADMINS, rows=("person",)),
-    "inventory:person-change": Rule(
+    "people:person": Rule(reads=ADMINS, rows=("person",)),
+    "people:change": Rule(
         reads=ADMINS,
         writes=ADMINS,
         rows=("person",),
         body={"name": "Victor", "email": "taken-over@example.com"},
     ),
-    "inventory:person-give": Rule(
+    "people:grant": Rule(
         writes=ADMINS, rows=("person",), body={"role": "admin", "dimension": "everything", "value": ""}
     ),
-    "inventory:person-take": Rule(writes=ADMINS, rows=("person", "grant")),
-    "inventory:person-active": Rule(writes=ADMINS, rows=("person",), body={"active": "0"}),
-    "inventory:person-password": Rule(writes=ADMINS, rows=("person",)),
-    "inventory:audit": Rule(reads=READERS),
-    "inventory:audit-csv": Rule(reads=READERS),
-    "inventory:notifications": PAGE,
-    "inventory:notifications-read": Rule(writes=frozenset({"ana", "bo"})),  # they have some
+    "people:revoke": Rule(writes=ADMINS, rows=("person", "grant")),
+    "people:active": Rule(writes=ADMINS, rows=("person",), body={"active": "0"}),
+    "people:password": Rule(writes=ADMINS, rows=("person",)),
+    "audit:events": Rule(reads=READERS),
+    "audit:events-csv": Rule(reads=READERS),
+    "notify:list": PAGE,
+    "notify:read": Rule(writes=frozenset({"ana", "bo"})),  # they have some
 }
 
 

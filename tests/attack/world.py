@@ -34,7 +34,9 @@ from patching.trends import LASTING_FIXES
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
 from portal.inventory.models import Account, Asset
-from portal.notify.operations import tell
+from portal.notify.channels.inbox.channel import CHANNEL as INBOX
+from portal.notify.delivery import Delivery
+from portal.notify.kinds import kind_of
 from portal.web.bundles import bundle
 from tests import cast
 
@@ -189,7 +191,7 @@ class World:
         ]  # fmt: skip
         self.exception = self._asked("ana", self.assets[3], PAYMENTS)
         self._asked("cy", self.foreign, INTRANET)
-        tell([self.people["ana"]], kind="run", sentence=f"{PAYMENTS} {HOSTILE}", url="/")
+        INBOX.keep(Delivery(kind_of("runs.audit"), (self.people["ana"],), f"{PAYMENTS} {HOSTILE}", "/"))
 
     def _asked(self, who: str, asset: Asset, mark: str) -> Any:
         days = [(self.now + timedelta(days=days)).date() for days in (1, 5)]

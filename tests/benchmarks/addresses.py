@@ -26,7 +26,7 @@ FILTERS = {
     "patching:plan": ("at=now",),
     "exceptions:register": ("q=zzzz",),
     "inventory:coverage": ("q=zzzz",),
-    "inventory:audit": (
+    "audit:events": (
         "q=zzzz",
         "actor=zzzz",
         "kind=window",

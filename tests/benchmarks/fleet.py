@@ -21,9 +21,9 @@ def connect(lab: Lab, account: str) -> None:
     """The portal learns the account and its hosts."""
     from aws.session import AwsCloud
     from portal.clock import database_now
-    from portal.inventory.cloud import accesses
     from portal.inventory.models import Account
     from portal.inventory.operations import sync_account
+    from portal.inventory.queries import accesses
 
     os.environ |= {"AWS_ENDPOINT_URL": lab.url, "AWS_ACCESS_KEY_ID": account}  # it is the portal's own too
     row = Account.objects.create(

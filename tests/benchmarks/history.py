@@ -218,7 +218,7 @@ class History(Planned):
         from portal.notify.models import Notification
 
         told = (
-            (user, "run.finished", "A run is finished.", self.now)
+            (user, "runs.audit", "The audit of runs ended early.", self.now)
             for user in self.keys.values()
             for _ in range(5_000)
         )

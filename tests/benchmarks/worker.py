@@ -70,7 +70,7 @@ def work() -> int:
     from patching.states import RUN_OVER
     from portal.audit.models import AuditEvent
     from portal.clock import database_now
-    from portal.inventory.cloud import cloud
+    from portal.cloud import cloud
 
     errors = 0
     while Run.objects.exclude(state__in=RUN_OVER).exists():

@@ -8,7 +8,7 @@ from exceptions.operations import approve, submit
 from patching.models import Run, Window
 from patching.operations.windows import enrol, offer
 from patching.states import TargetState, Verdict
-from portal.inventory.cloud import cloud
+from portal.cloud import cloud
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
 from portal.tagging.writer import write_due

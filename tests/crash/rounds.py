@@ -17,7 +17,7 @@ from patching.invariants import violations
 from patching.models import PublishedDocument, Run, Window
 from patching.states import RUN_OVER
 from portal.clock import database_now
-from portal.inventory.cloud import cloud
+from portal.cloud import cloud
 from portal.inventory.operations import sync_all
 from tests.crash import points, testimony
 from tests.crash.fleet import run_of

@@ -18,8 +18,8 @@ from aws.policies import bucket_policy, instance_profile, trust_policy
 from portal.access.queries import read_grants_once
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role
+from portal.cloud import cloud
 from portal.inventory import checks, operations, queries
-from portal.inventory.cloud import cloud
 from portal.inventory.forms import AccountForm
 from portal.inventory.models import Account
 from portal.inventory.setup import names

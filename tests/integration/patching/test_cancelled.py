@@ -18,9 +18,9 @@ from patching.models import HostReport, Run
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, Phase, TargetState, Verdict
 from portal.clock import database_now
-from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
+from portal.inventory.queries import accesses
 from portal.tags.models import TagChange
 from tests import cast
 from tests.ad_hoc import start_unguarded

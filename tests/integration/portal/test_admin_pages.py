@@ -8,7 +8,7 @@ from django.test import Client
 from portal.access.models import Grant, User
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Account
-from portal.notify.operations import tell
+from portal.notify.operations import notify
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +113,7 @@ def test_a_right_is_given_and_taken() -> None:
 
 
 def test_notifications_are_read_by_their_owner_only() -> None:
-    tell([cast.ana()], kind="exception", sentence="Bo approved your exception.")
+    notify("person.granted", cast.ana(), said="Bo approved your exception.")
     assert b"Bo approved" in client_of(cast.ana()).get("/notifications/").content
     assert b"Bo approved" not in client_of(cast.cy()).get("/notifications/").content
     client_of(cast.ana()).post("/notifications/read/")

@@ -74,7 +74,7 @@ def test_bad_input_lost_races_and_reading_are_no_refused_acts() -> None:
     assert bo.post(url, {"act": "dance"}).status_code == 422
     operations.withdraw(request=found, by=cast.ana(), now=cast.NOW)
     assert bo.post(url, {"act": "approve"}).status_code == 409
-    assert browser(cast.ana()).get(reverse("inventory:people")).status_code == 403
+    assert browser(cast.ana()).get(reverse("people:list")).status_code == 403
     assert Client().post(url, {"act": "approve"}).status_code == 302
     assert events("act.refused") == []
 
@@ -141,7 +141,7 @@ def test_an_export_that_nobody_takes_to_its_end(rf: Any, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", ["reports:servers-csv", "exceptions:register-csv", "patching:recurring-csv",
-                                  "inventory:coverage-csv", "inventory:audit-csv"])  # fmt: skip
+                                  "inventory:coverage-csv", "audit:events-csv"])  # fmt: skip
 def test_every_export_is_told(name: str) -> None:
     b"".join(browser(cast.ada()).get(reverse(name)))  # type: ignore[arg-type]
     assert len(events("export.begun")) == len(events("export.ended")) == 1

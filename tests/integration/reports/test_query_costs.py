@@ -63,10 +63,10 @@ PAGES: dict[str, Callable[[Run, Asset], list[Any]]] = {
     "patching:audits": lambda run, asset: [],
     "exceptions:register": lambda run, asset: [],
     "inventory:coverage": lambda run, asset: [],
-    "inventory:audit": lambda run, asset: [],
-    "inventory:people": lambda run, asset: [],
+    "audit:events": lambda run, asset: [],
+    "people:list": lambda run, asset: [],
 }
-SEE_ALL = {"patching:recurring", "patching:audits", "inventory:audit", "inventory:people"}
+SEE_ALL = {"patching:recurring", "patching:audits", "audit:events", "people:list"}
 
 
 @pytest.fixture(autouse=True)

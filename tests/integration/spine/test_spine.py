@@ -23,9 +23,9 @@ from patching.states import RUN_OVER, RunState, TargetState, Verdict
 from portal.audit.models import AuditEvent
 from portal.clock import database_now
 from portal.inventory.checks import try_account
-from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
+from portal.inventory.queries import accesses
 from portal.tagging.writer import write_due
 from tests import cast
 from tests.ad_hoc import start_unguarded

@@ -21,9 +21,9 @@ from patching.operations.windows import enrol, offer
 from patching.queries.waking import learned
 from patching.states import RUN_OVER, RestoreState, SnapshotState, TargetState, Verdict
 from portal.clock import database_now
-from portal.inventory.cloud import accesses
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
+from portal.inventory.queries import accesses
 from tests import cast
 from tests.ad_hoc import start_unguarded
 

@@ -14,8 +14,9 @@ from pytest_django import Settings
 from portal.access.models import SecurityNotice, User
 from portal.access.rules import Denied, Invalid
 from portal.audit.models import AuditEvent
-from portal.sign_in import operations
-from portal.sign_in.notices import TRIES, send_due
+from portal.notify.channels.mail.channel import TRIES
+from portal.notify.operations import send_due
+from portal.people.operations import grants, people
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +33,7 @@ def client_of(person: User) -> Client:
 
 
 def change(person: User, email: str, *, by: User | None = None) -> None:
-    operations.change_person(
+    people.change_person(
         person=person, name=person.get_full_name(), email=email, by=by or cast.ada(), now=timezone.now()
     )
 
@@ -100,7 +101,7 @@ def test_an_address_that_cannot_be_is_refused(email: str) -> None:
 
 def test_a_user_name_that_is_somebodys_address_is_refused() -> None:
     with pytest.raises(Invalid, match="signs in with"):
-        operations.add_person(
+        people.add_person(
             username=cast.ana().email, name="Eve", email="eve@example.com", by=cast.ada(), now=timezone.now()
         )
 
@@ -131,11 +132,11 @@ def test_the_database_itself_knows_one_person_an_address() -> None:
 def test_a_change_of_rights_is_told(settings: Settings) -> None:
     settings.EMAIL_HOST = "mail.example.com"
     ana, ada, now = cast.ana(), cast.ada(), timezone.now()
-    grant = operations.give(
+    grant = grants.grant_role(
         person=ana, role="approver", dimension="application", value="shop", by=ada, now=now
     )
-    operations.take(grant=grant, by=ada, now=now)
-    operations.set_active(person=ana, active=False, by=ada, now=now)
+    grants.revoke(grant=grant, by=ada, now=now)
+    people.set_active(person=ana, active=False, by=ada, now=now)
     kinds = ["person.granted", "person.revoked", "person.shut_out"]
     assert list(ana.notifications.order_by("pk").values_list("kind", flat=True)) == kinds
     assert SecurityNotice.objects.filter(address=ana.email).count() == 3

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from portal.access.models import User
 from portal.audit.models import AuditEvent
+from portal.people.operations import people
 from portal.sign_in import operations
 from tests import cast
 
@@ -29,7 +30,7 @@ def chosen(client: Client, old: str, new: str) -> int:
 
 @pytest.fixture
 def newcomer() -> tuple[User, str]:
-    return operations.add_person(
+    return people.add_person(
         username="nia", name="Nia", email="nia@example.com", by=cast.ada(), now=timezone.now()
     )
 

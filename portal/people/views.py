@@ -1,4 +1,4 @@
-"""People and rights, for admins."""
+"""People and their grants, for admins."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from portal.access.rules import Denied, check_role
 from portal.access.states import Dimension, Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
-from portal.sign_in import operations
-from portal.sign_in.forms import ChangePersonForm, GrantForm, PeopleFilter, PersonForm
+from portal.people.forms import ChangePersonForm, GrantForm, PeopleFilter, PersonForm
+from portal.people.operations import grants as grant_operations
+from portal.people.operations import people as people_operations
+from portal.people.words import grant_words
+from portal.sign_in.operations import new_password
 from portal.web.filters import chips_of
 from portal.web.forms import onto, status_of
 from portal.web.paging import KeysetPager, capped_count
@@ -45,13 +48,13 @@ def people(request: SignedIn) -> HttpResponse:
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": [(person, [operations.words(grant) for grant in person.grants.all()]) for person in page],
+        "rows": [(person, [grant_words(grant) for grant in person.grants.all()]) for person in page],
         "total": total,
         "capped": capped,
         "admins": len(people_with(Role.ADMIN)),
         "without": User.objects.filter(is_active=True, grants=None).count(),
     }
-    return render(request, "access/people.html", context)
+    return render(request, "people/people.html", context)
 
 
 def _filtered(form: PeopleFilter) -> QuerySet[User]:
@@ -76,16 +79,16 @@ def person_new(request: SignedIn) -> HttpResponse:
         status = 422
         if form.is_valid():
             try:
-                made, password = operations.add_person(
+                made, password = people_operations.add_person(
                     **form.cleaned_data, by=request.user, now=timezone.now()
                 )
             except Denied as refusal:
                 status = onto(form, refusal)
             else:
                 return render(
-                    request, "access/password.html", {"person": made, "password": password, "new": True}
+                    request, "people/password.html", {"person": made, "password": password, "new": True}
                 )
-    return render(request, "access/person_new.html", {"form": form}, status=status)
+    return render(request, "people/person_new.html", {"form": form}, status=status)
 
 
 @require_http_methods(["GET", "POST"])
@@ -100,15 +103,15 @@ def person_change(request: SignedIn, pk: int) -> HttpResponse:
         status = 422
         if form.is_valid():
             try:
-                operations.change_person(
+                people_operations.change_person(
                     person=found, **form.cleaned_data, by=request.user, now=timezone.now()
                 )
             except Denied as refusal:
                 status = onto(form, refusal)
             else:
                 messages.success(request, "Saved.")
-                return redirect("inventory:person", pk)
-    return render(request, "access/person_change.html", {"form": form, "person": found}, status=status)
+                return redirect("people:person", pk)
+    return render(request, "people/person_change.html", {"form": form, "person": found}, status=status)
 
 
 @never_cache
@@ -116,8 +119,8 @@ def person_change(request: SignedIn, pk: int) -> HttpResponse:
 def person_password(request: SignedIn, pk: int) -> HttpResponse:
     _check_admin(request)
     found = get_object_or_404(User, pk=pk)
-    password = operations.new_password(person=found, by=request.user, now=timezone.now())
-    return render(request, "access/password.html", {"person": found, "password": password, "new": False})
+    password = new_password(person=found, by=request.user, now=timezone.now())
+    return render(request, "people/password.html", {"person": found, "password": password, "new": False})
 
 
 @require_GET
@@ -133,7 +136,7 @@ def _person_page(
     covered = Asset.objects.present().filter(scope_of(grants)).count() if grants else 0
     context = {
         "person": found,
-        "grants": [(grant, operations.words(grant)) for grant in grants],
+        "grants": [(grant, grant_words(grant)) for grant in grants],
         "covered": covered,
         "form": form,
         "names": _names(),
@@ -142,7 +145,7 @@ def _person_page(
             :EVENTS
         ],
     }
-    return render(request, "access/person.html", context, status=status)
+    return render(request, "people/person.html", context, status=status)
 
 
 def _names() -> list[str]:
@@ -154,32 +157,34 @@ def _names() -> list[str]:
 
 
 @require_POST
-def person_give(request: SignedIn, pk: int) -> HttpResponse:
+def person_grant(request: SignedIn, pk: int) -> HttpResponse:
     _check_admin(request)
     found, form = get_object_or_404(User, pk=pk), GrantForm(request.POST)
     if not form.is_valid():
         return _person_page(request, found, form, status=422)
     try:
-        grant = operations.give(person=found, **form.cleaned_data, by=request.user, now=timezone.now())
+        grant = grant_operations.grant_role(
+            person=found, **form.cleaned_data, by=request.user, now=timezone.now()
+        )
     except Denied as refusal:
         return _person_page(request, found, form, status=onto(form, refusal))
     servers = Asset.objects.present().filter(scope_of([grant])).count()
-    said = f"{found.display_name} is now {operations.words(grant)}: {servers:,} servers today."
+    said = f"{found.display_name} is now {grant_words(grant)}: {servers:,} servers today."
     messages.success(request, said)
-    return redirect("inventory:person", pk)
+    return redirect("people:person", pk)
 
 
 @require_POST
-def person_take(request: SignedIn, pk: int, grant: int) -> HttpResponse:
+def person_revoke(request: SignedIn, pk: int, grant: int) -> HttpResponse:
     right = get_object_or_404(Grant.objects.select_related("user"), pk=grant, user_id=pk)
-    return _done(request, right.user, "The right is taken away.", operations.take, grant=right)
+    return _done(request, right.user, "The right is taken away.", grant_operations.revoke, grant=right)
 
 
 @require_POST
 def person_active(request: SignedIn, pk: int) -> HttpResponse:
     found, active = get_object_or_404(User, pk=pk), request.POST.get("active") == "1"
     said = "They may sign in again." if active else "They are shut out from now on."
-    return _done(request, found, said, operations.set_active, person=found, active=active)
+    return _done(request, found, said, people_operations.set_active, person=found, active=active)
 
 
 def _done(request: SignedIn, found: User, said: str, operation: Any, **facts: Any) -> HttpResponse:
@@ -190,4 +195,4 @@ def _done(request: SignedIn, found: User, said: str, operation: Any, **facts: An
     except Denied as refusal:
         return _person_page(request, found, GrantForm(), refusal=str(refusal), status=status_of(refusal))
     messages.success(request, said)
-    return redirect("inventory:person", found.pk)
+    return redirect("people:person", found.pk)

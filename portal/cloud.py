@@ -1,28 +1,16 @@
-"""The product's one `Cloud`: the roles of the active accounts, read from their rows."""
+"""The product's one `Cloud`: AWS behind the shared limiter, with the roles that settings.AWS_ACCESSES reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 
 import redis
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from aws.ports import Cloud, Queue
-from aws.session import AccountAccess, AwsCloud
-from portal.inventory.models import Account
+from aws.session import AwsCloud
 from portal.limits.limiter import SharedLimiter
-
-
-def accesses() -> Iterable[AccountAccess]:
-    """Every account, also inactive ones: what was sent there must still be collected and cleaned up."""
-    for account in Account.objects.all():
-        yield AccountAccess(
-            account.account_id,
-            account.role_name,
-            account.external_id or settings.AWS_EXTERNAL_ID,
-            tuple(account.regions),
-        )
 
 
 def cloud() -> Cloud:
@@ -38,4 +26,5 @@ def event_queue() -> Queue:
 @cache
 def _aws() -> AwsCloud:
     limiter = SharedLimiter(redis.Redis.from_url(settings.REDIS_URL.replace("redis+socket://", "unix://")))
+    accesses = import_string(settings.AWS_ACCESSES)
     return AwsCloud(accesses, portal_region=settings.AWS_PORTAL_REGION, limiter=limiter)

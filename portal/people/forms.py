@@ -1,0 +1,38 @@
+"""Forms of people and grants; the rules live in the operations."""
+
+from __future__ import annotations
+
+from django import forms
+
+from portal.access.states import Dimension, Role
+
+
+class ChangePersonForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=200)
+    email = forms.CharField(
+        label="E-mail", max_length=254, required=False, widget=forms.EmailInput(),
+        help_text="They sign in with it, and password links go there.",
+    )  # fmt: skip
+
+
+class PersonForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=200, help_text="As it stands beside what they do.")
+    username = forms.CharField(label="User name", max_length=150)
+    email = forms.CharField(label="E-mail", max_length=254, widget=forms.EmailInput())
+
+
+class GrantForm(forms.Form):
+    role = forms.ChoiceField(label="Role", choices=Role.choices)
+    dimension = forms.ChoiceField(label="Of which servers", choices=Dimension.choices)
+    value = forms.CharField(
+        label="Named", max_length=256, required=False, widget=forms.TextInput(attrs={"list": "names"}),
+        help_text="The value of the tag, e.g. payments. Empty for everything.",
+    )  # fmt: skip
+
+
+class PeopleFilter(forms.Form):
+    q = forms.CharField(label="Search", required=False, max_length=200)
+    role = forms.ChoiceField(label="Role", required=False, choices=[("", "Any"), *Role.choices])
+    active = forms.ChoiceField(
+        label="Sign-in", required=False, choices=[("", "Any"), ("1", "May sign in"), ("0", "Shut out")]
+    )

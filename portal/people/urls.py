@@ -1,0 +1,19 @@
+"""Addresses of people and their grants."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from portal.people import views
+
+app_name = "people"
+urlpatterns: list[URLPattern] = [
+    path("", views.people, name="list"),
+    path("new/", views.person_new, name="new"),
+    path("<int:pk>/", views.person, name="person"),
+    path("<int:pk>/change/", views.person_change, name="change"),
+    path("<int:pk>/give/", views.person_grant, name="grant"),
+    path("<int:pk>/take/<int:grant>/", views.person_revoke, name="revoke"),
+    path("<int:pk>/active/", views.person_active, name="active"),
+    path("<int:pk>/password/", views.person_password, name="password"),
+]
