@@ -23,13 +23,13 @@ class KindError(LookupError):
 class Kind:
     """What is known of every notification of one name, which is stored.
 
-    `told`: whom it notifies by default, in words that `people` turns into persons. `sentence` is made from the row that
-    it is about, what was said of it, and who did it; an empty one notifies nobody. `link` is the page to open.
-    `personal`: about the person's own sign-in or rights, so that they are also told outside the portal.
+    `notifies`: whom by default, in words that `people` turns into persons. `sentence` is made from the row that it is
+    about, what was said of it, and who did it; an empty one notifies nobody. `link` is the page to open. `personal`:
+    about the person's own sign-in or rights, so that they are also told outside the portal.
     """
 
     name: str
-    told: tuple[str, ...]
+    notifies: tuple[str, ...]
     people: Callable[[Any, str], Iterable[User]]
     sentence: Callable[[Any, str, User | None], str]
     link: Callable[[Any], str]

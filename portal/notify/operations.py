@@ -25,7 +25,7 @@ def notify(
     sentence = kind.sentence(about, said, by)
     if not sentence:
         return
-    people = {user for word in tuple(to) or kind.told for user in kind.people(about, word)} - {by}
+    people = {user for word in tuple(to) or kind.notifies for user in kind.people(about, word)} - {by}
     chosen = tuple(sorted(people, key=lambda user: user.pk))
     delivery = Delivery(kind, chosen, sentence, kind.link(about), also_at)
     for channel in channels():

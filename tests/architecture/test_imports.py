@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = {"portal", "vulnerabilities", "exceptions", "patching", "reports"}
+APPS = {"portal", "exceptions", "patching", "reports"}
 AWS_SDK = {"boto3", "botocore", "moto"}
-WITHOUT_DJANGO = ("aws", "lab", "embedded", "cli", "script")
+WITHOUT_DJANGO = ("aws", "lab", "embedded", "script")
 # They print and check the SSM documents, which need no Django; of the apps they may import these alone.
 DOCUMENT_TOOLS = {"script/documents.py", "script/show_document.py"}
 # It builds the machines of all states to check their moves.
