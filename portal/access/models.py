@@ -48,30 +48,3 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} is {self.role} of {self.dimension} {self.value}".rstrip()
-
-
-class SecurityNotice(models.Model):
-    """One e-mail about a person's sign-in or rights, to be handed to the mail server by a task.
-
-    `address` is kept as it was: a person is also told at the address that was just taken from them.
-    """
-
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="security_notices")
-    address = models.EmailField(max_length=254)
-    sentence = models.TextField()
-    created_at = models.DateTimeField()
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True)  # null: sent, or given up
-    sent_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes = [
-            models.Index(
-                fields=["next_try_at"],
-                name="security_notice_due",
-                condition=models.Q(next_try_at__isnull=False),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.address}: {self.sentence}"

@@ -33,22 +33,22 @@ class RefusedActs:
             answer = self.get_response(request)
         for refusal in refusals:
             if type(refusal) is Denied:
-                _tell(request, str(refusal))
+                _note(request, str(refusal))
         return answer
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """Runs before the exception becomes a page."""
         if type(exception) is Denied:
-            _tell(request, str(exception))
+            _note(request, str(exception))
         elif isinstance(exception, PermissionDenied):
-            _tell(request, NOT_ALLOWED)
+            _note(request, NOT_ALLOWED)
         elif isinstance(exception, Http404):
-            _tell(request, WRONG_ADDRESS)
+            _note(request, WRONG_ADDRESS)
 
 
-def _tell(request: HttpRequest, sentence: str) -> None:
+def _note(request: HttpRequest, sentence: str) -> None:
     if request.method not in READS and isinstance(request.user, User):
-        refused_acts.tell(request, sentence, by=request.user)
+        refused_acts.note(request, sentence, by=request.user)
 
 
 class Exports:

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 @transaction.atomic
-def tell(request: HttpRequest, sentence: str, *, by: User) -> None:
+def note(request: HttpRequest, sentence: str, *, by: User) -> None:
     """One event for the 1st, 10th, 100th … time on one day that the person is refused this with these words."""
     view = request.resolver_match.view_name if request.resolver_match else ""
     times = _count("refused", DAY_S, by.pk, request.method, view, sentence)

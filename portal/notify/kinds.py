@@ -25,7 +25,7 @@ class Kind:
 
     `notifies`: whom by default, in words that `people` turns into persons. `sentence` is made from the row that it is
     about, what was said of it, and who did it; an empty one notifies nobody. `link` is the page to open. `personal`:
-    about the person's own sign-in or rights, so that they are also told outside the portal.
+    about the person's own sign-in or grants, so that they are also told outside the portal.
     """
 
     name: str

@@ -176,8 +176,8 @@ def person_grant(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 def person_revoke(request: SignedIn, pk: int, grant: int) -> HttpResponse:
-    right = get_object_or_404(Grant.objects.select_related("user"), pk=grant, user_id=pk)
-    return _done(request, right.user, "The right is taken away.", grant_operations.revoke, grant=right)
+    held = get_object_or_404(Grant.objects.select_related("user"), pk=grant, user_id=pk)
+    return _done(request, held.user, "The right is taken away.", grant_operations.revoke, grant=held)
 
 
 @require_POST

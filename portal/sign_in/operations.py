@@ -42,8 +42,8 @@ def choose_password(*, person: User, password: str, by_link: bool, now: datetime
     what, how = ("reset", "by a link sent by e-mail") if by_link else ("changed", "while signed in")
     entry = person_entry(f"password_{what}", person, f"{person.display_name} chose a new password {how}")
     record(entry, by=person)
-    kind = "person.password_reset" if by_link else "person.password_changed"
-    notify(kind, person, said=f"Your password was changed {how}.")
+    said = f"Your password was changed {how}."
+    notify("person.password_reset" if by_link else "person.password_changed", person, said=said)
 
 
 def _store_password(person: User, password: str, *, must_change: bool) -> None:

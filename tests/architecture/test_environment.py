@@ -13,8 +13,10 @@ FOR_THE_SDK = {"AWS_ENDPOINT_URL"}
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 
 
-def test_the_example_lists_what_the_settings_read() -> None:
-    read = set(re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', (ROOT / "portal" / "settings.py").read_text()))
+def test_the_example_lists_what_the_settings_and_the_channels_read() -> None:
+    readers = [ROOT / "portal" / "settings.py", *(ROOT / "portal/notify/channels").glob("*/channel.py")]
+    assert len(readers) > 1, "the walk has lost its way"
+    read = {name for path in readers for name in re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', path.read_text())}
     listed = set(re.findall(r"^#? ?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
     for_compose = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
     assert listed - FOR_THE_SDK - for_compose == read

@@ -89,8 +89,8 @@ def test_a_flood_of_refusals_leaves_its_size() -> None:
 
 def test_new_words_each_time_have_a_limit(rf: Any) -> None:
     for number in range(refused_acts.MOST_AN_HOUR + 20):
-        refused_acts.tell(rf.post("/"), f"There is no {number}.", by=cast.ana())
-    refused_acts.tell(rf.post("/"), "There is no 1.", by=cast.bo())
+        refused_acts.note(rf.post("/"), f"There is no {number}.", by=cast.ana())
+    refused_acts.note(rf.post("/"), "There is no 1.", by=cast.bo())
     actors = [event.actor for event in events("act.refused")]
     assert (actors.count("Ana"), actors.count("Bo")) == (refused_acts.MOST_AN_HOUR, 1)
 
@@ -101,7 +101,7 @@ def test_without_the_cache_everything_is_told(rf: Any, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(type(caches["default"]), "add", away)
     for _ in range(2):
-        refused_acts.tell(rf.post("/"), "A name with \0 in it.", by=cast.ana())
+        refused_acts.note(rf.post("/"), "A name with \0 in it.", by=cast.ana())
     assert [event.summary.partition(": ")[2] for event in events("act.refused")] == [
         "A name with � in it."
     ] * 2

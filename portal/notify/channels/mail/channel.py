@@ -1,4 +1,4 @@
-"""E-mail about changes to a person's own sign-in and rights, at every address concerned."""
+"""E-mail about changes to a person's own sign-in and grants, at every address concerned."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from portal.access.models import SecurityNotice
 from portal.audit.operations import Entry, record
 from portal.notify.delivery import Channel, Delivery
+from portal.notify.models import SecurityNotice
 
 SUBJECT = "Patch Portal: your sign-in or your rights have changed"
 UNEXPECTED = "If you did not expect this, tell a patch admin at once."

@@ -11,10 +11,11 @@ from django.urls import get_resolver
 from django.utils import timezone
 from pytest_django import Settings
 
-from portal.access.models import SecurityNotice, User
+from portal.access.models import User
 from portal.access.rules import Denied, Invalid
 from portal.audit.models import AuditEvent
 from portal.notify.channels.mail.channel import TRIES
+from portal.notify.models import SecurityNotice
 from portal.notify.operations import send_due
 from portal.people.operations import grants, people
 from tests import cast
