@@ -13,6 +13,7 @@ from django.core import mail
 
 from portal.notify import channels as folder
 from portal.notify.channels import channels
+from portal.notify.channels.mail.channel import CHANNEL as MAIL
 from portal.notify.kinds import KindError
 from portal.notify.models import Notification, SecurityNotice
 from portal.notify.operations import notify, send_due
@@ -22,67 +23,69 @@ pytestmark = pytest.mark.django_db
 PLANTED = """
 KEPT, SENT = [], []
 
-class Chat:
+class Planted:
     def keep(self, delivery):
         KEPT.append((delivery.kind.name, [person.username for person in delivery.people], delivery.sentence))
 
     def send_due(self, *, now):
         SENT.append(now)
 
-CHANNEL = Chat()
+CHANNEL = Planted()
 """
 
 
 @pytest.fixture
-def chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A channel more, as somebody would add one."""
-    (tmp_path / "chat").mkdir()
-    (tmp_path / "chat" / "__init__.py").touch()
-    (tmp_path / "chat" / "channel.py").write_text(PLANTED)
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A channel more, as somebody would add one; its name makes it the first."""
+    (tmp_path / "a_planted").mkdir()
+    (tmp_path / "a_planted" / "__init__.py").touch()
+    (tmp_path / "a_planted" / "channel.py").write_text(PLANTED)
     monkeypatch.setattr(folder, "__path__", [*folder.__path__, str(tmp_path)])
     channels.cache_clear()
     channels()
-    yield sys.modules["portal.notify.channels.chat.channel"]
+    yield sys.modules["portal.notify.channels.a_planted.channel"]
     channels.cache_clear()
-    for name in ("portal.notify.channels.chat.channel", "portal.notify.channels.chat"):
+    for name in ("portal.notify.channels.a_planted.channel", "portal.notify.channels.a_planted"):
         del sys.modules[name]
-    del folder.chat  # type: ignore[attr-defined]
+    del folder.a_planted  # type: ignore[attr-defined]
 
 
 def test_each_folder_is_a_channel() -> None:
-    assert sorted(type(channel).__name__ for channel in channels()) == ["Inbox", "Mail"]
+    here = {path.parent.name for path in Path(folder.__file__).parent.glob("*/__init__.py")}
+    assert {"inbox", "mail"} <= here
+    assert {type(channel).__module__.split(".")[-2] for channel in channels()} == here
 
 
-def test_a_folder_more_is_a_channel_more(chat: Any) -> None:
+def test_a_folder_more_is_a_channel_more(planted: Any) -> None:
     notify("person.granted", cast.ana(), said="You own more.")
-    assert chat.KEPT == [("person.granted", ["ana"], "You own more.")]
+    assert planted.KEPT == [("person.granted", ["ana"], "You own more.")]
     assert Notification.objects.get().sentence == "You own more."
     send_due(now=cast.NOW)
-    assert chat.SENT == [cast.NOW]
+    assert planted.SENT == [cast.NOW]
 
 
-def test_a_channel_that_fails_keeps_none_from_its_turn(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_channel_that_fails_keeps_none_from_its_turn(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*, now: datetime) -> None:
         raise OSError("The disk is full.")
 
-    monkeypatch.setattr(channels()[0], "send_due", broken)
-    monkeypatch.setattr(channels()[1], "send_due", lambda *, now: chat.SENT.append("next"))
+    monkeypatch.setattr(planted.CHANNEL, "send_due", broken)
+    monkeypatch.setattr(MAIL, "send_due", lambda *, now: planted.SENT.append("next"))
     send_due(now=cast.NOW)
-    assert chat.SENT == ["next"]
+    assert planted.SENT == ["next"]
 
 
-def test_a_kind_that_nobody_declares_reaches_nobody(chat: Any) -> None:
+def test_a_kind_that_nobody_declares_reaches_nobody(planted: Any) -> None:
     with pytest.raises(KindError, match="No app declares"):
         notify("person.grunted", cast.ana(), said="You own more.")
-    assert not chat.KEPT
+    assert not planted.KEPT
     assert not Notification.objects.exists()
 
 
-def test_who_did_it_is_not_told_and_an_empty_sentence_tells_nobody(chat: Any) -> None:
+def test_who_did_it_is_not_told_and_an_empty_sentence_tells_nobody(planted: Any) -> None:
     notify("person.granted", cast.ana(), said="")
-    assert not chat.KEPT
+    assert not planted.KEPT
     notify("person.granted", cast.ana(), said="You own more.", by=cast.ana())
-    assert chat.KEPT == [("person.granted", [], "You own more.")]
+    assert planted.KEPT == [("person.granted", [], "You own more.")]
     assert not Notification.objects.exists()
 
 
