@@ -8,9 +8,9 @@ from zoneinfo import available_timezones
 from django import forms
 
 from patching.models import Window
+from patching.policy import waves
+from patching.policy.run_policy import RunPolicy
 from patching.words import DAYS, POSITIONS
-from portal.policy import waves
-from portal.policy.run_policy import RunPolicy
 
 POLICY_FIELDS = (
     "mode",

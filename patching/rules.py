@@ -12,6 +12,8 @@ from django.utils.text import slugify
 
 from patching.documents import aws_windows
 from patching.models import Run, Window
+from patching.policy import waves
+from patching.policy.run_policy import RunPolicy
 from patching.queries.board import in_a_run
 from patching.states import RUN_OVER, RunState
 from portal.access.models import Grant, User
@@ -19,8 +21,6 @@ from portal.access.queries import covers
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.access.states import Role
 from portal.inventory.models import Asset
-from portal.policy import waves
-from portal.policy.run_policy import RunPolicy
 
 SHORTEST_MIN, LONGEST_MIN = 15, 24 * 60
 CHOICES = {

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from patching.models import Window
 from patching.navigation import is_admin, pause_in_force
 from patching.operations import ad_hoc
+from patching.policy.waves import REST
 from patching.queries import runs as queries
 from patching.queries.board import in_a_run
 from patching.queries.candidates import enrolled
@@ -22,7 +23,6 @@ from patching.views.reading import reads
 from patching.words import rule_words, unguarded
 from portal.access.rules import Denied, Invalid, check_role
 from portal.access.states import Role
-from portal.policy.waves import REST
 from portal.web.forms import status_of
 from portal.web.paging import page_of_list
 from portal.web.requests import SignedIn

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from portal.policy.waves import WaveRule
+from patching.policy.waves import WaveRule
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RunPolicy:
     concurrency: int = 200  # hosts in flight at once in one run
     stop_at_error_percent: int = 20  # of judged hosts; the run halts itself above it, after `stop_at_least`
     stop_at_least: int = 5  # failed hosts before the threshold counts at all
-    waves: tuple[Mapping[str, Any], ...] = ()  # rules of portal.policy.waves; the last wave takes the rest
+    waves: tuple[Mapping[str, Any], ...] = ()  # rules of patching.policy.waves; the last wave takes the rest
     alarms: tuple[str, ...] = ()  # CloudWatch alarms: nothing is sent while one of them is in ALARM
     target_groups: tuple[
         str, ...
