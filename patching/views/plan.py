@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from patching.models import Window
 from patching.navigation import is_admin, pause_in_force
 from patching.operations import ad_hoc
+from patching.policy.fields import facts as policy_facts
 from patching.policy.waves import REST
 from patching.queries import runs as queries
 from patching.queries.board import in_a_run
@@ -49,6 +50,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
         "at_once": at_once,
         "cutoff_at": _cutoff(window, starts_at),
         "waves": _waves(window, made),
+        "policy_facts": policy_facts(window.run_policy),
         "unguarded": unguarded(window.run_policy, (host.asset.platform for host in made.included)),
         "stopped": sum(host.stopped for host in made.included),
         "waking": waking_of(window, made) if not at_once else None,
