@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,8 +13,10 @@ from exceptions.models import ExceptionRequest
 from exceptions.operations import approve, submit
 from patching.models import Enrolment, Run, Window
 from patching.operations.windows import enrol, offer, retire
+from patching.window_facts import WindowFacts
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
+from portal.calendar.recurrence import Recurrence
 from portal.inventory.models import Account, Asset
 
 ZONE = "Europe/Berlin"
@@ -74,13 +76,16 @@ def windows(now: datetime) -> None:
     """Two ordinary windows that owners could pick instead."""
     if Window.objects.exists():
         return
-    common = {"time_zone": ZONE, "by": person("ada"), "now": now}
-    from datetime import time
-
-    offer(name="Saturday night, production", slug="saturday-production", frequency="weekly", weekday=5, nth=None,
-          start_time=time(22), duration_minutes=240, cutoff_minutes=60, policy={}, **common)  # fmt: skip
-    offer(name="Second Tuesday, test first", slug="second-tuesday", frequency="monthly", weekday=1, nth=2,
-          start_time=time(20), duration_minutes=180, cutoff_minutes=30, policy={}, **common)  # fmt: skip
+    production = WindowFacts(
+        name="Saturday night, production", slug="saturday-production", duration_minutes=240, cutoff_minutes=60,
+        schedule=Recurrence("weekly", 5, None, time(22), ZONE), policy={},
+    )  # fmt: skip
+    test_first = WindowFacts(
+        name="Second Tuesday, test first", slug="second-tuesday", duration_minutes=180, cutoff_minutes=30,
+        schedule=Recurrence("monthly", 1, 2, time(20), ZONE), policy={},
+    )  # fmt: skip
+    for facts in (production, test_first):
+        offer(facts, by=person("ada"), now=now)
 
 
 def window_opening_now(now: datetime, start_in: timedelta) -> Window:
@@ -88,20 +93,15 @@ def window_opening_now(now: datetime, start_in: timedelta) -> Window:
     for old in Window.objects.filter(slug__startswith="tonight-", active=True):
         retire(window=old, by=person("ada"), now=now)
     local = (now + start_in).astimezone(ZoneInfo(ZONE)).replace(microsecond=0)
-    return offer(
+    facts = WindowFacts(
         name=f"Tonight, opened {local:%H:%M:%S}",
         slug=f"tonight-{local:%Y%m%d-%H%M%S}".lower(),
-        frequency="weekly",
-        weekday=local.weekday(),
-        nth=None,
-        start_time=local.time(),
-        time_zone=ZONE,
+        schedule=Recurrence("weekly", local.weekday(), None, local.time(), ZONE),
         duration_minutes=60,
         cutoff_minutes=15,
         policy=QUICK,
-        by=person("ada"),
-        now=now,
     )
+    return offer(facts, by=person("ada"), now=now)
 
 
 def enrol_everyone(window: Window, now: datetime) -> None:

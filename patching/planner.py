@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from typing import NamedTuple, Protocol, TypeVar
 
 from aws.states import ASLEEP, GONE
-from portal.policy.waves import WaveRule
+from patching.policy.waves import WaveRule
 
 AUTO_SCALING_TAG = "aws:autoscaling:groupName"
 

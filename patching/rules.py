@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,26 +11,19 @@ from django.utils.text import slugify
 
 from patching.documents import aws_windows
 from patching.models import Run, Window
+from patching.policy.fields import about
+from patching.policy.run_policy import RunPolicy
 from patching.queries.board import in_a_run
 from patching.states import RUN_OVER, RunState
+from patching.window_facts import WindowFacts
 from portal.access.models import Grant, User
 from portal.access.queries import covers
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.access.states import Role
+from portal.calendar.recurrence import Recurrence
 from portal.inventory.models import Asset
-from portal.policy import waves
-from portal.policy.run_policy import RunPolicy
 
 SHORTEST_MIN, LONGEST_MIN = 15, 24 * 60
-CHOICES = {
-    "mode": ("all", "security"),
-    "reboot": ("if-needed", "never"),
-    "fixes": ("none", "early", "all"),
-    "windows_method": ("portal", "aws"),
-    "snapshot": ("none", "root"),
-}
-LIMITS = {"concurrency": (1, 10_000), "min_free_mb": (0, 1_000_000), "stop_at_error_percent": (1, 100),
-          "healthy_percent": (1, 100), "snapshot_keep_days": (1, 365)}  # fmt: skip
 
 
 def check_name(name: str, slug: str, *, other_than: Window | None = None) -> tuple[str, str]:
@@ -70,12 +62,13 @@ def check_slug_kept(before: str, after: str) -> None:
         )
 
 
-def check_times(*, frequency: str, weekday: int, nth: int | None, start_time: time, time_zone: str) -> None:
+def check_schedule(schedule: Recurrence) -> None:
+    frequency, weekday, nth = schedule.frequency, schedule.weekday, schedule.nth
     try:
-        ZoneInfo(time_zone)
+        ZoneInfo(schedule.zone)
     except (KeyError, ValueError, OSError) as error:  # an unknown name is a KeyError
         raise Invalid(
-            f"{time_zone[:60]!r} is not a time zone. Choose one like Europe/Berlin.", field="time_zone"
+            f"{schedule.zone[:60]!r} is not a time zone. Choose one like Europe/Berlin.", field="time_zone"
         ) from error
     if frequency not in {"weekly", "monthly"}:
         raise Invalid(f"{frequency[:20]!r} is not a frequency. Choose weekly or monthly.", field="frequency")
@@ -103,77 +96,29 @@ def check_lengths(duration_minutes: int, cutoff_minutes: int) -> None:
         )
 
 
+def check_facts(facts: WindowFacts) -> None:
+    """All but the name and the tag value, which are compared with those of other windows."""
+    check_schedule(facts.schedule)
+    check_lengths(facts.duration_minutes, facts.cutoff_minutes)
+    check_waves_fit(check_policy(facts.policy), facts.duration_minutes, facts.cutoff_minutes)
+
+
 def check_policy(values: Mapping[str, Any]) -> RunPolicy:
     try:
         policy = RunPolicy.from_json(values)
     except (TypeError, ValueError) as error:
         raise Invalid(str(error), field="policy") from error
-    for name, choices in CHOICES.items():
-        if getattr(policy, name) not in choices:
-            raise Invalid(f"{name} is {getattr(policy, name)!r}; choose {' or '.join(choices)}.", field=name)
-    for name, (low, high) in LIMITS.items():
-        value = getattr(policy, name)
-        if not isinstance(value, int) or not low <= value <= high:
-            raise Invalid(f"{name} is {value}; choose {low} to {high}.", field=name)
-    check_waves(policy)
-    check_texts(policy)
+    for name, one in about(policy).items():
+        if why := one.refusal(getattr(policy, name)):
+            raise Invalid(why, field=name)
     check_windows_method(policy)
     return policy
-
-
-# The same patterns as the document's parameters: AWS and the agent refuse what does not match as well.
-MOST_TARGET_GROUPS = 20
-TARGET_GROUP_NAME = re.compile(r"[A-Za-z0-9-]{1,32}")  # ELB reference, CreateTargetGroup
-TEXTS = {
-    "exclude": (
-        re.compile(r"[A-Za-z0-9.+_:*?,-]{0,2000}"),
-        "package names with * and ?, separated by commas",
-    ),
-    "pre_script": (
-        re.compile(r"([a-z0-9][a-z0-9-]{0,39})?"),
-        "the name of a script: small letters, digits, hyphens",
-    ),
-    "post_script": (
-        re.compile(r"([a-z0-9][a-z0-9-]{0,39})?"),
-        "the name of a script: small letters, digits, hyphens",
-    ),
-}
-
-
-def check_texts(policy: RunPolicy) -> None:
-    for name, (pattern, shape) in TEXTS.items():
-        value = getattr(policy, name)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise Invalid(f"{str(value)[:60]!r} cannot be used. Write {shape}.", field=name)
 
 
 def check_windows_method(policy: RunPolicy) -> None:
     asked = {"exclude": policy.exclude, "pre_script": policy.pre_script, "post_script": policy.post_script}
     if policy.windows_method == "aws" and (why := aws_windows.refusal(**asked)):
         raise Invalid(why, field="windows_method")
-
-
-def check_waves(policy: RunPolicy) -> None:
-    try:
-        waves.parse(waves.words(policy.wave_rules))
-    except (TypeError, waves.WaveRefused) as error:
-        raise Invalid(str(error), field="waves") from error
-    odd = [name for name in policy.alarms if not isinstance(name, str) or not 1 <= len(name) <= 255]
-    if odd or len(policy.alarms) > 100:
-        raise Invalid("Name up to 100 alarms, each with 1 to 255 characters.", field="alarms")
-    check_target_groups(policy)
-
-
-def check_target_groups(policy: RunPolicy) -> None:
-    for name in policy.target_groups:
-        if not isinstance(name, str) or not TARGET_GROUP_NAME.fullmatch(name):
-            raise Invalid(
-                f"{str(name)[:60]!r} is not the name of a target group: 1 to 32 letters, digits and hyphens, "
-                "as the EC2 console shows it. Give the name, not the ARN.",
-                field="target_groups",
-            )
-    if len(policy.target_groups) > MOST_TARGET_GROUPS:
-        raise Invalid(f"Name up to {MOST_TARGET_GROUPS} target groups.", field="target_groups")
 
 
 def check_waves_fit(policy: RunPolicy, duration_minutes: int, cutoff_minutes: int) -> None:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from patching.documents import aws_windows
 from patching.models import Run, Window
+from patching.policy.run_policy import RunPolicy
 from patching.queries.runs import Progress
 from patching.states import RUN_STATES, Agreement, RunState
-from portal.policy.run_policy import RunPolicy
 from portal.tones import Tone
 from portal.web.moments import duration_words, zone_words
 

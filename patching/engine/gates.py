@@ -10,7 +10,7 @@ from aws.errors import AccessRefused
 from aws.ports import TargetGroupHealth
 from aws.states import AlarmState
 from patching.engine.scope import Scope
-from portal.policy.waking import Place
+from patching.policy.waking import Place
 
 Unreadable = dict[Place, str]
 Answer = TypeVar("Answer")

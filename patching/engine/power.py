@@ -18,9 +18,9 @@ from patching.models import PowerHold, Run, Target
 from patching.operations import power, schedulers, targets
 from patching.operations.power import place_of
 from patching.planner import batches
+from patching.policy.waking import BATCH, Place
 from patching.states import HoldState, TargetState
 from portal.inventory.operations import refresh
-from portal.policy.waking import BATCH, Place
 from portal.tagging.writer import write_due
 from portal.tags.models import InstanceRef
 from portal.tags.queries import latest

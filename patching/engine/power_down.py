@@ -17,9 +17,9 @@ from patching.engine.scope import Scope
 from patching.models import PowerHold, SchedulerHold, Target
 from patching.operations import power, schedulers
 from patching.planner import batches
+from patching.policy.waking import BATCH, Place
 from patching.states import TARGET_OVER, HoldState
 from portal.inventory.operations import note_stopping, refresh
-from portal.policy.waking import BATCH, Place
 
 Over = QuerySet[Target, Any]  # asks for the assets whose target is over
 # LaunchTime is set by EC2 when it accepts a start; more than this from our own call is somebody else's start.

@@ -13,8 +13,8 @@ from patching.engine.places import for_each
 from patching.engine.scope import Scope
 from patching.models import Dispatch, PublishedDocument, Target, Wave
 from patching.operations import targets
+from patching.policy.waking import Place
 from patching.states import Phase, TargetState
-from portal.policy.waking import Place
 
 Published = set[tuple[str, str, str, str]]  # account, region, name and hash of what stands there
 

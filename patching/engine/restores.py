@@ -11,8 +11,8 @@ from patching.engine.places import for_each
 from patching.engine.scope import Context
 from patching.models import Restore
 from patching.operations import restores
+from patching.policy.waking import Place
 from patching.states import RestoreState
-from portal.policy.waking import Place
 
 FOLLOW_EVERY = timedelta(seconds=10)
 MOST_TRIES = 20

@@ -16,9 +16,9 @@ from patching.engine.trouble import guarded, record_trouble
 from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, runs, targets
 from patching.planner import batches, by_place
+from patching.policy.waking import Place
 from patching.states import IN_FLIGHT, Phase, TargetState, WaveState
 from portal.inventory.operations import refresh
-from portal.policy.waking import Place
 from portal.tagging.writer import write_due
 
 T = TargetState

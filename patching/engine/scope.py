@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from aws.ports import Cloud, Ec2, Ssm
 from patching.models import Run
+from patching.policy.waking import Place
 from patching.states import RunState
 from portal.clock import Clock
-from portal.policy.waking import Place
 
 INTERVAL = timedelta(seconds=5)  # at most, between two reconciles of a run that has begun
 

@@ -20,8 +20,8 @@ from patching.engine.places import for_each
 from patching.engine.scope import Context, Scope
 from patching.models import Restore, RootSnapshot, Run, Target
 from patching.operations import snapshots
+from patching.policy.waking import Place
 from patching.states import RESTORE_OVER, SNAPSHOT_USABLE, SnapshotState
-from portal.policy.waking import Place
 
 Rows = list[RootSnapshot]
 S = SnapshotState

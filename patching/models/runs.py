@@ -10,12 +10,12 @@ from django.db import models
 from django.db.models import Q
 
 from patching.models.windows import Window
+from patching.policy.run_policy import RunPolicy
+from patching.policy.waves import WaveRule
 from patching.standing import FAILED_VERDICTS
 from patching.states import DispatchState, Phase, RunState, TargetState, WaveState
 from portal.access.queries import scope
 from portal.inventory.models import Asset
-from portal.policy.run_policy import RunPolicy
-from portal.policy.waves import WaveRule
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from patching.policy.run_policy import RunPolicy
 from portal.calendar.recurrence import Recurrence
 from portal.inventory.models import Asset
-from portal.policy.run_policy import RunPolicy
 
 
 class Window(models.Model):

@@ -14,6 +14,7 @@ from django.db.models import F
 from patching.models import PowerHold, Run, Target
 from patching.operations import targets
 from patching.operations.runs import needed_reason
+from patching.policy import waking
 from patching.queries.waking import wakes_of
 from patching.rules import check_owns
 from patching.states import HOLD, HOLD_OPEN, HoldState, TargetState
@@ -22,7 +23,6 @@ from portal.access.rules import Conflict
 from portal.audit.operations import Entry, record_all
 from portal.inventory.models import Asset
 from portal.machine.mover import Mover, Step, each
-from portal.policy import waking
 from portal.tags.models import InstanceRef
 from portal.tags.operations import request_tag
 

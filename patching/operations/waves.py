@@ -9,10 +9,10 @@ from typing import Any
 from patching.models import Run, Wave
 from patching.operations import targets
 from patching.planner import Member, assign_waves, batches
+from patching.policy.waves import REST
 from patching.states import WAVE, WAVE_OVER, TargetState, WaveState
 from portal.audit.operations import Entry
 from portal.machine.mover import Mover, Step, each
-from portal.policy.waves import REST
 
 ALL = "All servers"
 

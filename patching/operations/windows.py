@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from calendar import day_name
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from patching.models import Enrolment, Window
-from patching.rules import (
-    check_enrol,
-    check_lengths,
-    check_name,
-    check_on_offer,
-    check_policy,
-    check_slug_kept,
-    check_times,
-    check_waves_fit,
-)
+from patching.policy.fields import about
+from patching.policy.run_policy import RunPolicy
+from patching.rules import check_enrol, check_facts, check_name, check_on_offer, check_slug_kept
+from patching.window_facts import WindowFacts
 from portal.access.models import User
 from portal.access.rules import Conflict, check_role
 from portal.access.states import Role
@@ -30,40 +25,15 @@ from portal.inventory.models import Asset
 from portal.tags.models import InstanceRef
 from portal.tags.operations import request_tag
 
-SETTINGS = (
-    "name", "slug", "description", "frequency", "nth", "start_time", "time_zone", "duration_minutes", "cutoff_minutes",
-    "active",
-)  # fmt: skip
-
 
 @transaction.atomic
-def offer(
-    *,
-    name: str,
-    frequency: str,
-    weekday: int,
-    nth: int | None,
-    start_time: time,
-    time_zone: str,
-    duration_minutes: int,
-    cutoff_minutes: int,
-    policy: Mapping[str, Any],
-    by: User,
-    now: datetime,
-    slug: str = "",
-    description: str = "",
-) -> Window:
+def offer(facts: WindowFacts, *, by: User, now: datetime) -> Window:
     """A new window that owners may pick. Admins only; raises Invalid naming the field."""
     check_role(by, Role.ADMIN)
-    name, slug = check_name(name, slug)
-    check_times(frequency=frequency, weekday=weekday, nth=nth, start_time=start_time, time_zone=time_zone)
-    check_lengths(duration_minutes, cutoff_minutes)
-    check_waves_fit(check_policy(policy), duration_minutes, cutoff_minutes)
-    window = _create(
-        name=name, slug=slug, description=description.strip(), frequency=frequency, weekday=weekday, nth=nth,
-        start_time=start_time, time_zone=time_zone, duration_minutes=duration_minutes,
-        cutoff_minutes=cutoff_minutes, policy=dict(policy), created_at=now,
-    )  # fmt: skip
+    name, slug = check_name(facts.name, facts.slug)
+    check_facts(facts)
+    made = replace(facts, name=name, slug=slug, description=facts.description.strip())
+    window = _create(**made.columns(), created_at=now)
     record(Entry("window.offered", "window", str(window.pk), f"Offered the window {name}"), by=by)
     return window
 
@@ -79,21 +49,16 @@ def _create(**facts: Any) -> Window:
 
 
 @transaction.atomic
-def edit(*, window: Window, changes: Mapping[str, Any], by: User, now: datetime) -> Window:
+def edit(*, window: Window, facts: WindowFacts, by: User, now: datetime) -> Window:
     """Changes the window for runs that are not made yet; runs that exist keep their times and figures."""
     check_role(by, Role.ADMIN)
     window = Window.objects.select_for_update().get(pk=window.pk)
-    check_slug_kept(window.slug, changes.get("slug", window.slug))
     before = _settings(window)
-    for field, value in changes.items():
-        setattr(window, field, value)
-    window.name, window.slug = check_name(window.name, window.slug, other_than=window)
-    check_times(
-        frequency=window.frequency, weekday=window.weekday, nth=window.nth,
-        start_time=window.start_time, time_zone=window.time_zone,
-    )  # fmt: skip
-    check_lengths(window.duration_minutes, window.cutoff_minutes)
-    check_waves_fit(check_policy(window.policy), window.duration_minutes, window.cutoff_minutes)
+    check_slug_kept(window.slug, facts.slug or window.slug)
+    name, slug = check_name(facts.name, window.slug, other_than=window)
+    check_facts(facts)
+    for column, value in replace(facts, name=name, slug=slug).columns().items():
+        setattr(window, column, value)
     window.save()
     _tell_changes(window, before, f"Changed the window {window.name}", kind="window.changed", by=by)
     return window
@@ -101,12 +66,17 @@ def edit(*, window: Window, changes: Mapping[str, Any], by: User, now: datetime)
 
 def _settings(window: Window) -> dict[str, Any]:
     """All that an admin may set, a policy's defaults among it: what is not set can become something, too."""
-    facts = {name: getattr(window, name) for name in SETTINGS}
-    return {**facts, "weekday": day_name[window.weekday], **window.run_policy.to_json()}
+    columns = WindowFacts.of(window).columns() | {
+        "weekday": day_name[window.weekday],
+        "active": window.active,
+    }
+    del columns["policy"]
+    return columns | window.run_policy.to_json()
 
 
 def _tell_changes(window: Window, before: dict[str, Any], said: str, *, kind: str, by: User) -> None:
-    detail = old_and_new(before, _settings(window))
+    said_so = {name: one.change for name, one in about(RunPolicy).items()}
+    detail = old_and_new(before, _settings(window), said=said_so)
     record(Entry(kind, "window", str(window.pk), said, detail=detail), by=by)
 
 

@@ -13,12 +13,12 @@ from django.db.models.functions import RowNumber
 from aws.states import ASLEEP
 from patching.models import PowerHold, Run
 from patching.models import Window as PatchWindow
+from patching.policy import waking
+from patching.policy.run_policy import RunPolicy
 from patching.queries.candidates import enrolled
 from patching.queries.runs import Plan
 from patching.states import TargetState
 from portal.inventory.models import Asset
-from portal.policy import waking
-from portal.policy.run_policy import RunPolicy
 
 
 def learned(asset_ids: Iterable[int]) -> dict[int, float]:

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_POST
 from patching.models import Window
 from patching.navigation import is_admin, pause_in_force
 from patching.operations import ad_hoc
+from patching.policy.fields import facts as policy_facts
+from patching.policy.waves import REST
 from patching.queries import runs as queries
 from patching.queries.board import in_a_run
 from patching.queries.candidates import enrolled
@@ -22,7 +24,6 @@ from patching.views.reading import reads
 from patching.words import rule_words, unguarded
 from portal.access.rules import Denied, Invalid, check_role
 from portal.access.states import Role
-from portal.policy.waves import REST
 from portal.web.forms import status_of
 from portal.web.paging import page_of_list
 from portal.web.requests import SignedIn
@@ -49,6 +50,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
         "at_once": at_once,
         "cutoff_at": _cutoff(window, starts_at),
         "waves": _waves(window, made),
+        "policy_facts": policy_facts(window.run_policy),
         "unguarded": unguarded(window.run_policy, (host.asset.platform for host in made.included)),
         "stopped": sum(host.stopped for host in made.included),
         "waking": waking_of(window, made) if not at_once else None,

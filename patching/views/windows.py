@@ -18,9 +18,10 @@ from patching.models import Run, Target, Window
 from patching.navigation import is_admin
 from patching.openings import Opening, next_openings, openings
 from patching.operations import windows as operations
+from patching.policy.fields import facts as policy_facts
 from patching.queries.board import enrolled_counts, progress_by_run
 from patching.queries.candidates import enrolled
-from patching.rules import check_lengths, check_times
+from patching.rules import check_lengths, check_schedule
 from patching.states import RunState
 from patching.views.enrolment import undo_url
 from patching.views.reading import reads
@@ -28,7 +29,6 @@ from patching.words import rule_words, state_look
 from portal.access.queries import has_role
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role
-from portal.calendar.recurrence import Recurrence
 from portal.inventory.models import Asset
 from portal.web.chrome import Chrome
 from portal.web.forms import onto
@@ -37,7 +37,6 @@ from portal.web.requests import SignedIn
 
 PAGER = KeysetPager(order=("name", "pk"))
 RUNS_SHOWN, STARTS_SHOWN = 8, 5
-RULE_FIELDS = ("frequency", "weekday", "nth", "start_time", "time_zone")
 
 
 @reads
@@ -80,7 +79,7 @@ def window(request: SignedIn, slug: str) -> HttpResponse:
     context = {
         "window": found,
         "rule": rule_words(found),
-        "policy": found.run_policy,
+        "policy_facts": policy_facts(found.run_policy),
         "openings": _openings(found) if found.active else [],
         "page": PAGER.page_of(request, inside),
         "servers": inside.count(),
@@ -131,20 +130,18 @@ def _form_page(request: SignedIn, form: WindowForm, found: Window | None) -> Htt
 
 def _preview(form: WindowForm) -> list[Opening]:
     """How the values in the form would open next; raises Invalid for values that make no window."""
-    values = form.cleaned_data
-    check_times(**{name: values[name] for name in RULE_FIELDS})
+    values, schedule = form.cleaned_data, form.schedule()
+    check_schedule(schedule)
     check_lengths(values["duration_minutes"], values["cutoff_minutes"])
-    rule = Recurrence(
-        values["frequency"], values["weekday"], values["nth"], values["start_time"], values["time_zone"]
-    )
-    return next_openings(rule, timedelta(minutes=values["duration_minutes"]), timezone.now(), STARTS_SHOWN)
+    length = timedelta(minutes=values["duration_minutes"])
+    return next_openings(schedule, length, timezone.now(), STARTS_SHOWN)
 
 
 def _save(request: SignedIn, form: WindowForm, found: Window | None) -> Window:
     facts = form.facts(found.policy if found else {})
     if found is None:
-        return operations.offer(**facts, by=request.user, now=timezone.now())
-    return operations.edit(window=found, changes=facts, by=request.user, now=timezone.now())
+        return operations.offer(facts, by=request.user, now=timezone.now())
+    return operations.edit(window=found, facts=facts, by=request.user, now=timezone.now())
 
 
 def _saved(request: SignedIn, window: Window) -> HttpResponse:

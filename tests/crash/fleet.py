@@ -8,6 +8,8 @@ from exceptions.operations import approve, submit
 from patching.models import Run, Window
 from patching.operations.windows import enrol, offer
 from patching.states import TargetState, Verdict
+from patching.window_facts import WindowFacts
+from portal.calendar.recurrence import Recurrence
 from portal.cloud import cloud
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
@@ -37,11 +39,13 @@ def found(lanes: int, now: datetime) -> Window:
         facts = {"name": number, "role_name": "PatchPortal", "external_id": "x1", "regions": [REGION]}
         Account.objects.create(account_id=number, **facts)
     sync_all(cloud=cloud(), now=now)
-    window = offer(
-        name="Some other night", frequency="weekly", weekday=(now + timedelta(days=3)).weekday(), nth=None,
-        start_time=datetime.min.time(), time_zone="Europe/Berlin", duration_minutes=60, cutoff_minutes=10,
-        policy=QUICK, by=cast.ada(), now=now,
-    )  # fmt: skip
+    far_off = Recurrence(
+        "weekly", (now + timedelta(days=3)).weekday(), None, datetime.min.time(), "Europe/Berlin"
+    )
+    facts = WindowFacts(
+        name="Some other night", schedule=far_off, duration_minutes=60, cutoff_minutes=10, policy=QUICK
+    )
+    window = offer(facts, by=cast.ada(), now=now)
     enrol(assets=list(Asset.objects.all()), window=window, by=cast.ada(), now=now)
     _except(list(Asset.objects.filter(name__endswith=f"-{EXEMPT}")), now)
     write_due(cloud=cloud(), now=now)  # so that a run's calls are its own

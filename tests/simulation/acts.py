@@ -10,6 +10,7 @@ from aws.ports import TargetGroupHealth
 from exceptions.models import ExceptionRequest
 from exceptions.operations import approve, revoke, submit
 from patching.operations import control, pause, power, windows
+from patching.window_facts import WindowFacts
 from portal.access.rules import Conflict, Denied, Invalid
 from tests import cast, fakes
 from tests.simulation import variety
@@ -111,8 +112,12 @@ def keep_running(world: World) -> None:
 
 def edit_the_window(world: World) -> None:
     """Changes later runs only: this one keeps its times."""
-    changes = {"duration_minutes": world.random.choice([60, 300]), "cutoff_minutes": 10}
-    windows.edit(window=world.stage.window, changes=changes, by=cast.ada(), now=world.stage.clock())
+    facts = replace(
+        WindowFacts.of(world.stage.window),
+        duration_minutes=world.random.choice([60, 300]),
+        cutoff_minutes=10,
+    )
+    windows.edit(window=world.stage.window, facts=facts, by=cast.ada(), now=world.stage.clock())
     world.tell("an admin edits the window")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from portal.policy import waves
+from patching.policy import waves
 from tests import fakes
 
 OTHER = "444455556666"

@@ -22,6 +22,8 @@ from patching.engine.reconcile import reconcile_run
 from patching.models import Dispatch, Run
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, DispatchState
+from patching.window_facts import WindowFacts
+from portal.calendar.recurrence import Recurrence
 from portal.clock import database_now
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
@@ -71,11 +73,11 @@ def url(cloud: AwsCloud) -> str:
 
 def started(cloud: AwsCloud) -> Run:
     sync_all(cloud=cloud, now=database_now())
-    window = offer(
-        name="Nightly", slug="nightly", description="", frequency="weekly", weekday=5, nth=None,
-        start_time=clock_time(22), time_zone="Europe/Berlin", duration_minutes=60, cutoff_minutes=10,
-        policy=POLICY, by=cast.ada(), now=database_now(),
-    )  # fmt: skip
+    schedule = Recurrence("weekly", 5, None, clock_time(22), "Europe/Berlin")
+    facts = WindowFacts(
+        name="Nightly", schedule=schedule, duration_minutes=60, cutoff_minutes=10, policy=POLICY
+    )
+    window = offer(facts, by=cast.ada(), now=database_now())
     enrol(assets=list(Asset.objects.all()), window=window, by=cast.ana(), now=database_now())
     return start_unguarded(window=window, by=cast.ada(), now=database_now())
 

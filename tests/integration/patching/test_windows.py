@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from threading import Barrier
 from typing import Any
@@ -14,21 +15,31 @@ from patching.models import Enrolment, SendingPause, Window
 from patching.operations import pause as brake
 from patching.operations import windows
 from patching.operations.runs import plan_occurrence
+from patching.window_facts import WindowFacts
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
+from portal.calendar.recurrence import Recurrence
 from portal.tags.models import TagChange
 from tests import cast
 
 pytestmark = pytest.mark.django_db
 NOW = cast.NOW
-FACTS: dict[str, Any] = {
-    "name": "Third Sunday", "frequency": "monthly", "weekday": 6, "nth": 3, "start_time": time(2, 30),
-    "time_zone": "Europe/Berlin", "duration_minutes": 180, "cutoff_minutes": 30, "policy": {},
-}  # fmt: skip
+FACTS = WindowFacts(
+    name="Third Sunday", schedule=Recurrence("monthly", 6, 3, time(2, 30), "Europe/Berlin"), duration_minutes=180,
+    cutoff_minutes=30, policy={},
+)  # fmt: skip
+WHEN = {"frequency", "weekday", "nth", "start", "zone"}
+
+
+def facts(window: WindowFacts = FACTS, **changed: Any) -> WindowFacts:
+    """Those of the window with some of them, or of its schedule, changed."""
+    when = {name: value for name, value in changed.items() if name in WHEN}
+    rest = {name: value for name, value in changed.items() if name not in WHEN}
+    return replace(window, schedule=replace(window.schedule, **when), **rest)
 
 
 def offered(**changed: Any) -> Window:
-    return windows.offer(**(FACTS | changed), by=cast.ada(), now=NOW)
+    return windows.offer(facts(**changed), by=cast.ada(), now=NOW)
 
 
 def inside(*assets: Any) -> list[str | None]:
@@ -56,19 +67,19 @@ class TestOffer:
             ({"frequency": "weekly"}, "nth", "no position in the month"),
             ({"frequency": "daily"}, "frequency", "'daily' is not a frequency"),
             ({"weekday": 7}, "weekday", "Choose a day"),
-            ({"time_zone": "Mars/Base"}, "time_zone", "'Mars/Base' is not a time zone"),
-            ({"time_zone": ""}, "time_zone", "is not a time zone"),
-            ({"time_zone": "../../etc/passwd"}, "time_zone", "is not a time zone"),
-            ({"time_zone": "Europe"}, "time_zone", "is not a time zone"),
+            ({"zone": "Mars/Base"}, "time_zone", "'Mars/Base' is not a time zone"),
+            ({"zone": ""}, "time_zone", "is not a time zone"),
+            ({"zone": "../../etc/passwd"}, "time_zone", "is not a time zone"),
+            ({"zone": "Europe"}, "time_zone", "is not a time zone"),
             ({"duration_minutes": 14}, "duration_minutes", "lasts 14 minutes"),
             ({"duration_minutes": 24 * 60 + 1}, "duration_minutes", "15 minutes to 24 hours"),
             ({"cutoff_minutes": 180}, "cutoff_minutes", "is not inside the window of 180 minutes"),
             ({"cutoff_minutes": 181}, "cutoff_minutes", "Choose 0 to 179"),
             ({"cutoff_minutes": -1}, "cutoff_minutes", "is not inside the window"),
-            ({"policy": {"concurrency": 0}}, "concurrency", "choose 1 to 10000"),
+            ({"policy": {"concurrency": 0}}, "concurrency", "choose 1 to 10,000"),
             ({"policy": {"stop_at_error_percent": 101}}, "stop_at_error_percent", "choose 1 to 100"),
             ({"policy": {"mode": "everything"}}, "mode", "choose all or security"),
-            ({"policy": {"concurrency": "5"}}, "concurrency", "choose 1 to 10000"),
+            ({"policy": {"concurrency": "5"}}, "concurrency", "choose 1 to 10,000"),
             ({"policy": {"windows_method": "wsus"}}, "windows_method", "choose portal or aws"),
             ({"policy": {"windows_method": "aws", "exclude": "KB50*"}}, "windows_method", "KB numbers only"),
             ({"policy": {"windows_method": "aws", "pre_script": "drain"}}, "windows_method", "no scripts"),
@@ -104,7 +115,7 @@ class TestOffer:
     def test_only_admins(self):
         for person in (cast.ana(), cast.bo(), cast.audrey()):
             with pytest.raises(Denied, match="This needs the role patch admin"):
-                windows.offer(**FACTS, by=person, now=NOW)
+                windows.offer(FACTS, by=person, now=NOW)
         assert not Window.objects.exists()
 
 
@@ -116,13 +127,16 @@ class TestEdit:
         )
         run = plan_occurrence(window, datetime(2026, 12, 5, 21, tzinfo=UTC), now=NOW)
         ends_at = run.ends_at
-        changes = {"duration_minutes": 600, "policy": {"mode": "security"}}
-        windows.edit(window=window, changes=changes, by=cast.ada(), now=NOW)
+        changed = facts(WindowFacts.of(window), duration_minutes=600, policy={"mode": "security"})
+        windows.edit(window=window, facts=changed, by=cast.ada(), now=NOW)
         run.refresh_from_db()
         assert (run.ends_at, run.run_policy.mode) == (ends_at, "all")
         event = AuditEvent.objects.get(kind="window.changed")
         assert event.detail["changed"] == {"duration_minutes": [240, 600], "mode": ["all", "security"]}
-        assert sorted(event.changes) == ["Duration minutes: 240 → 600", "Mode: all → security"]
+        assert sorted(event.changes) == [
+            "Duration minutes: 240 → 600",
+            "What is installed: all updates → security updates only",
+        ]
 
     def test_what_is_refused_changes_nothing(self):
         window, other = cast.a_window(), cast.a_window(name="Taken")
@@ -130,9 +144,12 @@ class TestEdit:
                                   ({"slug": other.slug}, "The tag value stays"),
                                   ({"cutoff_minutes": 240}, "is not inside the window")):  # fmt: skip
             with pytest.raises(Invalid, match=sentence):
-                windows.edit(window=window, changes=changes, by=cast.ada(), now=NOW)
+                windows.edit(
+                    window=window, facts=facts(WindowFacts.of(window), **changes), by=cast.ada(), now=NOW
+                )
+        mine = facts(WindowFacts.of(window), name="Mine now")
         with pytest.raises(Denied):
-            windows.edit(window=window, changes={"name": "Mine now"}, by=cast.ana(), now=NOW)
+            windows.edit(window=window, facts=mine, by=cast.ana(), now=NOW)
         before = (window.name, window.slug, window.cutoff_minutes)
         window.refresh_from_db()
         assert (window.name, window.slug, window.cutoff_minutes) == before

@@ -20,7 +20,9 @@ from patching.engine.reconcile import reconcile_run
 from patching.models import HostReport, PackageChange, Run, Target
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, RunState, TargetState, Verdict
+from patching.window_facts import WindowFacts
 from portal.audit.models import AuditEvent
+from portal.calendar.recurrence import Recurrence
 from portal.clock import database_now
 from portal.inventory.checks import try_account
 from portal.inventory.models import Account, Asset
@@ -105,10 +107,11 @@ def a_run(cloud: AwsCloud) -> Run:
     """Everything enrolled, one server exempt, a run that starts now."""
     now = database_now()
     sync_all(cloud=cloud, now=now)
-    window = offer(
-        name="Saturday night", frequency="weekly", weekday=5, nth=None, start_time=datetime.min.time(),
-        time_zone="Europe/Berlin", duration_minutes=60, cutoff_minutes=10, policy=QUICK, by=cast.ada(), now=now,
-    )  # fmt: skip
+    schedule = Recurrence("weekly", 5, None, datetime.min.time(), "Europe/Berlin")
+    facts = WindowFacts(
+        name="Saturday night", schedule=schedule, duration_minutes=60, cutoff_minutes=10, policy=QUICK
+    )
+    window = offer(facts, by=cast.ada(), now=now)
     enrol(assets=list(Asset.objects.all()), window=window, by=cast.ada(), now=now)
     exempt = Asset.objects.get(name="exempt")
     cast.bo()

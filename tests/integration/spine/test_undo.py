@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from patching.operations.restores import ask
 from patching.operations.windows import enrol, offer
 from patching.queries.waking import learned
 from patching.states import RUN_OVER, RestoreState, SnapshotState, TargetState, Verdict
+from patching.window_facts import WindowFacts
+from portal.calendar.recurrence import Recurrence
 from portal.clock import database_now
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
@@ -90,11 +93,9 @@ def run_of(window: Any, cloud: AwsCloud) -> Run:
 
 
 def offered() -> Any:
-    return offer(
-        name="Now", slug="now", description="", frequency="weekly", weekday=5, nth=None, start_time="22:00",
-        time_zone="Europe/Berlin", duration_minutes=60, cutoff_minutes=10, policy=QUICK, by=cast.ada(),
-        now=database_now(),
-    )  # fmt: skip
+    schedule = Recurrence("weekly", 5, None, clock_time(22), "Europe/Berlin")
+    facts = WindowFacts(name="Now", schedule=schedule, duration_minutes=60, cutoff_minutes=10, policy=QUICK)
+    return offer(facts, by=cast.ada(), now=database_now())
 
 
 @pytest.mark.django_db(transaction=True)

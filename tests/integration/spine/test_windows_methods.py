@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from patching.engine.reconcile import reconcile_run
 from patching.models import Dispatch, HostReport, Run, Target
 from patching.operations.windows import enrol, offer
 from patching.states import RUN_OVER, Phase
+from patching.window_facts import WindowFacts
+from portal.calendar.recurrence import Recurrence
 from portal.clock import database_now
 from portal.inventory.models import Account, Asset
 from portal.inventory.operations import sync_all
@@ -64,11 +67,12 @@ def cloud(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def run_of(names: list[str], method: str, cloud: AwsCloud) -> Run:
-    window = offer(
-        name=f"By {method}", slug=method, description="", frequency="weekly", weekday=5, nth=None,
-        start_time="22:00", time_zone="Europe/Berlin", duration_minutes=60, cutoff_minutes=10,
-        policy=QUICK | {"windows_method": method}, by=cast.ada(), now=database_now(),
+    facts = WindowFacts(
+        name=f"By {method}", slug=method, duration_minutes=60, cutoff_minutes=10,
+        schedule=Recurrence("weekly", 5, None, clock_time(22), "Europe/Berlin"),
+        policy=QUICK | {"windows_method": method},
     )  # fmt: skip
+    window = offer(facts, by=cast.ada(), now=database_now())
     assets = list(Asset.objects.filter(name__in=names))
     enrol(assets=assets, window=window, by=cast.ana(), now=database_now())
     run = start_unguarded(window=window, by=cast.ada(), now=database_now())

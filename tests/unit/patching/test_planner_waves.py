@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patching.planner import Member, assign_waves
-from portal.policy.waves import WaveRule
+from patching.policy.waves import WaveRule
 
 SYSTEMS = ("Debian GNU/Linux", "Amazon Linux", "Windows Server")
 

@@ -38,3 +38,21 @@ def test_an_event_of_something_else_has_none() -> None:
 )
 def test_values_in_words(value: object, said: str) -> None:
     assert words(value) == said
+
+
+def test_a_change_in_words_of_its_own_is_kept_in_the_event() -> None:
+    detail = old_and_new(
+        {"mode": "all", "nth": None},
+        {"mode": "security", "nth": 2},
+        said={"mode": lambda old, new: f"Installs {new}, not {old}"},
+    )
+    assert detail["said"] == {"mode": "Installs security, not all"}
+    assert list(sentences(detail)) == ["Installs security, not all", "Nth: nothing → 2"]
+
+
+def test_an_older_event_keeps_its_words() -> None:
+    assert list(sentences({"changed": {"mode": ["all", "security"]}})) == ["Mode: all → security"]
+
+
+def test_a_list_read_from_json_is_the_tuple_it_was() -> None:
+    assert old_and_new({"alarms": ()}, {"alarms": []}) == {"changed": {}}

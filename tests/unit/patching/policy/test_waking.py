@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from portal.policy import waking
+from patching.policy import waking
 
 
 @pytest.mark.parametrize("count", [1, 50, 340, 1000, 1001, 3000, 10_000])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.policy.waves import WaveRefused, WaveRule, parse, words
+from patching.policy.waves import WaveRefused, WaveRule, parse, words
 
 LINES = {
     "2 servers, then wait 30 min": WaveRule("Canary", count=2, bake_s=1800),
