@@ -8,7 +8,7 @@ from typing import Any
 
 from moto.ssm.models import Document
 
-INSTALL_WINDOWS_UPDATES = "AWS-InstallWindowsUpdates"
+from lab.hosts.windows_aws import NAME as INSTALL_WINDOWS_UPDATES
 
 
 def text(default: str, **more: Any) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import yaml
 
+from aws.iam import Names
+
 Phase = Literal["precheck", "patch"]
 Platform = Literal["linux", "windows"]
 PHASES: tuple[Phase, ...] = ("precheck", "patch")
@@ -150,7 +152,7 @@ def document(phase: Phase, platform: Platform) -> Document:
 
 
 def name_of(phase: Phase, platform: Platform) -> str:
-    return f"PatchPortal-{phase.title()}-{platform.title()}"
+    return f"{Names.document_prefix}{phase.title()}-{platform.title()}"
 
 
 def free_bytes(made: Document) -> int:

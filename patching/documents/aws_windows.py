@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from aws.iam import Names
 from patching.documents.host_report import Change, Error, Report, ReportStatus, Side
 
-NAME = "AWS-InstallWindowsUpdates"
+NAME = Names.windows_document
 VERSION = "$DEFAULT"
 WARNING = (
     "Windows servers are patched by AWS-InstallWindowsUpdates: these servers have no guard against a second "
