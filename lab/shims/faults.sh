@@ -15,7 +15,7 @@ show_kernel_files() {
     if turned_off filesystem_readonly; then mounts rw; fi
 }
 
-memory() { printf 'MemTotal: 3976272 kB\nMemAvailable: %s kB\nSwapFree: 0 kB\n' "$1" >"$HOST/proc/meminfo"; }
+memory() { printf 'MemTotal: 3976272 kB\nMemAvailable: %s kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n' "$1" >"$HOST/proc/meminfo"; }
 mounts() { printf '/dev/nvme0n1p1 / ext4 rw,relatime 0 0\n/dev/nvme0n1p2 /var ext4 %s,relatime 0 0\n' "$1" >"$HOST/proc/mounts"; }
 
 # The signatures are waived in the definition itself; the approved one asks for them.

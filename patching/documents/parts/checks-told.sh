@@ -1,5 +1,10 @@
 # ---- checks that are told only: load, the agent, the clock, signatures of repositories ----
 
+# The patch does not carry this part: these lines stand beside their checks.
+examine_usage() {
+    told load never
+}
+
 # Told only: a busy host is patched slowly, not wrongly.
 check_load() {
     OK=true
@@ -49,6 +54,21 @@ check_agent() {
     case $version in
         [12].*) OK=false; DETAIL="$DETAIL Version 3 or later is needed." ;;
     esac
+}
+
+# The agent's worker that runs this script outlives a restart of the service.
+fix_agent() {
+    FIX_DETAIL=''
+    if [ "$active" != active ]; then
+        FIX_DETAIL="Restarted the SSM agent."
+        quietly systemctl --no-block restart "$UNIT" || FIX_DETAIL="Restarting the SSM agent failed: $(last_words)"
+    fi
+    if [ "$enabled" = disabled ] && may_fix late; then
+        FIX_DETAIL="$FIX_DETAIL Enabled the SSM agent, so that it comes back after a reboot."
+        quietly systemctl enable "$UNIT" || FIX_DETAIL="Enabling the SSM agent failed: $(last_words)"
+    fi
+    FIX_DETAIL=${FIX_DETAIL:-"Nothing that a restart would help."}
+    FIX_DETAIL=${FIX_DETAIL# }
 }
 
 # yes, no, or nothing when nobody can tell.
