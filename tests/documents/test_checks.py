@@ -14,7 +14,7 @@ from tests.documents.shells import SHELLS
 Make = Callable[..., Any]
 TOOLS = ["debian12", "rhel9", "sles15"]
 NAMES = [
-    *("supported_os", "filesystems", "package_lock", "disk_space", "inodes", "memory", "load"),
+    *("supported_os", "filesystems", "package_lock", "disk_space", "inodes", "memory", "load", "swap"),
     *("package_db", "repository_signing", "repositories", "agent", "pending_reboot", "clock"),
 ]
 # fault: the check that fails, the error code that blocks ("" = told only), words of its detail, and whether an early
@@ -26,6 +26,7 @@ FAILURES = {
     "inodes_full": ("inodes", "inodes_full", "/ has 0 inodes free; 10000 inodes are needed", "early"),
     "memory_low": ("memory", "memory_low", "40 MB of memory and swap are free; 128 MB are needed", ""),
     "load_high": ("load", "", "Load over five minutes is 38.50 on 2 processors", ""),
+    "swap_full": ("swap", "", "2027 of 2047 MB of swap are in use; 2906 MB of memory are available", "late"),
     "lock_held": ("package_lock", "lock_held", "Process 4242 (other-updater)", ""),
     "db_broken": ("package_db", "package_db_broken", "Half installed: ", "late"),
     "db_unreadable": ("package_db", "package_db_broken", "The package database cannot be read: ", "late"),
@@ -121,6 +122,7 @@ def test_chrony_tells_where_timedatectl_does_not(make_host: Make) -> None:
     ("name", "path", "reason"),
     [
         ("memory", "proc/meminfo", "how much memory"),
+        ("swap", "proc/meminfo", "how much swap"),
         ("load", "proc/loadavg", "load or number of processors"),
         ("filesystems", "proc/mounts", "list of mounts"),
     ],
