@@ -1,27 +1,13 @@
-"""Which faults count as recurring, and what mends them for good. Pure."""
+"""Which faults count as recurring. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from patching.checks import LASTING_FIXES
 from patching.documents.host_report import Check
 
 NEEDED, OUT_OF = 3, 5  # the same fault in 3 of the last 5 runs
-
-# check → (what a person calls it, what would mend it for good)
-LASTING_FIXES = {
-    "disk_space": ("Disk space", "Enlarge the volume, or give what fills it a volume of its own."),
-    "inodes": ("Inodes", "Find what leaves so many small files, or make the file system anew with more inodes."),
-    "memory": ("Memory", "Take a larger instance type, or stop what uses the memory during the window."),
-    "filesystems": ("File systems", "Look at the volume: a file system that turns read-only is often failing."),
-    "package_lock": ("Package lock", "Another tool installs packages at this time: move it out of the window."),
-    "package_db": ("Package database", "Find what interrupts package work, and rebuild the database in the image."),
-    "repositories": ("Repositories", "Put the approved definition into the image, and check the way to the mirror."),
-    "repository_signing": ("Repository signing", "Install the repository's current key in the image."),
-    "agent": ("SSM agent", "Update the SSM agent in the image, and let systemd restart it."),
-    "clock": ("Clock", "Set up time synchronisation with the Amazon Time Sync Service."),
-    "update_service": ("Windows Update service", "Look at the service's log; point it at an update server it reaches."),
-}  # fmt: skip
 
 
 def troubled(checks: Iterable[Check]) -> dict[str, tuple[str, bool]]:

@@ -12,8 +12,6 @@ from patching.states import Agreement, TargetState, Verdict
 
 # What a pre-check calls a host that may be patched.
 FIT = frozenset({ReportStatus.READY, ReportStatus.NOTHING_TO_DO})
-# Checks that block nobody, but whose repair waits for the window's start: a fit host is checked once more for them.
-REPAIRED_FROM_THE_START = frozenset({"repository_signing", "agent"})
 NAMED = 5  # packages that a sentence names
 _BAD_STATUS = frozenset({ReportStatus.FAILED, ReportStatus.PARTIAL, ReportStatus.BLOCKED})
 # Errors that leave the packages right and only the restart open.

@@ -7,15 +7,26 @@ turned_on() { fault "$1" && [ ! -e "$LAB/applied/$1" ] && : >"$LAB/applied/$1"; 
 turned_off() { ! fault "$1" && [ -e "$LAB/applied/$1" ] && rm -f "$LAB/applied/$1"; }
 
 show_kernel_files() {
-    if turned_on memory_low; then memory 40960; fi
-    if turned_off memory_low; then memory 2976272; fi
+    if turned_on memory_low || turned_off memory_low || turned_off swap_full; then memory; fi
+    if turned_on swap_full; then : >"$LAB/swap"; memory; fi
     if turned_on load_high; then echo "40.10 38.50 30.00 9/400 4711" >"$HOST/proc/loadavg"; fi
     if turned_off load_high; then echo "0.12 0.20 0.18 1/210 4711" >"$HOST/proc/loadavg"; fi
     if turned_on filesystem_readonly; then mounts ro; fi
     if turned_off filesystem_readonly; then mounts rw; fi
 }
 
-memory() { printf 'MemTotal: 3976272 kB\nMemAvailable: %s kB\nSwapFree: 0 kB\n' "$1" >"$HOST/proc/meminfo"; }
+# The host has a swap file from its first swap_full on; lab/swap says that it is on.
+memory() {
+    available=2976272 swap=0 left=100
+    if fault memory_low; then available=40960; fi
+    if [ -e "$LAB/swap" ]; then swap=2097148; fi
+    if fault swap_full; then left=1; fi
+    left=$((swap * left / 100))
+    printf 'MemTotal: 3976272 kB\nMemAvailable: %s kB\nSwapTotal: %s kB\nSwapFree: %s kB\n' "$available" "$swap" "$left" >"$HOST/proc/meminfo"
+    printf 'Filename Type Size Used Priority\n' >"$HOST/proc/swaps"
+    [ "$swap" = 0 ] || printf '/swapfile file %s %s -2\n' "$swap" "$((swap - left))" >>"$HOST/proc/swaps"
+}
+
 mounts() { printf '/dev/nvme0n1p1 / ext4 rw,relatime 0 0\n/dev/nvme0n1p2 /var ext4 %s,relatime 0 0\n' "$1" >"$HOST/proc/mounts"; }
 
 # The signatures are waived in the definition itself; the approved one asks for them.

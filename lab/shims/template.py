@@ -7,6 +7,7 @@ Deterministic: the same host mapping gives the same packages, versions and boot 
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import time
 import uuid
@@ -17,29 +18,19 @@ from typing import Any
 from lab.shims.catalogue import SYSTEMS, System, filler, newer
 
 BIN = Path(__file__).parent / "bin"
-FAULTS = frozenset(
-    {
-        "disk_full",
-        "disk_full_unfixable",
-        "repo_broken",
-        "repo_broken_unfixable",
-        "lock_held",
-        "update_fails",
-        "hang",
-        "inodes_full",
-        "filesystem_readonly",
-        "memory_low",
-        "load_high",
-        "repo_unsigned",
-        "repo_signing_off",
-        "db_broken",
-        "db_unreadable",
-        "agent_inactive",
-        "agent_disabled",
-        "clock_off",
-        "old_kernels_fill_boot",
-    }
-)
+
+
+def _faults() -> frozenset[str]:
+    """The faults that some shim shows: those whose file it asks for."""
+    lines = (
+        line for path in (*BIN.parent.glob("*.sh"), *BIN.iterdir()) for line in path.read_text().splitlines()
+    )
+    code = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    return frozenset(re.findall(r"\b(?:fault|turned_on) ([a-z_]+)", code))
+
+
+FAULTS = _faults()
+_MEMORY = "MemTotal: 3976272 kB\nMemAvailable: 2976272 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"
 _FREE_MB = "14336"
 _CPUS = "".join(f"cpu{i} 1 0 1 1 0 0 0 0 0 0\n" for i in range(2))
 _REPO_FILE = {
@@ -128,7 +119,7 @@ def _write_identity(root: Path, host: Mapping[str, Any], system: System) -> None
     (lab / "os").write_text(f"{host['os']}\n")
     (lab / "df_free_mb").write_text(_FREE_MB)
     (root / "proc/mounts").write_text("/dev/nvme0n1p1 / ext4 rw,relatime 0 0\n")
-    (root / "proc/meminfo").write_text("MemTotal: 3976272 kB\nMemAvailable: 2976272 kB\nSwapFree: 0 kB\n")
+    (root / "proc/meminfo").write_text(_MEMORY)
     (root / "proc/loadavg").write_text("0.12 0.20 0.18 1/210 4711\n")
     link = root / "proc/sys/kernel/random/boot_id"
     link.unlink(missing_ok=True)

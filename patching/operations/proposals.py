@@ -8,10 +8,11 @@ from datetime import datetime
 
 from django.db import transaction
 
+from patching.checks import LASTING_FIXES
 from patching.documents.host_report import CHECKS, Check, Report
 from patching.models import FixProposal, HostReport, Target
 from patching.states import PROPOSAL, Phase, ProposalState
-from patching.trends import LASTING_FIXES, recurring, troubled
+from patching.trends import recurring, troubled
 from portal.access.models import User
 from portal.access.rules import Conflict, Invalid, check_role
 from portal.access.states import Role

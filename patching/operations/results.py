@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from patching.checks import REPAIRED_FROM_THE_START
 from patching.documents.host_report import Error, Report
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
 from patching.operations import proposals, rescans, result_events, targets
@@ -16,7 +17,7 @@ from patching.operations.targets import Step
 from patching.planner import batches
 from patching.standing import standing_of
 from patching.states import Agreement, Phase, TargetState, Verdict
-from patching.verdicts import FIT, REPAIRED_FROM_THE_START, Evidence, Judgement, judge
+from patching.verdicts import FIT, Evidence, Judgement, judge
 from portal.audit.operations import record_all
 from portal.machine import locked_rows
 

@@ -14,10 +14,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from patching.checks import LASTING_FIXES
 from patching.models import FixProposal
 from patching.operations import proposals
 from patching.states import PROPOSAL_STATES, ProposalState
-from patching.trends import LASTING_FIXES
 from patching.views.reading import reads
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role

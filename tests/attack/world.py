@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from exceptions import operations as exceptions
+from patching.checks import LASTING_FIXES
 from patching.models import (
     AssetPatchState,
     Enrolment,
@@ -30,7 +31,6 @@ from patching.models import (
 from patching.models.runs import Dispatch, DispatchTarget
 from patching.operations.runs import plan_occurrence
 from patching.states import HoldState, Phase, ProposalState, RunState, SnapshotState, TargetState, Verdict
-from patching.trends import LASTING_FIXES
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
 from portal.inventory.models import Account, Asset

@@ -14,30 +14,33 @@ from tests.documents.shells import SHELLS
 Make = Callable[..., Any]
 TOOLS = ["debian12", "rhel9", "sles15"]
 NAMES = [
-    *("supported_os", "filesystems", "package_lock", "disk_space", "inodes", "memory", "load"),
+    *("supported_os", "filesystems", "package_lock", "disk_space", "inodes", "memory", "load", "swap"),
     *("package_db", "repository_signing", "repositories", "agent", "pending_reboot", "clock"),
 ]
-# fault: the check that fails, the error code that blocks ("" = told only), words of its detail.
+# fault: the check that fails, the error code that blocks ("" = told only), words of its detail, and whether an early
+# or only a late fix helps ("" = none does).
 FAILURES = {
-    "filesystem_readonly": ("filesystems", "filesystem_unusable", "/var is mounted read-only"),
-    "disk_full": ("disk_space", "disk_full", "/ has 137 MB free"),
-    "old_kernels_fill_boot": ("disk_space", "disk_full", "/boot has 80 MB free; 100 MB are needed"),
-    "inodes_full": ("inodes", "inodes_full", "/ has 0 inodes free; 10000 inodes are needed"),
-    "memory_low": ("memory", "memory_low", "40 MB of memory and swap are free; 128 MB are needed"),
-    "load_high": ("load", "", "Load over five minutes is 38.50 on 2 processors"),
-    "lock_held": ("package_lock", "lock_held", "Process 4242 (other-updater)"),
-    "db_broken": ("package_db", "package_db_broken", "Half installed: "),
-    "db_unreadable": ("package_db", "package_db_broken", "The package database cannot be read: "),
-    "repo_broken": ("repositories", "repository_unreachable", "did not answer ("),
+    "filesystem_readonly": ("filesystems", "filesystem_unusable", "/var is mounted read-only", ""),
+    "disk_full": ("disk_space", "disk_full", "/ has 137 MB free", "early"),
+    "old_kernels_fill_boot": ("disk_space", "disk_full", "/boot has 80 MB free; 100 MB are needed", "late"),
+    "inodes_full": ("inodes", "inodes_full", "/ has 0 inodes free; 10000 inodes are needed", "early"),
+    "memory_low": ("memory", "memory_low", "40 MB of memory and swap are free; 128 MB are needed", ""),
+    "load_high": ("load", "", "Load over five minutes is 38.50 on 2 processors", ""),
+    "swap_full": ("swap", "", "2027 of 2047 MB of swap are in use; 2906 MB of memory are available", "late"),
+    "lock_held": ("package_lock", "lock_held", "Process 4242 (other-updater)", ""),
+    "db_broken": ("package_db", "package_db_broken", "Half installed: ", "late"),
+    "db_unreadable": ("package_db", "package_db_broken", "The package database cannot be read: ", "late"),
+    "repo_broken": ("repositories", "repository_unreachable", "did not answer (", "late"),
     "repo_unsigned": (
         "repositories",
         "repository_unsigned",
         "signature of a package repository is not accepted (",
+        "",
     ),
-    "repo_signing_off": ("repository_signing", "", "Taken without any signature: "),
-    "agent_inactive": ("agent", "", "The SSM agent 3.3.1957.0 is inactive and enabled"),
-    "agent_disabled": ("agent", "", "is active and disabled"),
-    "clock_off": ("clock", "", "The clock is not synchronised"),
+    "repo_signing_off": ("repository_signing", "", "Taken without any signature: ", "late"),
+    "agent_inactive": ("agent", "", "The SSM agent 3.3.1957.0 is inactive and enabled", "early"),
+    "agent_disabled": ("agent", "", "is active and disabled", "late"),
+    "clock_off": ("clock", "", "The clock is not synchronised", ""),
 }
 
 
@@ -66,7 +69,7 @@ def test_a_healthy_host_passes_every_check_in_order(make_host: Make, os: str) ->
 def test_each_fault_fails_its_check_and_blocks_or_is_told(
     make_host: Make, fault: str, os: str, shell: str
 ) -> None:
-    name, code, words = FAILURES[fault]
+    name, code, words, _ = FAILURES[fault]
     outcome = make_host(os, shell=shell, pending=3, faults=[fault]).run("precheck", Fixes="none")
     report = outcome.report
     found = check(report, name)
@@ -119,6 +122,7 @@ def test_chrony_tells_where_timedatectl_does_not(make_host: Make) -> None:
     ("name", "path", "reason"),
     [
         ("memory", "proc/meminfo", "how much memory"),
+        ("swap", "proc/meminfo", "how much swap"),
         ("load", "proc/loadavg", "load or number of processors"),
         ("filesystems", "proc/mounts", "list of mounts"),
     ],

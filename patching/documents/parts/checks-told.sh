@@ -1,4 +1,10 @@
-# ---- checks that are told only: load, the agent, the clock, signatures of repositories ----
+# ---- checks that are told only: load, swap, the agent, the clock, signatures of repositories ----
+
+# The patch does not carry this part: these lines stand beside their checks.
+examine_usage() {
+    told load never
+    told swap late
+}
 
 # Told only: a busy host is patched slowly, not wrongly.
 check_load() {
@@ -12,6 +18,73 @@ check_load() {
     DETAIL="Load over five minutes is $load on $cpus processors."
     # GNU awk keeps the word "load" to itself
     [ "$(awk -v busy="$load" -v cpus="$cpus" 'BEGIN { print (busy > 8 * cpus) }')" = 0 ] || OK=false
+}
+
+# from here on package work waits for the disk at every step
+MOST_SWAP_PERCENT=80
+# what must be left when all of it is back: other work goes on meanwhile
+SWAP_MARGIN_MB=512
+
+# Told only: a host that swaps is patched slowly; where an update could be killed, the check of memory blocks.
+check_swap() {
+    OK=true
+    awk '
+        $2 ~ /^[0-9]+$/ { mb[$1] = int($2 / 1024); kb[$1] = $2 }
+        END {
+            if (!(("SwapTotal:" in kb) && ("SwapFree:" in kb))) exit
+            print mb["SwapTotal:"], int((kb["SwapTotal:"] - kb["SwapFree:"]) / 1024), mb["MemAvailable:"]
+        }' "${PATCH_PORTAL_ROOT}/proc/meminfo" >"$W/swap" 2>>"$LOG"
+    if ! read -r swap swapped available <"$W/swap"; then
+        not_measured "this kernel does not tell how much swap is in use"
+        return 0
+    fi
+    # a fix that leaves swap off is none
+    if [ "$swap" -lt "${SWAP_MB:=$swap}" ]; then
+        OK=false
+        DETAIL="Only $swap of $SWAP_MB MB of swap are on."
+        return 0
+    fi
+    DETAIL="This host has no swap."
+    [ "$swap" -gt 0 ] || return 0
+    DETAIL="$swapped of $swap MB of swap are in use; ${available:-unknown} MB of memory are available."
+    [ $((swapped * 100)) -lt $((swap * MOST_SWAP_PERCENT)) ] || OK=false
+}
+
+# A group of processes with a memory limit of its own is killed at that limit, however much the host has.
+memory_is_limited() {
+    groups=${PATCH_PORTAL_ROOT}/sys/fs/cgroup
+    [ -d "$groups" ] || return 1
+    find "$groups" \( -name memory.max -o -name memory.limit_in_bytes \) -exec cat {} + >"$W/limits" 2>>"$LOG" || return 0
+    grep -qvE '^(max|9223372036854[0-9]{6})$' "$W/limits"
+}
+
+# Not before the window's start: the disk is busy with it, and the host has less in reserve meanwhile.
+fix_swap() {
+    needed=$((swapped + SWAP_MARGIN_MB))
+    FIX_DETAIL="Not tried: $needed MB of memory must be available to take back what is in swap; it is ${available:-unknown}."
+    [ "${available:-0}" -ge "$needed" ] || return 0
+    FIX_DETAIL="Not tried: groups of processes have memory limits of their own, or their limits cannot be read."
+    ! memory_is_limited || return 0
+    FIX_DETAIL="Not tried: the kernel names no swap file or partition that is in use."
+    # zram is memory itself; a negative priority is the kernel's own choice
+    awk 'NR > 1 && $4 > 0 && $1 !~ /zram/ { print $1, $5 < 0 ? "" : $5 }' "${PATCH_PORTAL_ROOT}/proc/swaps" >"$W/areas" 2>>"$LOG"
+    while read -r area priority; do
+        FIX_DETAIL="Took back into memory what was in swap."
+        renew_swap "${PATCH_PORTAL_ROOT}$area" "$priority"
+        case $? in
+            0) continue ;;
+            124 | 137) FIX_DETAIL="Stopped: taking back what is in swap took too long." ;;
+            *) FIX_DETAIL="Taking back what is in swap failed: $(last_words)" ;;
+        esac
+        break
+    done <"$W/areas"
+}
+
+# One process turns an area off and on, and outlives this script. A swapoff that is stopped leaves its area on, and
+# where memory runs out it is the first that the kernel stops.
+renew_swap() {
+    # shellcheck disable=SC2016  # the inner shell's own words
+    quietly timeout -k 20 "$PATIENCE" sh -c 'trap : TERM; swapoff "$1" && swapon ${2:+-p "$2"} "$1"' swap "$1" "$2"
 }
 
 # The agent's unit: Ubuntu brings the agent as a snap.
@@ -49,6 +122,21 @@ check_agent() {
     case $version in
         [12].*) OK=false; DETAIL="$DETAIL Version 3 or later is needed." ;;
     esac
+}
+
+# The agent's worker that runs this script outlives a restart of the service.
+fix_agent() {
+    FIX_DETAIL=''
+    if [ "$active" != active ]; then
+        FIX_DETAIL="Restarted the SSM agent."
+        quietly systemctl --no-block restart "$UNIT" || FIX_DETAIL="Restarting the SSM agent failed: $(last_words)"
+    fi
+    if [ "$enabled" = disabled ] && may_fix late; then
+        FIX_DETAIL="$FIX_DETAIL Enabled the SSM agent, so that it comes back after a reboot."
+        quietly systemctl enable "$UNIT" || FIX_DETAIL="Enabling the SSM agent failed: $(last_words)"
+    fi
+    FIX_DETAIL=${FIX_DETAIL:-"Nothing that a restart would help."}
+    FIX_DETAIL=${FIX_DETAIL# }
 }
 
 # yes, no, or nothing when nobody can tell.

@@ -48,7 +48,7 @@ examine_all() {
     examine disk_space early disk_full
     examine inodes early inodes_full
     examine memory never memory_low
-    told load never
+    [ "$PHASE" = patch ] || examine_usage
     examine_packages
     told agent early
     examine pending_reboot never -

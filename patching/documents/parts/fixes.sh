@@ -1,4 +1,4 @@
-# ---- fixes: package caches, old kernels, unfinished package work, repository definitions, the agent; nothing else ----
+# ---- fixes: package caches, old kernels, unfinished package work, repository definitions; the agent's stands beside its check ----
 
 # Early fixes touch package caches and the agent only; all others wait for the window's start (Fixes=all).
 may_fix() {
@@ -103,19 +103,4 @@ restore_repositories() {
     done <"$W/approved"
     FIX_DETAIL="The definitions in use are the approved ones."
     [ -z "$restored" ] || FIX_DETAIL="Put back the approved definition of$restored."
-}
-
-# The agent's worker that runs this script outlives a restart of the service.
-fix_agent() {
-    FIX_DETAIL=''
-    if [ "$active" != active ]; then
-        FIX_DETAIL="Restarted the SSM agent."
-        quietly systemctl --no-block restart "$UNIT" || FIX_DETAIL="Restarting the SSM agent failed: $(last_words)"
-    fi
-    if [ "$enabled" = disabled ] && may_fix late; then
-        FIX_DETAIL="$FIX_DETAIL Enabled the SSM agent, so that it comes back after a reboot."
-        quietly systemctl enable "$UNIT" || FIX_DETAIL="Enabling the SSM agent failed: $(last_words)"
-    fi
-    FIX_DETAIL=${FIX_DETAIL:-"Nothing that a restart would help."}
-    FIX_DETAIL=${FIX_DETAIL# }
 }

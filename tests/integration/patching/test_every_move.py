@@ -12,6 +12,7 @@ from django.db.models import Model
 
 from exceptions.models import Approval, Covered, ExceptionRequest
 from exceptions.operations import MOVER as EXCEPTIONS
+from patching.checks import LASTING_FIXES
 from patching.models import (
     Dispatch,
     FixProposal,
@@ -35,7 +36,6 @@ from patching.operations import (
     waves,
 )
 from patching.states import Phase, RunState, TargetState
-from patching.trends import LASTING_FIXES
 from portal.access.rules import Conflict
 from portal.audit.models import AuditEvent
 from portal.machine import mover as machine_mover

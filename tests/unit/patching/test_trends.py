@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import patching.documents
+from patching.checks import LASTING_FIXES
 from patching.documents.host_report import Check, Fix
-from patching.trends import LASTING_FIXES, recurring, troubled
+from patching.trends import recurring, troubled
 
 SCHEMA = json.loads((Path(patching.documents.__file__).parent / "host-report.schema.json").read_text())
 TOLD_ONLY = {"supported_os", "load", "pending_reboot"}  # nothing that a lasting fix would mend

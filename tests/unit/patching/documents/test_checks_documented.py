@@ -7,9 +7,9 @@ import re
 
 from lab.scenario import FAULTS
 from lab.shims import template
+from patching.checks import REPAIRED_FROM_THE_START
 from patching.documents.assemble import HERE, source
 from patching.documents.output import SCHEMA_PATH
-from patching.verdicts import REPAIRED_FROM_THE_START
 
 PAGE = (HERE.parents[1] / "docs/checks.md").read_text()
 ENUMS = {
@@ -33,7 +33,7 @@ def rows() -> dict[str, list[str]]:
 
 def test_every_check_is_in_the_schema_and_on_the_page() -> None:
     linux = {name for name, _, _ in EXAMINED}
-    assert len(linux) == len(EXAMINED) == 13
+    assert len(linux) == len(EXAMINED) > 0
     assert linux | {"update_service"} == ENUMS["check_name"] == set(rows())
 
 

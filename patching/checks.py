@@ -1,0 +1,20 @@
+"""What the portal knows of each check of the pre-check (docs/checks.md), beyond what the host reports."""
+
+# check → (what a person calls it, what would mend it for good)
+LASTING_FIXES = {
+    "disk_space": ("Disk space", "Enlarge the volume, or give what fills it a volume of its own."),
+    "inodes": ("Inodes", "Find what leaves so many small files, or make the file system anew with more inodes."),
+    "memory": ("Memory", "Take a larger instance type, or stop what uses the memory during the window."),
+    "swap": ("Swap", "Give the host more memory, or find what outgrows it; more swap only hides it."),
+    "filesystems": ("File systems", "Look at the volume: a file system that turns read-only is often failing."),
+    "package_lock": ("Package lock", "Another tool installs packages at this time: move it out of the window."),
+    "package_db": ("Package database", "Find what interrupts package work, and rebuild the database in the image."),
+    "repositories": ("Repositories", "Put the approved definition into the image, and check the way to the mirror."),
+    "repository_signing": ("Repository signing", "Install the repository's current key in the image."),
+    "agent": ("SSM agent", "Update the SSM agent in the image, and let systemd restart it."),
+    "clock": ("Clock", "Set up time synchronisation with the Amazon Time Sync Service."),
+    "update_service": ("Windows Update service", "Look at the service's log; point it at an update server it reaches."),
+}  # fmt: skip
+
+# Checks that block nobody, but whose repair waits for the window's start: a fit host is checked once more for them.
+REPAIRED_FROM_THE_START = frozenset({"swap", "repository_signing", "agent"})
