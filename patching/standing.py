@@ -42,6 +42,11 @@ class Group(StrEnum):
         """0 comes first."""
         return list(Group).index(self)
 
+    def counted(self, number: int) -> str:
+        """E.g. `1 needs attention`, `2 need attention`."""
+        words = self.label.lower()
+        return f"{number:,} {words if number == 1 else words.replace('needs', 'need')}"
+
 
 _LOOKS = {
     Group.DANGER: ("Failed or unknown", Tone.DANGER),
@@ -52,6 +57,14 @@ _LOOKS = {
     Group.LEFT_OUT: ("Left out", Tone.UNKNOWN),
 }
 TROUBLE = (Group.DANGER, Group.ATTENTION)
+
+
+def in_trouble(counts: object) -> list[tuple[Group, str]]:
+    """What somebody has to look at, worst first, in words; `counts` has an attribute for each group."""
+    numbers = [(group, int(getattr(counts, group.value))) for group in TROUBLE]
+    return [(group, group.counted(number)) for group, number in numbers if number]
+
+
 # The shares of a bar, which begins with what went well.
 BAR = (Group.SUCCESS, Group.ACTIVE, Group.ATTENTION, Group.DANGER, Group.WAITING, Group.LEFT_OUT)
 

@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from patching.models import Run, Target, Window
 from patching.planner import Member, assign_waves
 from patching.queries.candidates import enrolled, late, plan_for
-from patching.standing import standing_of
+from patching.standing import Group, in_trouble, standing_of
 from patching.states import RUN_OVER
 from portal.inventory.models import Asset
 
@@ -84,6 +84,10 @@ class Progress:
     @property
     def planned(self) -> int:
         return self.total - self.skipped
+
+    @property
+    def in_trouble(self) -> list[tuple[Group, str]]:
+        return in_trouble(self)
 
 
 def progress(run: Run, targets: QuerySet[Target] | None = None) -> Progress:

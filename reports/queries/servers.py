@@ -12,7 +12,7 @@ from exceptions.models import ExceptionRequest
 from exceptions.queries import current_for
 from patching.models import Enrolment, Run, Window
 from patching.queries.coming import Start, coming
-from patching.standing import TROUBLE, Group, Standing, outcomes_that, standing_of
+from patching.standing import TROUBLE, Group, Standing, in_trouble, outcomes_that, standing_of
 from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import BLOCKING, Coverage
@@ -173,8 +173,12 @@ class Summary:
     total: int
     patched: int
     no_window: int
-    needs: int
-    bad: int
+    attention: int
+    danger: int
+
+    @property
+    def in_trouble(self) -> list[tuple[Group, str]]:
+        return in_trouble(self)
 
 
 def summary(user: User, since: datetime) -> Summary:
@@ -184,7 +188,7 @@ def summary(user: User, since: datetime) -> Summary:
         total=Count("pk"),
         patched=Count("pk", filter=recent),
         no_window=Count("pk", filter=Q(window_id=None)),
-        needs=Count("pk", filter=Q(severity=SEVERITY[Group.ATTENTION])),
-        bad=Count("pk", filter=Q(severity=SEVERITY[Group.DANGER])),
+        attention=Count("pk", filter=Q(severity=SEVERITY[Group.ATTENTION])),
+        danger=Count("pk", filter=Q(severity=SEVERITY[Group.DANGER])),
     )
     return Summary(**counts)
