@@ -121,6 +121,8 @@ def test_an_unknown_outcome_counts_and_looks_the_same_everywhere(ana: Client) ->
     ]
     assert set(looks) == {("Outcome unknown", "danger")}
     assert run.context["counts"].danger == report.context["counts"].danger == 1
+    for page in (report, server):
+        assert "1 failed or unknown" in page.content.decode()
 
 
 def test_the_export_of_a_run_tells_the_word_beside_the_stored_values(ana: Client) -> None:
