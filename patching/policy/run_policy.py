@@ -90,6 +90,7 @@ class RunPolicy:
     snapshot: str = asked("none", Choice(
         label="Snapshot before", card=WAY_BACK, optional=True,
         choices={"none": "None", "root": "Of the root volume, before the patch command"},
+        pages={"none": "none", "root": "of the root volume"},
         help="An admin can put the volume back with one click. A server without one is not patched.",
     ))  # fmt: skip
     snapshot_keep_days: int = asked(7, Number(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -59,11 +59,10 @@ def tonight(request: SignedIn) -> HttpResponse:
 
 def _begun(request: SignedIn, now: datetime) -> list[Run]:
     """Runs under way, and those that ended in the last day."""
-    mine = Run.objects.visible_to(request.user)
-    found = mine.exclude(state__in=[*RUN_OVER, RunState.PLANNED]) | mine.filter(
-        finished_at__gt=now - JUST_OVER
-    )
-    return list(found.order_by("starts_at", "pk")[:MOST_SHOWN])
+    # Whose they are is asked once: asked in each half of an "or" it is read for each run there ever was.
+    shown = ~Q(state__in=[*RUN_OVER, RunState.PLANNED]) | Q(finished_at__gt=now - JUST_OVER)
+    mine = Run.objects.visible_to(request.user).filter(shown)
+    return list(mine.order_by("starts_at", "pk")[:MOST_SHOWN])
 
 
 def _card(run: Run, counts: Progress, now: datetime) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from aws.errors import AccessRefused, CloudError, Missing, Refused
 from aws.ports import TAGGED_RESOURCES_PER_CALL, Cloud, Ec2
 from portal.isolation import isolated
 from portal.tags.models import TagChange
-from portal.tags.operations import MOVER
+from portal.tags.operations import LONGEST_WRITE, MOVER
 from portal.tags.states import OPEN, TagState
 
 LEASE = timedelta(seconds=60)
@@ -49,6 +49,8 @@ def claim(*, now: datetime, limit: int) -> Batch:
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     due = TagChange.objects.select_for_update(skip_locked=True).filter(free, state__in=OPEN, due_at__lte=now)
     rows = list(due.order_by("pk")[:limit])
+    unreported = [row.pk for row in rows if row.lease_until]  # its lease ended, and its writer told nothing
+    TagChange.objects.filter(pk__in=unreported).update(stray_until=now + LONGEST_WRITE)
     lease = {"attempts": F("attempts") + 1, "lease_until": now + LEASE}
     begun = {row.pk for row in MOVER.move_locked(rows, TagState.WRITING, fields=lease)}
     TagChange.objects.filter(pk__in=[row.pk for row in rows if row.pk not in begun]).update(**lease)
@@ -157,7 +159,17 @@ def _read_back(ec2: Ec2, batch: Batch, *, now: datetime) -> int:
     _later(wrong, CloudError("AWS does not show the change yet."), now=now)
     right = [row for row in here if seen[row.instance_id] == value]
     gone = [row for row in batch if row.instance_id not in seen]
-    return _settle(right, TagState.VERIFIED, "", now=now) + _gone(gone, now=now)
+    return _confirmed(right, now=now) + _gone(gone, now=now)
+
+
+def _confirmed(rows: Batch, *, now: datetime) -> int:
+    """Over is what nobody may undo any more; the others are written and read again when that is so."""
+    for row in rows:
+        if row.confirm_at and now < row.confirm_at:
+            _held([row]).update(due_at=row.confirm_at, lease_until=None, attempts=0)
+    return _settle(
+        [row for row in rows if not row.confirm_at or now >= row.confirm_at], TagState.VERIFIED, "", now=now
+    )
 
 
 def _gone(rows: Batch, *, now: datetime) -> int:

@@ -34,6 +34,10 @@ class TagChange(models.Model):
     due_at = models.DateTimeField()  # next attempt
     attempts = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
+    # A writer that never reported back may still write this row's value until then.
+    stray_until = models.DateTimeField(null=True)
+    # Not before then is it over: a stray writer of the row that this one replaced may undo it.
+    confirm_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
@@ -15,6 +16,7 @@ from portal.tags.models import InstanceRef, TagChange
 from portal.tags.states import OPEN, TAG, TagState
 
 MOST_RACES = 5
+LONGEST_WRITE = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
 
 
 def _ended(rows: Sequence[TagChange], step: Step[TagState], kind: str) -> list[Entry]:
@@ -56,8 +58,10 @@ def request_tag(
     for race in range(MOST_RACES):
         try:
             with transaction.atomic():
-                replace_open(_same(refs).filter(key=key), now=now)
-                TagChange.objects.bulk_create(TagChange(**request) for request in requests)
+                stray = replace_open(_same(refs).filter(key=key), now=now)
+                TagChange.objects.bulk_create(
+                    TagChange(**request, confirm_at=stray.get(request["instance_id"])) for request in requests
+                )
         except IntegrityError:
             # somebody asked at the same moment and was first: their request is the older one
             if race == MOST_RACES - 1:
@@ -66,9 +70,21 @@ def request_tag(
             return
 
 
-def replace_open(rows: QuerySet[TagChange], *, now: datetime) -> None:
-    held = rows.filter(state__in=OPEN).values_list("pk", flat=True)
-    MOVER.move(held, TagState.REPLACED, fields={"finished_at": now})
+def replace_open(rows: QuerySet[TagChange], *, now: datetime) -> dict[str, datetime]:
+    """Returns instance id → until when a writer of an earlier row may still undo what follows it."""
+    held = list(rows.filter(state__in=OPEN).select_for_update().order_by("pk"))
+    until = dict(
+        rows.filter(stray_until__gt=now).order_by("stray_until").values_list("instance_id", "stray_until")
+    )
+    until |= {row.instance_id: moment for row in held if (moment := _written_until(row, now))}
+    MOVER.move_locked(held, TagState.REPLACED, fields={"finished_at": now})
+    return {instance_id: moment for instance_id, moment in until.items() if moment and moment > now}
+
+
+def _written_until(row: TagChange, now: datetime) -> datetime | None:
+    """A task that hangs is ended by its hard limit; until then its call to AWS may still come."""
+    under_way = now + LONGEST_WRITE if row.lease_until else None
+    return max(filter(None, (under_way, row.stray_until, row.confirm_at)), default=None)
 
 
 def _same(refs: list[InstanceRef]) -> QuerySet[TagChange]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from aws.errors import AccessRefused, Ambiguous, Missing
 from portal.tagging.writer import LEASE, claim
 from portal.tags.models import TagChange
+from portal.tags.operations import LONGEST_WRITE
 from portal.tags.states import OPEN, TagState
 from tests.fakes import FakeCloud
 from tests.integration.portal.tagging.tag_requests import KEY, ref, request, state_of, tag, write
@@ -94,8 +96,15 @@ def test_a_request_that_was_replaced_before_its_call_is_not_written(cloud: FakeC
     assert not any(ids == (ref(1).instance_id,) for ids in cloud.called("CreateTags"))
 
 
-@pytest.mark.parametrize("moment", ["claimed", "verified"])
-def test_a_slow_writer_that_was_overtaken_never_has_the_last_word(cloud: FakeCloud, moment: str) -> None:
+class Killed(BaseException):
+    """The worker's end."""
+
+
+@pytest.mark.parametrize("moment", ["claimed", "written"])
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_slow_writer_that_was_overtaken_never_has_the_last_word(
+    cloud: FakeCloud, moment: str, dies: bool
+) -> None:
     """While `run 7` is on its way to AWS it is taken back, and another worker removes it; then `run 7` arrives."""
     request(cloud, ref(0), value="run 7")
     host = cloud.hosts[ref(0).instance_id]
@@ -105,14 +114,43 @@ def test_a_slow_writer_that_was_overtaken_never_has_the_last_word(cloud: FakeClo
             return
         cloud.after = lambda name: None
         request(cloud, ref(0), value=None)
-        if moment == "verified":
-            assert write(cloud) == 1
+        if moment == "written":
+            assert write(cloud) == 0  # it is gone, but somebody may still bring it back
+            assert tag(cloud, 0) is None
         host.instance = replace(host.instance, tags={**host.instance.tags, KEY: "run 7"})
+        if dies:
+            raise Killed
 
     cloud.after = overtaken
-    write(cloud)
-    for _ in range(3):
+    with nullcontext() if not dies else pytest.raises(Killed):
+        write(cloud)
+    assert state_of(0)[0] in OPEN
+    for _ in range(LONGEST_WRITE // timedelta(seconds=200) + 2):
         cloud.clock.forward(200)
         write(cloud)
     assert tag(cloud, 0) is None
+    assert state_of(0) == (TagState.VERIFIED, "")
+
+
+def test_a_writer_that_was_never_heard_of_again_is_waited_for(cloud: FakeCloud) -> None:
+    """It hangs before its call, another writes the same, all is taken back and removed; then its call arrives."""
+    request(cloud, ref(0), value="run 7")
+    assert claim(now=cloud.clock(), limit=10)  # and hangs
+    cloud.clock.forward(LEASE.total_seconds() + 1)
+    assert write(cloud) == 1
+    request(cloud, ref(0), value=None)
+    write(cloud)
+    host = cloud.hosts[ref(0).instance_id]
+    host.instance = replace(host.instance, tags={**host.instance.tags, KEY: "run 7"})
+    cloud.clock.forward(LONGEST_WRITE.total_seconds())
+    write(cloud)
+    assert tag(cloud, 0) is None
+    assert state_of(0) == (TagState.VERIFIED, "")
+
+
+def test_what_nobody_may_undo_is_over_at_once(cloud: FakeCloud) -> None:
+    request(cloud, ref(0), value="run 7")
+    assert write(cloud) == 1
+    request(cloud, ref(0), value=None)
+    assert write(cloud) == 1
     assert state_of(0) == (TagState.VERIFIED, "")

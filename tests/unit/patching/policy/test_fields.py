@@ -96,7 +96,7 @@ def test_pages_tell_what_belongs_together_in_one_line() -> None:
         snapshot="root", snapshot_keep_days=1, waves=[canary], promote=True, target_groups=["shop", "blog"],
         stop_at_error_percent=5, concurrency=1,
     )  # fmt: skip
-    assert seen["Snapshot before"] == ("of the root volume, before the patch command, kept 1 day",)
+    assert seen["Snapshot before"] == ("of the root volume, kept 1 day",)
     assert seen["Waves"] == (
         "2 servers, then wait 30 min",
         "then the rest, with exactly what the first ones got",
