@@ -60,7 +60,8 @@ def request_tag(
             with transaction.atomic():
                 stray = replace_open(_same(refs).filter(key=key), now=now)
                 TagChange.objects.bulk_create(
-                    TagChange(**request, confirm_at=stray.get(request["instance_id"])) for request in requests
+                    TagChange(**request, confirm_at=stray.get(str(request["instance_id"])))
+                    for request in requests
                 )
         except IntegrityError:
             # somebody asked at the same moment and was first: their request is the older one
