@@ -16,7 +16,7 @@ from portal.tags.models import InstanceRef, TagChange
 from portal.tags.states import OPEN, TAG, TagState
 
 MOST_RACES = 5
-LONGEST_WRITE = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
+LONGEST_WRITE = timedelta(seconds=settings.STRAY_WRITE_SECONDS)
 
 
 def _ended(rows: Sequence[TagChange], step: Step[TagState], kind: str) -> list[Entry]:
@@ -83,7 +83,7 @@ def replace_open(rows: QuerySet[TagChange], *, now: datetime) -> dict[str, datet
 
 
 def _written_until(row: TagChange, now: datetime) -> datetime | None:
-    """A task that hangs is ended by its hard limit; until then its call to AWS may still come."""
+    """A worker that hangs may make its call to AWS after others have gone on."""
     under_way = now + LONGEST_WRITE if row.lease_until else None
     return max(filter(None, (under_way, row.stray_until, row.confirm_at)), default=None)
 

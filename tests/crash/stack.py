@@ -26,7 +26,7 @@ from tests.crash.scenario import PORTAL, REGION
 
 DATABASE = "portal"
 # Ticks come often, so that a run ends in seconds; nothing but the tests' own runs is to be seen in AWS's log.
-PACE = {"TICK_SECONDS": "1", "PLAN_SECONDS": "5", "SYNC_SECONDS": "3600"}
+PACE = {"TICK_SECONDS": "1", "PLAN_SECONDS": "5", "SYNC_SECONDS": "3600", "STRAY_WRITE_SECONDS": "1"}
 
 
 class LiveStack:
