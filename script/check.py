@@ -40,6 +40,11 @@ class Outcome:
 
 
 def steps() -> list[Step]:
+    return [*of_the_source(), *of_the_site(), *of_the_house(), *generated()]
+
+
+def of_the_source() -> list[Step]:
+    """What the text of the files says by itself."""
     return [
         Step("types", tool("mypy"), "correct the types named above"),
         Step(
@@ -74,6 +79,12 @@ def steps() -> list[Step]:
             "shorten the script, or move it to the phase that needs it (docs/adr/0060)",
             told=True,
         ),
+    ]
+
+
+def of_the_site() -> list[Step]:
+    """What Django says with the settings loaded."""
+    return [
         Step("migrations", (*MANAGE, "makemigrations", "--check", "--dry-run"), "manage.py makemigrations"),
         Step("django", (*MANAGE, "check", "--fail-level", "WARNING"), "correct what Django names above"),
         Step(
@@ -81,6 +92,12 @@ def steps() -> list[Step]:
             (str(BIN / "python"), "-W", "ignore::RuntimeWarning", "-m", "tests.attack.rules"),
             "say in tests/attack/rules.py who may use the address",
         ),
+    ]
+
+
+def of_the_house() -> list[Step]:
+    """What belongs to no file of code: dependencies and decisions."""
+    return [
         Step(
             "dependencies",
             (str(BIN / "python"), "script/dependencies.py"),
@@ -92,7 +109,6 @@ def steps() -> list[Step]:
             (str(BIN / "python"), "-m", "script.decisions", "--check"),
             ".venv/bin/python -m script.decisions, or the page that is named",
         ),
-        *generated(),
     ]
 
 

@@ -6,6 +6,7 @@ A field is declared once, in `RunPolicy`: `concurrency: int = asked(200, Number(
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ Default = TypeVar("Default")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolicyField:
+class PolicyField(ABC):
     """What every kind of field has. `label`, `help` and `card` are the form's, `term` and `beside` the pages'."""
 
     label: str
@@ -35,13 +36,13 @@ class PolicyField:
     beside: str = ""  # pages tell it in the fact of this field, and only when that one is set
     mono: bool = False
 
+    @abstractmethod
     def refusal(self, value: Any) -> str:
         """Why the value cannot be used, as a sentence that names the way out; empty when it can."""
-        raise NotImplementedError
 
+    @abstractmethod
     def may_be(self) -> str:
         """The values that are taken, for the documentation."""
-        raise NotImplementedError
 
     def words(self, value: Any) -> str:
         return str(value)
