@@ -11,7 +11,7 @@ from typing import Any
 from patching.documents.host_report import Report
 from patching.states import Agreement, Verdict
 from patching.verdicts import Evidence, Judgement, judge
-from tests.unit.patching.test_verdicts import NEW, OLD, line, report, side
+from tests.unit.patching.made_reports import NEW, OLD, line, report, side
 
 GOOD = {Verdict.PATCHED, Verdict.NOTHING_TO_DO, Verdict.PATCHED_REBOOT_PENDING}
 ERRORS = ("", "install_failed", "kernel_not_running")
