@@ -13,8 +13,7 @@ from patching.models import Window
 from patching.policy.fields import PolicyField, about, plain
 from patching.policy.run_policy import RunPolicy
 from patching.policy_inputs import field_of
-from patching.window_facts import WindowFacts
-from patching.words import DAYS, POSITIONS
+from patching.window_facts import DAYS, FREQUENCIES, LABELS, POSITIONS, WindowFacts
 from portal.calendar.recurrence import Recurrence
 
 
@@ -31,37 +30,39 @@ class ReasonForm(forms.Form):
 
 class WindowForm(forms.Form):
     name = forms.CharField(
-        label="Name", max_length=100, help_text="As people say it, e.g. Saturday production."
+        label=LABELS["name"], max_length=100, help_text="As people say it, e.g. Saturday production."
     )
     slug = forms.CharField(
-        label="Tag value", max_length=60, required=False,
+        label=LABELS["slug"], max_length=60, required=False,
         help_text="What the tag PatchWindow says. Empty: made of the name. It stays as it is from then on.",
     )  # fmt: skip
     description = forms.CharField(
-        label="For whom", required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
+        label=LABELS["description"], required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Owners read it when they choose.",
     )  # fmt: skip
     frequency = forms.ChoiceField(
-        label="How often",
-        choices=[("weekly", "Every week"), ("monthly", "Once a month")],
+        label=LABELS["frequency"],
+        choices=list(FREQUENCIES.items()),
         widget=forms.RadioSelect,
     )
-    weekday = forms.TypedChoiceField(label="Day", coerce=int, choices=list(enumerate(DAYS)))
+    weekday = forms.TypedChoiceField(label=LABELS["weekday"], coerce=int, choices=list(enumerate(DAYS)))
     nth = forms.TypedChoiceField(
-        label="Which one of the month", coerce=int, empty_value=None, required=False,
+        label=LABELS["nth"], coerce=int, empty_value=None, required=False,
         choices=[("", "Not monthly"), *POSITIONS.items()], help_text="Only for a monthly window.",
     )  # fmt: skip
     start_time = forms.TimeField(
-        label="Start", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+        label=LABELS["start_time"], widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
     )
     time_zone = forms.CharField(
-        label="Time zone",
+        label=LABELS["time_zone"],
         max_length=64,
         widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
     )
-    duration_minutes = forms.IntegerField(label="Length in minutes", help_text="15 minutes to 24 hours.")
+    duration_minutes = forms.IntegerField(
+        label=LABELS["duration_minutes"], help_text="15 minutes to 24 hours."
+    )
     cutoff_minutes = forms.IntegerField(
-        label="Cutoff in minutes before the end",
+        label=LABELS["cutoff_minutes"],
         help_text="Nothing is sent after it, so that everything is over in time.",
     )
     policy_fields: dict[str, PolicyField]

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from patching.models import Window
+from portal.audit.changes import sentence
 from portal.calendar.recurrence import Recurrence
+
+# What the form and the audit trail call them.
+LABELS = {
+    "name": "Name",
+    "slug": "Tag value",
+    "description": "For whom",
+    "frequency": "How often",
+    "weekday": "Day",
+    "nth": "Which one of the month",
+    "start_time": "Start",
+    "time_zone": "Time zone",
+    "duration_minutes": "Length in minutes",
+    "cutoff_minutes": "Cutoff in minutes before the end",
+    "active": "On offer",
+}
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+POSITIONS = {1: "First", 2: "Second", 3: "Third", 4: "Fourth", -1: "Last"}
+FREQUENCIES = {"weekly": "Every week", "monthly": "Once a month"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +69,16 @@ class WindowFacts:
             "cutoff_minutes": self.cutoff_minutes,
             "policy": dict(self.policy),
         }
+
+
+def told_changes() -> dict[str, Callable[[Any, Any], str]]:
+    """Field → its change as the audit trail tells it, given the old and the new value."""
+    return {name: partial(_change, name) for name in LABELS}
+
+
+def _change(name: str, old: Any, new: Any) -> str:
+    words = _WORDS.get(name, {})
+    return sentence(LABELS[name], [words.get(value, value) for value in (old, new)])
+
+
+_WORDS: dict[str, Mapping[Any, str]] = {"frequency": FREQUENCIES, "nth": POSITIONS}

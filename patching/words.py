@@ -11,11 +11,10 @@ from patching.models import Run, Window
 from patching.policy.run_policy import RunPolicy
 from patching.queries.runs import Progress
 from patching.states import RUN_STATES, Agreement, RunState
+from patching.window_facts import DAYS, POSITIONS
 from portal.tones import Tone
 from portal.web.moments import duration_words, zone_words
 
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-POSITIONS = {1: "First", 2: "Second", 3: "Third", 4: "Fourth", -1: "Last"}
 PACE_NEEDS = 5  # finished hosts before a remaining time means anything
 PHASES = {
     RunState.PLANNED: "Planned",

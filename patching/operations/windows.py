@@ -15,7 +15,7 @@ from patching.models import Enrolment, Window
 from patching.policy.fields import about
 from patching.policy.run_policy import RunPolicy
 from patching.rules import check_enrol, check_facts, check_name, check_on_offer, check_slug_kept
-from patching.window_facts import WindowFacts
+from patching.window_facts import WindowFacts, told_changes
 from portal.access.models import User
 from portal.access.rules import Conflict, check_role
 from portal.access.states import Role
@@ -75,7 +75,7 @@ def _settings(window: Window) -> dict[str, Any]:
 
 
 def _tell_changes(window: Window, before: dict[str, Any], said: str, *, kind: str, by: User) -> None:
-    said_so = {name: one.change for name, one in about(RunPolicy).items()}
+    said_so = told_changes() | {name: one.change for name, one in about(RunPolicy).items()}
     detail = old_and_new(before, _settings(window), said=said_so)
     record(Entry(kind, "window", str(window.pk), said, detail=detail), by=by)
 

@@ -31,10 +31,11 @@ def sentences(detail: Mapping[str, Any]) -> Iterator[str]:
     """Each change of an event as a person reads it, e.g. `Duration minutes: 240 → 600`."""
     said = detail.get("said", {})
     for name, pair in detail.get("changed", {}).items():
-        yield said.get(name) or _sentence(name.replace("_", " ").capitalize(), pair)
+        yield said.get(name) or sentence(name.replace("_", " ").capitalize(), pair)
 
 
-def _sentence(label: str, pair: Any) -> str:
+def sentence(label: str, pair: Any) -> str:
+    """One change: `pair` is [old, new], or SECRET."""
     return f"{label} {SECRET}" if pair == SECRET else f"{label}: {words(pair[0])} → {words(pair[1])}"
 
 

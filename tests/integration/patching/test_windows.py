@@ -134,7 +134,7 @@ class TestEdit:
         event = AuditEvent.objects.get(kind="window.changed")
         assert event.detail["changed"] == {"duration_minutes": [240, 600], "mode": ["all", "security"]}
         assert sorted(event.changes) == [
-            "Duration minutes: 240 → 600",
+            "Length in minutes: 240 → 600",
             "What is installed: all updates → security updates only",
         ]
 
