@@ -97,6 +97,13 @@ def between(context: Context, start: datetime, end: datetime, zone: Any = None) 
 
 
 @register.filter
+def of_field(sentence: Any, label: Any) -> str:
+    """A form's sentence where the field is not beside it: its label ahead, unless the sentence begins with it."""
+    named = str(sentence).lstrip("“").startswith(str(label))
+    return str(sentence) if named else f"{label}: {sentence}"
+
+
+@register.filter
 def utc(moment: datetime | None) -> str:
     return moments.utc_words(moment) if moment else ""
 

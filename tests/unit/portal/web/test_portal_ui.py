@@ -134,3 +134,10 @@ def test_every_icon_that_is_asked_for_is_in_the_sprite() -> None:
         if not name.endswith("-")
     }
     assert asked <= sprite
+
+
+def test_a_sentence_that_begins_with_its_field_is_not_labelled_twice():
+    assert (
+        portal_ui.of_field("“Length” is 3; give 15 or more.", "Length") == "“Length” is 3; give 15 or more."
+    )
+    assert portal_ui.of_field("Write a reason.", "Reason") == "Reason: Write a reason."
