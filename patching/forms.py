@@ -84,11 +84,18 @@ class WindowForm(forms.Form):
     def zones() -> list[str]:
         return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
 
-    def cards(self) -> list[tuple[str, list[tuple[bool, list[forms.BoundField]]]]]:
-        """The policy's fields as the page sets them out: (card's title, [(whole width, fields beside each other)])."""
+    def cards(self) -> list[tuple[str, bool, list[tuple[bool, list[forms.BoundField]]]]]:
+        """The policy's fields as the page sets them out.
+
+        (card's title, whether one of its fields is refused, [(whole width, fields beside each other)])
+        """
         named = [(one, self[name]) for name, one in self.policy_fields.items()]
         titles = dict.fromkeys(one.card for one, _ in named)
-        return [(title, _rows([pair for pair in named if pair[0].card == title])) for title in titles]
+        return [_card(title, [pair for pair in named if pair[0].card == title]) for title in titles]
+
+    def refuses_details(self) -> bool:
+        """Whether one of the fields is refused that the page folds away."""
+        return bool({"slug", "description", "cutoff_minutes"} & set(self.errors))
 
     def schedule(self) -> Recurrence:
         values = self.cleaned_data
@@ -128,6 +135,12 @@ def _without_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """Figures that are the default are not stored."""
     defaults = {name: plain(value) for name, value in RunPolicy().to_json().items()}
     return {name: value for name, value in values.items() if value != defaults.get(name)}
+
+
+def _card(
+    title: str, named: list[tuple[PolicyField, forms.BoundField]]
+) -> tuple[str, bool, list[tuple[bool, list[forms.BoundField]]]]:
+    return title, any(bound.errors for _, bound in named), _rows(named)
 
 
 def _rows(named: list[tuple[PolicyField, forms.BoundField]]) -> list[tuple[bool, list[forms.BoundField]]]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from patching.policy import waves
 
 ABOUT = "about"  # the key of a dataclass field's metadata
-HOW, AROUND = "How", "What is left out, and what runs around it"
+HOW, AROUND = "How it patches", "What is left out, and what runs around it"
 WAY_BACK, FIRST = "A way back", "Who goes first"
 Default = TypeVar("Default")
 

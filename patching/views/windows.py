@@ -19,6 +19,7 @@ from patching.navigation import is_admin
 from patching.openings import Opening, next_openings, openings
 from patching.operations import windows as operations
 from patching.policy.fields import facts as policy_facts
+from patching.policy.run_policy import RunPolicy
 from patching.queries.board import enrolled_counts, progress_by_run
 from patching.queries.candidates import enrolled
 from patching.rules import check_lengths, check_schedule
@@ -124,7 +125,13 @@ def _form_page(request: SignedIn, form: WindowForm, found: Window | None) -> Htt
             status = onto(form, refusal)
     elif request.method == "POST":
         status = 422
-    context = {"form": form, "window": found, "preview": preview, "zones": form.zones()} | _consequence(found)
+    context = {
+        "form": form,
+        "window": found,
+        "preview": preview,
+        "zones": form.zones(),
+        "policy_facts": policy_facts(found.run_policy if found else RunPolicy()),
+    } | _consequence(found)
     return render(request, "patching/window_form.html", context, status=status)
 
 

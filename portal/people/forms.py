@@ -21,12 +21,18 @@ class PersonForm(forms.Form):
     email = forms.CharField(label="E-mail", max_length=254, widget=forms.EmailInput())
 
 
+# The whole fleet is the last choice and never the one that stands there by itself.
+NARROW_FIRST = sorted(Dimension.choices, key=lambda choice: choice[0] == Dimension.EVERYTHING)
+
+
 class GrantForm(forms.Form):
     role = forms.ChoiceField(label="Role", choices=Role.choices)
-    dimension = forms.ChoiceField(label="Of which servers", choices=Dimension.choices)
+    dimension = forms.ChoiceField(
+        label="Of which servers", choices=NARROW_FIRST, initial=Dimension.APPLICATION
+    )
     value = forms.CharField(
         label="Named", max_length=256, required=False, widget=forms.TextInput(attrs={"list": "names"}),
-        help_text="The value of the tag, e.g. payments. Empty for everything.",
+        help_text="Choose one that the servers have. Empty only for Everything.",
     )  # fmt: skip
 
 

@@ -24,7 +24,8 @@ BLOCK_LEVEL = frozenset((
 # Components that are block-level elements themselves (a test compares them with their files).
 BLOCK_COMPONENTS = frozenset((
     "c-banner", "c-bulk-bar", "c-card", "c-dialog", "c-empty", "c-error-summary", "c-event", "c-fact", "c-facts",
-    "c-field", "c-filter-bar", "c-head", "c-progress", "c-refusal", "c-stat", "c-tabs", "c-timeline", "c-toast",
+    "c-field", "c-filter-bar", "c-fold", "c-head", "c-progress", "c-refusal", "c-stat", "c-tabs", "c-timeline",
+    "c-toast",
 ))  # fmt: skip
 VOID = frozenset((
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "c-vars",

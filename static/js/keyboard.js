@@ -1,4 +1,5 @@
-// Keyboard: / and Ctrl/Cmd-K search, j k rows, x selects, ? shows the list of keys.
+// Keyboard: / and Ctrl/Cmd-K search, j k rows, x selects, ? shows the list of keys. What can be done with selected rows
+// has the keys that its buttons name (aria-keyshortcuts).
 {
   const typing = (element) => element.matches("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
   const rows = () => [...document.querySelectorAll("main tbody tr:has(.name)")].filter((row) => row.offsetParent);
@@ -22,11 +23,52 @@
     return Boolean(field);
   };
 
+  // After x the next Tab leads to what can be done with the row, not through the rest of the list.
+  let selected = null;
+  const bar = () => [...document.querySelectorAll(".bulk")].find((one) => one.offsetParent);
+  const controls = (place) => [...place.querySelectorAll("input, button")].filter((one) => one.offsetParent);
+
+  const select = () => {
+    selected = rowNow();
+    selected?.querySelector(".check input")?.click();
+  };
+
+  const act = (key) => {
+    const button = bar()?.querySelector(`[aria-keyshortcuts="${key}"]`);
+    button?.click();
+    return Boolean(button);
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const place = bar();
+    if (event.key !== "Tab" || !place || !selected?.isConnected) return;
+    const intoBar = !event.shiftKey && rowNow() === selected && selected.querySelector(".check input")?.checked;
+    const back = event.shiftKey && document.activeElement === controls(place)[0];
+    if (!intoBar && !back) return;
+    event.preventDefault();
+    (intoBar ? controls(place)[0] : selected.querySelector(".name a, .check input")).focus();
+  });
+
+  // Enter in a search loads the page anew; whoever typed there goes on typing.
+  const SEARCHED = "searched";
+  document.addEventListener("submit", (event) => {
+    const field = document.activeElement;
+    if (field.form === event.target && field.matches("[data-search]")) sessionStorage.setItem(SEARCHED, location.pathname);
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    const field = document.querySelector("main [data-search]");
+    if (field && sessionStorage.getItem(SEARCHED) === location.pathname) {
+      field.focus();
+      field.setSelectionRange(field.value.length, field.value.length);
+    }
+    sessionStorage.removeItem(SEARCHED);
+  });
+
   const keys = {
     "/": () => focus("main [data-search]") || focus("[data-global-search]"),
     j: () => step(1),
     k: () => step(-1),
-    x: () => rowNow()?.querySelector(".check input")?.click(),
+    x: select,
     "?": () => document.getElementById("shortcuts")?.togglePopover(),
   };
 
@@ -36,8 +78,10 @@
       return;
     }
     if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target)) return;
-    if (document.querySelector("dialog[open]") || !keys[event.key]) return;
-    event.preventDefault();
-    keys[event.key]();
+    if (document.querySelector("dialog[open]")) return;
+    if (keys[event.key]) {
+      event.preventDefault();
+      keys[event.key]();
+    } else if (/^[a-z]$/.test(event.key) && act(event.key)) event.preventDefault();
   });
 }
