@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "portal.notify",
     "portal.tags",
     "portal.inventory",
+    "portal.people",
     "portal.web",
     "exceptions",
     "patching",
