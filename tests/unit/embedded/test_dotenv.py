@@ -38,7 +38,7 @@ def test_a_line(tmp_path: Path, line: str, value: str | None) -> None:
     path = tmp_path / ".env"
     path.write_text(f"FIRST=1\n{line}\n")
     if value is None:
-        with pytest.raises(EmbeddedError, match="Line 2 of .*NAME=value"):
+        with pytest.raises(EmbeddedError, match=r"Line 2 of .*NAME=value"):
             dotenv.read(path)
     else:
         assert dotenv.read(path) == {"FIRST": "1"} | ({"NAME": value} if value else {})
