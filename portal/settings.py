@@ -23,9 +23,8 @@ configure_structlog()
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret("SECRET_KEY", example="a long random string, e.g. from `openssl rand -base64 48`")
 PORTAL_URL = env.url("PORTAL_URL", default="http://127.0.0.1:8000")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"]) or [
-    urlsplit(PORTAL_URL).hostname
-]
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+ALLOWED_HOSTS = ALLOWED_HOSTS or [urlsplit(PORTAL_URL).hostname or ""]
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 # The application's role reads and writes; the owner's alone makes tables, and only manage.py migrate is told of it.
 DATABASE_APPLICATION = env.postgres("DATABASE_URL")
