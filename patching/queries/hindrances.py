@@ -20,6 +20,14 @@ class Hindered:
     whole: str = ""
 
     @property
+    def lines(self) -> list[tuple[Hindrance, bool]]:
+        """Each refusal, and whether it stops the whole run."""
+        if not self.whole:
+            return [(row, False) for row in self.rows]
+        kind = BUCKET if self.rows[0].subject == BUCKET else PLACE
+        return [(row, row.subject.startswith(kind)) for row in self.rows]
+
+    @property
     def heading(self) -> str:
         return self.said_of("This run")
 

@@ -32,17 +32,17 @@ def trials_of(
     ec2, ssm = cloud.ec2(account, region), cloud.ssm(account, region)
     ids = [instance_id] if instance_id else []
     yield Trial(
-        f"Read instances in {region}",
+        f"{region}: read instances",
         ("ec2:DescribeInstances",),
         lambda: ec2.describe(ids) if ids else next(ec2.describe_instances(), None),
     )
     yield Trial(
-        f"Read Systems Manager in {region}",
+        f"{region}: read Systems Manager",
         ("ssm:DescribeInstanceInformation",),
         lambda: next(ssm.managed_nodes(ids or None), None),
     )
     yield Trial(
-        f"Read commands in {region}",
+        f"{region}: read commands",
         ("ssm:ListCommands",),
         lambda: next(
             ssm.list_commands(document_name=DOCUMENT, invoked_after=datetime.now(UTC) - RECENT), None
@@ -51,7 +51,7 @@ def trials_of(
     if instance_id and writes_tags:
         key = settings.TAG_KEYS["patch_now"]
         yield Trial(
-            f"Write and remove tags in {region}, as a dry run",
+            f"{region}: write and remove tags, as a dry run",
             ("ec2:CreateTags", "ec2:DeleteTags"),
             lambda: ec2.may_write_tags(instance_id, key),
         )

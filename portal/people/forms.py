@@ -26,7 +26,7 @@ class FirstAdminForm(forms.Form):
     username = forms.CharField(label="User name", max_length=150)
     email = forms.CharField(
         label="E-mail", max_length=254, required=False, widget=forms.EmailInput(),
-        help_text="You may leave it empty. You can sign in with it, too.",
+        help_text="You can sign in with it, too.",
     )  # fmt: skip
     password = forms.CharField(
         label="Password", help_text="At least 12 characters.", strip=False,

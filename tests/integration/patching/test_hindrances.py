@@ -76,8 +76,9 @@ def test_before_the_start_everybody_who_can_mend_it_reads_it(stage: Stage, case:
     assert said in heading(page)
     assert said in heading(tonight)
     assert heading(tonight).startswith(run.name)
+    assert "The whole run" in page
+    assert "all of it" in tonight
     for where in (page, tonight):
-        assert "The whole run" in where
         assert str(error) in where.replace("&#x27;", "'")
         assert "Nothing needs you" not in where
     (told,) = Notification.objects.filter(user=ada)
