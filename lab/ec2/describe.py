@@ -145,8 +145,8 @@ def optional(host: Host) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if host.spec.os.startswith("windows"):
         extra["Platform"] = "windows"
-    if host.spec.instance_profile:
-        arn = f"arn:aws:iam::{host.spec.account}:instance-profile/PatchedInstance"
+    if host.has_profile:
+        arn = f"arn:aws:iam::{host.spec.account}:instance-profile/{host.profile or 'PatchedInstance'}"
         extra["IamInstanceProfile"] = {"Arn": arn, "Id": "AIPA0PATCHEDINSTANCE0"}
     if volume := worlds.current().volumes.root_of(host):
         extra["BlockDeviceMappings"] = [

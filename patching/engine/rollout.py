@@ -38,7 +38,7 @@ def send_checks(scope: Scope) -> datetime | None:
     ids = list(waiting.order_by(*IN_PLACES).values_list("pk", flat=True)[:MOST_AT_ONCE])
     if ids:
         more = len(ids) == MOST_AT_ONCE or _gathering(run, since)
-        with guarded(run, send_checks.__name__):  # a refusal of one account delays none of the others
+        with guarded(scope, send_checks.__name__):  # a refusal of one account delays none of the others
             _publish_and_send(scope, Phase.PRECHECK, ids, more=more)
     return at_once_when_full(scope, Phase.PRECHECK, since)
 
@@ -125,7 +125,7 @@ def send_patches(scope: Scope) -> datetime | None:
     run_tags.block_refused(scope)
     ready = _room(run, run_tags.tagged(run), scope.now())
     if ready and (admitted := _through_the_gates(scope, wave, ready)):
-        with guarded(run, send_patches.__name__):
+        with guarded(scope, send_patches.__name__):
             _secure_and_send(scope, admitted)
     return at_once_when_full(scope, Phase.PATCH, since)
 

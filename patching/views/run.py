@@ -19,6 +19,7 @@ from patching.models import Run, Target
 from patching.navigation import is_admin
 from patching.operations import runs as operations
 from patching.queries.board import log_of, with_group
+from patching.queries.hindrances import hindered_run
 from patching.queries.runs import Progress, progress
 from patching.queries.waves import waves_of
 from patching.rules import check_cancellable, check_haltable
@@ -93,6 +94,7 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "waves": waves_of(found, targets),
         "unguarded": unguarded(found.run_policy, (row.platform for row in _windows_of(targets))),
         "retryable": counts.retryable,
+        "hindered": hindered_run(found),
     }
 
 
