@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 
+from exceptions.models import ExceptionRequest
 from exceptions.rules import CATEGORIES, MAX_REASON
 from exceptions.states import ExceptionState
 
@@ -34,6 +37,29 @@ class AskForm(forms.Form):
     @staticmethod
     def zones() -> list[str]:
         return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+
+
+class DecisionForm(forms.Form):
+    """What is typed beside a decision; which of it a decision needs, its operation says."""
+
+    reason = forms.CharField(
+        label="Your reason",
+        required=False,
+        help_text="Rejecting and asking for changes need one.",
+        widget=forms.Textarea(attrs={"rows": 3, "maxlength": MAX_REASON}),
+    )
+    until = forms.DateField(
+        label="Last day, still unpatched",
+        required=False,
+        widget=Day(format="%Y-%m-%d"),
+        help_text="To grant fewer days than asked for.",
+    )
+
+    def __init__(self, request: ExceptionRequest, data: Mapping[str, Any] | None = None) -> None:
+        again = request.state == ExceptionState.RETURNED
+        super().__init__(data, initial={"until": request.to_date, "reason": request.reason if again else ""})
+        days = {"min": request.from_date.isoformat(), "max": request.to_date.isoformat()}
+        self.fields["until"].widget.attrs |= days
 
 
 class RegisterFilter(forms.Form):

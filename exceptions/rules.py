@@ -66,6 +66,30 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def check_granted(request: ExceptionRequest, until: date, now: datetime) -> datetime:
+    """The end, in UTC, of a request that is granted until this day. Raises Invalid naming the days to choose from."""
+    if until > request.to_date:
+        raise Invalid(
+            f"{_long(until)} is later than {_long(request.to_date)}, the last day that was asked for. "
+            "Choose that day or an earlier one.",
+            field="until",
+        )
+    if until < request.from_date:
+        raise Invalid(
+            f"{_long(until)} is before {_long(request.from_date)}, the first day. "
+            "Choose a later day, or reject the request.",
+            field="until",
+        )
+    _, ends_at = whole_days(request.from_date, until, request.time_zone)
+    if ends_at <= now:
+        raise Invalid(f"{_long(until)} is over. Choose today or a later day.", field="until")
+    return ends_at
+
+
+def _long(day: date) -> str:
+    return f"{day:%-d %B %Y}"
+
+
 def check_words(category: str, reason: str) -> str:
     if category not in CATEGORIES:
         raise Invalid(
