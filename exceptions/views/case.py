@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -58,6 +58,8 @@ def _page(
     request: SignedIn, found: ExceptionRequest, form: DecisionForm, *, status: int = 200
 ) -> HttpResponse:
     now = timezone.now()
+    prefetch_related_objects([found], "assets")  # who may decide is asked of all of them
+    count = len(found.assets.all())
     assets = list(
         Asset.objects.visible_to(request.user)
         .filter(covered__request=found)
@@ -71,7 +73,8 @@ def _page(
         "form": form,
         "assets": assets[:SHOWN],
         "more": max(0, len(assets) - SHOWN),
-        "hidden": found.covered.count() - len(assets),
+        "count": count,
+        "hidden": count - len(assets),
         "events": [(_tone(event), event) for event in events[:SHOWN]],
         "deciders": _deciders(found),
         "consequences": _consequences(found, assets, now),

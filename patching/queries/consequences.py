@@ -14,8 +14,8 @@ from django.db.models import Count, Max, Min, Q, Sum
 from exceptions.consequences import Consequences
 from exceptions.models import Covered, ExceptionRequest
 from exceptions.states import IN_FORCE
-from patching.models import Enrolment, Window
-from patching.queries.skipped import MOST, skipped_starts
+from patching.models import Window
+from patching.queries.skipped import MOST, enrolled, skipped_of
 from portal.inventory.models import Asset
 
 Interval = tuple[datetime, datetime]
@@ -34,14 +34,14 @@ class NextPatch:
 def of(request: ExceptionRequest, assets: Sequence[Asset], now: datetime) -> Consequences:
     """Of those of its servers that the reader may see."""
     begins_at = max(request.starts_at, now)
-    skipped = skipped_starts(assets, begins_at, request.ends_at)
-    enrolled = _enrolled(assets)
+    windows = enrolled(assets)
+    skipped = skipped_of(windows.values(), begins_at, request.ends_at)
     told = open_updates(assets)
     context = {
         "skipped": skipped,
         "starts": sum(row.count for row in skipped),
-        "next": _next(request, enrolled, now),
-        "in_no_window": len(assets) - len(enrolled),
+        "next": _next(request, windows, now),
+        "in_no_window": len(assets) - len(windows),
         "open": told,
         "unpatched": len(assets) - told["patched"],
         "servers": len(assets),
@@ -75,19 +75,13 @@ def _first(windows: Iterable[Window], begins_at: datetime, ends_at: datetime) ->
     return min((start for start in starts if start < ends_at), default=None)
 
 
-def _enrolled(assets: Sequence[Asset]) -> dict[int, Window]:
-    """asset pk → the window on offer that patches it."""
-    rows = Enrolment.objects.filter(asset__in=assets, ended_at=None, window__active=True)
-    return {row.asset_id: row.window for row in rows.select_related("window")}
-
-
-def _next(request: ExceptionRequest, enrolled: Mapping[int, Window], now: datetime) -> list[NextPatch]:
+def _next(request: ExceptionRequest, windows: Mapping[int, Window], now: datetime) -> list[NextPatch]:
     """One for each window and set of other exceptions, the soonest first."""
     others: dict[int, list[Interval]] = defaultdict(list)
-    rows = Covered.objects.filter(asset__in=enrolled, request__state__in=IN_FORCE, request__ends_at__gt=now)
+    rows = Covered.objects.filter(asset__in=windows, request__state__in=IN_FORCE, request__ends_at__gt=now)
     for row in rows.exclude(request=request).select_related("request").order_by("request"):
         others[row.asset_id].append((row.request.starts_at, row.request.ends_at))
-    alike = Counter((window, tuple(others.get(asset, ()))) for asset, window in enrolled.items())
+    alike = Counter((window, tuple(others.get(asset, ()))) for asset, window in windows.items())
     own = (request.starts_at, request.ends_at)
     found = [
         NextPatch(window, count, _free(window, [*excepted, own], now), _free(window, excepted, now))
@@ -114,6 +108,8 @@ def open_updates(assets: Sequence[Asset]) -> dict[str, Any]:
         updates=Sum("patch_state__available_count"),
         security_told=Count("pk", filter=Q(patch_state__security_count__isnull=False)),
         security=Sum("patch_state__security_count"),
+        updates_since=Min("patch_state__updates_open_since"),
+        security_since=Min("patch_state__security_open_since"),
         as_of=Min("patch_state__last_run_at", filter=told),
         patched=Count("pk", filter=Q(**{f"{patched}__isnull": False})),
         longest_ago=Min(patched),

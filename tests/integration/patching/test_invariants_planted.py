@@ -74,8 +74,8 @@ def excepted(
     at = row.dispatch.claimed_at
     request = ExceptionRequest(
         state=state, from_date=at.date(), to_date=at.date(), asked_to_date=at.date(), time_zone="UTC",
-        starts_at=at - timedelta(hours=1),
-        ends_at=at + timedelta(hours=1), category="audit", reason="Audit", requested_by=cast.ana(), created_at=at,
+        starts_at=at - timedelta(hours=1), ends_at=at + timedelta(hours=1), category="audit", reason="Audit",
+        requested_by=cast.ana(), created_at=at,
     )  # fmt: skip
     request.save()
     Covered.objects.create(request=request, asset=row.target.asset)
