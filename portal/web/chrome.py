@@ -76,6 +76,11 @@ class Chrome:
     def bar(self) -> list[Link]:
         return self._sections.get("", [])
 
+    @property
+    def address(self) -> str:
+        """Of this page, for paper. By the portal's own name: that of the request may be a stranger's."""
+        return f"{settings.PORTAL_URL}{self.request.get_full_path()}"
+
     @cached_property
     def waiting(self) -> Link | None:
         """The first link of the bar whose work waits for this reader."""
