@@ -64,7 +64,7 @@ def register_csv(request: SignedIn) -> HttpResponseBase:
     _, rows = _filtered(request)
     header = (
         "exception", "state", "from", "to", "zone", "starts at", "ends at", "kind", "reason", "asked by", "asked at",
-        "servers", "last decision", "decided by", "decided at", "reason of the decision",
+        "servers", "last decision", "decided by", "decided at", "reason of the decision", "asked until",
     )  # fmt: skip
     rows = rows.annotate(servers=Count("covered")).prefetch_related("approvals__by").order_by("-pk")
     return csv_response("exceptions.csv", header, _csv_rows(rows))
@@ -78,4 +78,5 @@ def _csv_rows(rows: QuerySet[ExceptionRequest]) -> Iterator[tuple[Any, ...]]:
             CATEGORIES.get(row.category, row.category), row.reason, row.requested_by.display_name, row.submitted_at,
             row.servers,  # type: ignore[attr-defined]
             *((last.decision, last.by.display_name, last.at, last.reason) if last else ("", "", None, "")),
+            row.asked_to_date,
         )  # fmt: skip
