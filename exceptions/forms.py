@@ -45,7 +45,6 @@ class DecisionForm(forms.Form):
     reason = forms.CharField(
         label="Your reason",
         required=False,
-        help_text="Rejecting and asking for changes need one.",
         widget=forms.Textarea(attrs={"rows": 3, "maxlength": MAX_REASON}),
     )
     until = forms.DateField(
@@ -60,6 +59,11 @@ class DecisionForm(forms.Form):
         super().__init__(data, initial={"until": request.to_date, "reason": request.reason if again else ""})
         days = {"min": request.from_date.isoformat(), "max": request.to_date.isoformat()}
         self.fields["until"].widget.attrs |= days
+        reason: Any = self.fields["reason"]
+        if request.state == ExceptionState.SUBMITTED:
+            reason.help_text = "Rejecting and asking for changes need one."
+        else:
+            reason.needed = True  # its operation refuses to do without, and says why
 
 
 class RegisterFilter(forms.Form):

@@ -24,6 +24,7 @@ from exceptions.rules import (
     check_requester,
     check_revoke,
     check_words,
+    full_day,
 )
 from exceptions.states import EXCEPTION, IN_FORCE, ExceptionState
 from exceptions.tag_value import format_interval
@@ -84,7 +85,7 @@ def approve(
     check_open_end(request, now)
     until = until or request.to_date
     ends_at = check_granted(request, until, now)
-    said = f"approved the exception until {_day(until)}{_fewer(request, until)}"
+    said = f"approved the exception until {full_day(until)}{_fewer(request, until)}"
     _decide(
         request, S.APPROVED, by=by, reason=reason, now=now, said=said, granted_to_date=until,
         facts={"to_date": until, "ends_at": ends_at},
@@ -261,11 +262,7 @@ def _servers(assets: Sequence[Asset]) -> str:
 
 
 def _last(request: ExceptionRequest) -> str:
-    return _day(request.to_date)
-
-
-def _day(day: date) -> str:
-    return f"{day:%-d %B %Y}"
+    return full_day(request.to_date)
 
 
 def _fewer(request: ExceptionRequest, until: date) -> str:

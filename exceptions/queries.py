@@ -125,9 +125,6 @@ class Related:
     earlier: list[ExceptionRequest]  # granted, and over before its days begin; the latest first
     earlier_count: int  # also of those that are not in the list
 
-    def __bool__(self) -> bool:
-        return bool(self.overlapping or self.earlier)
-
 
 def related(request: ExceptionRequest, assets: Iterable[Asset], user: User) -> Related:
     """What this person may see of the last year before the request, and of its own days."""

@@ -18,11 +18,12 @@ from exceptions.consequences import Consequences, teller
 from exceptions.forms import DecisionForm
 from exceptions.models import ExceptionRequest
 from exceptions.queries import approvers_of, bearing_foreign_tag, related, waiting_for
-from exceptions.rules import CATEGORIES, check_decide, check_revoke
+from exceptions.rules import CATEGORIES, check_decide, check_revoke, full_day
 from exceptions.states import STATES, ExceptionState
 from portal.access.models import User
-from portal.access.queries import read_grants_once
+from portal.access.queries import has_role, read_grants_once
 from portal.access.rules import Denied, Invalid, allows
+from portal.access.states import Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from portal.web.forms import onto
@@ -88,14 +89,14 @@ def _page(
 
 
 def _open_to(found: ExceptionRequest, user: User) -> dict[str, Any]:
-    """What this person may do now; `why_not_decide` is said to those who might have expected it."""
+    """What this person may do now; `why_not_decide` is said to leaders, who might have expected it."""
     moves, asked = STATES[S(found.state)].moves, found.requested_by_id == user.pk
     waits = S.APPROVED in moves
     why_not = allows(check_decide, found, user) if waits else ""
     return {
         "is_asker": asked,
         "can_decide": waits and not why_not,
-        "why_not_decide": "" if asked else why_not,
+        "why_not_decide": why_not if has_role(user, Role.APPROVER) and not asked else "",
         "can_revoke": S.REVOKED in moves and not allows(check_revoke, found, user),
         "can_withdraw": asked and S.WITHDRAWN in moves,
         "can_resubmit": asked and found.state == S.RETURNED,
@@ -118,14 +119,10 @@ def _deciders(found: ExceptionRequest) -> list[User]:
     return approvers_of(found.assets.all(), without=found.requested_by)
 
 
-def _day(day: date) -> str:
-    return f"{day:%-d %B %Y}"
-
-
 def _approved(row: ExceptionRequest) -> str:
     if row.state == S.APPROVED:
-        return f"Approved. The servers are left out from {_day(row.from_date)} until {_day(row.to_date)}."
-    return f"Approved. The servers are left out from now until {_day(row.to_date)}."
+        return f"Approved. The servers are left out from {full_day(row.from_date)} until {full_day(row.to_date)}."
+    return f"Approved. The servers are left out from now until {full_day(row.to_date)}."
 
 
 # What a button sends → the operation, and the sentence when it is done.

@@ -227,9 +227,23 @@ def test_how_to_reach_the_asker_also_without_an_address() -> None:
     assert "no e-mail address is kept: “Ask for changes” is told in the portal" in page(made)
 
 
+def a_leader_of_others() -> User:
+    """Answers for the intranet, and sees the servers of payments as their owner."""
+    user = cast.cy()
+    Grant.objects.get_or_create(
+        user=user, role=Role.APPROVER, dimension=Dimension.APPLICATION, value="intranet"
+    )
+    Grant.objects.get_or_create(user=user, role=Role.OWNER, dimension=Dimension.APPLICATION, value="payments")
+    return user
+
+
 @pytest.mark.parametrize(
     ("person", "words"),
-    [(cast.ana, "Withdraw the request"), (cast.ada, "This needs the role business leader")],
+    [
+        (cast.ana, "Withdraw the request"),
+        (cast.ada, "Servers 1 server"),
+        (a_leader_of_others, "You do not answer for every server of this request"),
+    ],
 )
 def test_whoever_cannot_decide_reads_who_has_it_since_when_and_finds_no_form(
     person: Callable[[], User], words: str
@@ -239,6 +253,13 @@ def test_whoever_cannot_decide_reads_who_has_it_since_when_and_finds_no_form(
     assert words in told
     assert "Approve until" not in told
     assert "Your reason" not in told
+    assert "needs the role" not in told
+
+
+def test_a_reason_that_is_needed_is_not_called_optional() -> None:
+    waits, holds = asked(), granted(asked())
+    assert "Your reason (optional) Rejecting and asking for changes need one." in page(waits)
+    assert "Reason End the exception now" in page(holds)
 
 
 def test_a_requester_is_warned_of_a_request_that_waits_for_the_same_servers() -> None:
