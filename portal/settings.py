@@ -280,3 +280,4 @@ NOTIFICATION_KINDS = [
 ]
 PORTAL_BANNERS = ["patching.navigation.banners"]
 PORTAL_SEARCH = "reports:search"
+EXCEPTION_CONSEQUENCES = "patching.queries.consequences"

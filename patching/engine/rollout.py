@@ -17,6 +17,7 @@ from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, runs, targets
 from patching.planner import batches, by_place
 from patching.policy.waking import Place
+from patching.standing import CHECKED
 from patching.states import IN_FLIGHT, Phase, TargetState, WaveState
 from portal.inventory.operations import refresh
 from portal.tagging.writer import write_due
@@ -144,7 +145,7 @@ def _secure_and_send(scope: Scope, ready: list[int]) -> None:
 def _end_checked(run: Run, *, now: datetime) -> None:
     checked = run.targets.filter(state=T.READY).values_list("pk", flat=True)
     reason = "It passed the pre-check; this run only checks."
-    targets.move(checked, T.DONE, now=now, code="checked", reason=reason)
+    targets.move(checked, T.DONE, now=now, code=CHECKED, reason=reason)
 
 
 def _to_be_tagged(run: Run, wave: Wave, now: datetime) -> bool:

@@ -26,7 +26,7 @@ from patching.rules import check_cancellable, check_haltable
 from patching.standing import BAR, TROUBLE, Group, standing_of
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
-from patching.words import DISAGREEMENTS, phases, state_look, time_left, unguarded
+from patching.words import DISAGREEMENTS, phases, said_once, state_look, time_left, unguarded
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.isolation import CANNOT_BE_SHOWN, each
@@ -115,7 +115,7 @@ def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": each(page, shown, not_shown),
+        "rows": said_once(each(page, shown, not_shown)),
         "total": None,
         "over": found.state in RUN_OVER,
         "admin": is_admin(request),

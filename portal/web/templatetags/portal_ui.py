@@ -19,7 +19,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.tones import Tone
-from portal.web import charts, moments
+from portal.web import charts, moments, names
 from portal.web.chrome import Chrome
 from portal.web.month import Month
 from portal.web.paging import Page
@@ -59,6 +59,18 @@ def state_pill(label: Any, tone: str = Tone.UNKNOWN, url: str = "") -> SafeStrin
 def why(sentence: Any) -> SafeString:
     """The line under a state that says why; nothing where there is nothing to say."""
     return format_html('<span class="why">{}</span>', sentence) if sentence else SafeString("")
+
+
+@register.simple_tag
+def kernel(before: str | None, after: str | None = "", brief: bool = False) -> SafeString:
+    """One kernel, or the way from one to another, on one line: shortened in the middle, whole where it is looked at."""
+    return names.kernel(before or "", after or "", brief=brief)
+
+
+@register.simple_tag
+def cut(name: Any) -> SafeString:
+    """A name on one line: what does not fit is in its title."""
+    return format_html('<span class="cut-name" title="{}">{}</span>', name, name)
 
 
 @register.simple_tag(takes_context=True)
