@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
+from django.forms import BoundField
 from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
@@ -113,6 +114,12 @@ def of_field(sentence: Any, label: Any) -> str:
     """A form's sentence where the field is not beside it: its label ahead, unless the sentence begins with it."""
     named = str(sentence).lstrip("“").startswith(str(label))
     return str(sentence) if named else f"{label}: {sentence}"
+
+
+@register.filter
+def is_optional(field: BoundField) -> bool:
+    """Whether it may stay empty. A field that only one of the form's buttons asks for says `needed`."""
+    return not field.field.required and not getattr(field.field, "needed", False)
 
 
 @register.filter
