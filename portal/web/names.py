@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-# Signs of a kernel's version, where one stands alone and where two share the line; and of the end of its flavour.
-ALONE, OF_TWO, TAIL = 17, 14, 6
+_VERSION = re.compile(r"\d[\d.-]*\d")
+ALONE, OF_TWO = 25, 21  # signs of a kernel that counts now, and of the one before it on its line
+MOST_VERSION, TAIL = 20, 6
 
 
-def shortened(name: str, head: int) -> str:
-    """`6.1.112-122.189.amzn2023.x86_64` → `6.1.112-122.189.a…x86_64`; names up to two signs longer stay as they are."""
-    return name if len(name) <= head + TAIL + 2 else f"{name[:head]}…{name[-TAIL:]}"
+def shortened(name: str, most: int = ALONE, *, tail: int = TAIL) -> str:
+    """`6.1.112-122.189.amzn2023.x86_64` → `6.1.112-122.189…x86_64`: the version stays, its flavour gives way."""
+    if len(name) <= most:
+        return name
+    version = _VERSION.match(name)
+    head = version.group() if version else name
+    short = f"{head[:MOST_VERSION]}…{name[len(name) - tail :]}"
+    return short if len(short) < len(name) - 1 else name
 
 
 def kernel(before: str, after: str = "", *, brief: bool = False) -> SafeString:
@@ -19,10 +27,9 @@ def kernel(before: str, after: str = "", *, brief: bool = False) -> SafeString:
     if not before and not after:
         return SafeString('<span class="quiet">–</span>')
     names = [before or "unknown"] + ([after] if after and after != before else [])
-    head = OF_TWO if len(names) > 1 and not brief else ALONE
-    short = [shortened(name, head) for name in names]
-    if brief and len(names) > 1:
-        short[0] = ""
+    short = [shortened(names[-1])]
+    if len(names) > 1:
+        short = ["", *short] if brief else [shortened(names[0], OF_TWO, tail=0), *short]
     if short == names:
         return format_html('<span class="kernel">{}</span>', _way(names))
     return format_html(

@@ -37,12 +37,21 @@ def timeline_of(asset: Asset, most: int) -> list[Event]:
 
 
 def event_of(row: AuditEvent, asset: Asset) -> Event:
-    said, tone = row.summary.removeprefix(f"{asset.label}: "), _TONES.get(row.kind, "")
+    said, tone = _without(asset.label, row.summary), _TONES.get(row.kind, "")
     if row.kind == _DONE:  # what a server ended with is its verdict, which the event keeps as its code
         code = row.detail.get("code", "")
         standing = standing_of(TargetState.DONE, "" if code == CHECKED else code)
-        said, tone = said.replace(TargetState.DONE.label.lower(), standing.word, 1), standing.tone
-    return Event(row.at, said[:1].upper() + said[1:], row.actor if row.actor_id else "", tone)
+        said, tone = said.replace(TargetState.DONE.label, standing.word, 1), standing.tone
+    return Event(row.at, said, row.actor if row.actor_id else "", tone)
+
+
+def _without(name: str, said: str) -> str:
+    """`pay-1: lost` → `Lost`, `pay-1 is enrolled in …` → `Enrolled in …`"""
+    for ahead in (f"{name}: ", f"{name} is ", f"{name} "):
+        if said.startswith(ahead):
+            rest = said.removeprefix(ahead)
+            return rest[:1].upper() + rest[1:]
+    return said
 
 
 def _tones() -> Iterator[tuple[str, Tone]]:

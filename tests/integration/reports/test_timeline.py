@@ -53,7 +53,7 @@ def test_a_verdict_of_a_later_version_is_never_good() -> None:
     assert told("target.done", code="mended_in_place").tone == Group.DANGER.tone
 
 
-@pytest.mark.parametrize(("kind", "tone"), [("window.enrolled", ""), ("of.a.later.version", ""),
+@pytest.mark.parametrize(("kind", "tone"), [("asset.enrolled", ""), ("of.a.later.version", ""),
                                             ("target.disagreement", "attention"), ("report.unkept", "attention"),
                                             ("target.retried", "unknown"), ("fix.reopened", "attention")])  # fmt: skip
 def test_other_events(kind: str, tone: str) -> None:
@@ -61,9 +61,15 @@ def test_other_events(kind: str, tone: str) -> None:
 
 
 def test_neither_the_servers_own_name_nor_the_portals_is_repeated() -> None:
-    assert told("power.held", "pay-1: started and kept").said == "Started and kept"
-    event = told("window.enrolled", "Enrolled pay-1 in Saturday night", actor="Ana")
-    assert (event.actor, event.said) == ("Ana", "Enrolled pay-1 in Saturday night")
+    for summary, said in (
+        ("pay-1: started and kept", "Started and kept"),
+        ("pay-1 is enrolled in Saturday night", "Enrolled in Saturday night"),
+        ("pay-1 left the window Saturday night", "Left the window Saturday night"),
+        ("pay-12: lost", "pay-12: lost"),
+        ("exception 3: approved", "exception 3: approved"),
+    ):
+        assert told("power.held", summary).said == said
+    assert (told("power.held").actor, told("asset.enrolled", actor="Ana").actor) == ("", "Ana")
 
 
 @pytest.mark.django_db
