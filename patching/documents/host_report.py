@@ -37,7 +37,8 @@ class Part:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON that it was made of, as the schema spells it."""
-        return {key: _json(getattr(self, name)) for name, key in _FIELDS[type(self)]}
+        told = {key: getattr(self, name) for name, key in _FIELDS[type(self)]}
+        return {key: _json(value) for key, value in told.items() if value is not None or key not in _OPTIONAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +178,15 @@ class Side(Part):
     broken: Texts
     duplicates: Texts
     available: tuple[Update, ...]
+    unanswered: Texts | None = None  # questions to tools that had no answer; None: each had one
     lengths: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, told: Json, lengths: Mapping[str, int]) -> Self:
         return cls(
             Kernel.of(told["kernel"]), told["boot_id"], told["uptime_s"], Packages.of(told["packages"]),
-            tuple(told["broken"]), tuple(told["duplicates"]), tuple(map(Update.of, told["available"])), lengths,
+            tuple(told["broken"]), tuple(told["duplicates"]), tuple(map(Update.of, told["available"])),
+            tuple(told["unanswered"]) if "unanswered" in told else None, lengths,
         )  # fmt: skip
 
     @property
@@ -238,13 +241,8 @@ class Report(Part):
         )
 
     def to_json(self) -> dict[str, Any]:
-        told = {
-            key: value
-            for key, value in Part.to_json(self).items()
-            if value is not None or key not in _OPTIONAL
-        }
         cut = _cut("before", self.before) | _cut("after", self.after)
-        return told | {"truncated": {**self.lengths, **cut}}
+        return Part.to_json(self) | {"truncated": {**self.lengths, **cut}}
 
     @property
     def changed(self) -> int:
@@ -268,7 +266,7 @@ class Report(Part):
 
 _PLAIN = ("schema", "dispatch", "command_id", "instance_id", "document_hash", "phase", "status", "boot_count",
           "host_time", "took_s")  # fmt: skip
-_OPTIONAL = ("aside", "not_offered")
+_OPTIONAL = ("aside", "not_offered", "unanswered")
 _KEYS = {"held_back": "aside", "old": "from", "new": "to"}
 
 

@@ -11,11 +11,6 @@ POST_SCRIPT='{{ PostScript }}'
 # Repairs are the pre-check's: here is only looked whether the host is still fit.
 may_fix() { return 1; }
 
-finish() {
-    services_waiting >"$W/services"
-    publish "$1"
-}
-
 # The stored result answers a second delivery of the same dispatch; a full disk must not stop the printed one.
 publish() {
     render "$1" >"$W/result"
@@ -44,19 +39,14 @@ begin() {
     remember work "$W"
     remember pid $$
     examine_all
-    [ -z "$FAMILY" ] || [ -z "${RUNNING:-}" ] || snapshot before
-    [ "$BLOCKED" = false ] || finish blocked
+    [ "$BLOCKED" = false ] || publish blocked
     if ! save_lists; then
         fail_with disk_full "What is known before the install cannot be kept: $(tail -n 1 "$LOG")"
-        finish blocked
-    fi
-    if [ "$known" = false ]; then
-        fail_with repository_unreachable "The list of updates cannot be read: $(last_words)"
-        finish blocked
+        publish blocked
     fi
     if ! run_hook "$PRE_SCRIPT" pre; then
         fail_with pre_script_failed "$HOOK_DETAIL"
-        finish blocked
+        publish blocked
     fi
     install
 }
@@ -64,6 +54,7 @@ begin() {
 install() {
     remember stage installing
     INSTALLING=true
+    : >"$W/silent"
     pm_install
     code=$?
     # 137 is our own last resort, and also what a package tool leaves that somebody else has killed
@@ -92,16 +83,18 @@ settle() {
 }
 
 conclude() {
+    SIDE=after
     scripts_failed >>"$W/scripts"
     snapshot after
     sort -u "$W/scripts" >>"$W/after.broken"
     aside "$W/after.available" >"$W/aside"
     changes
     reboot_reasons >"$W/reasons"
+    services_waiting >"$W/services"
     [ ! -s "$W/reasons" ] || may_reboot || explain_no_reboot
     name_what_is_left
     run_hook "$POST_SCRIPT" post || fail_with post_script_failed "$HOOK_DETAIL"
-    finish "$(final_status)"
+    publish "$(final_status)"
 }
 
 # Reboots when it can; does not return then. Never into a half installed system, never past the deadline.

@@ -15,8 +15,6 @@ trap on_signal HUP INT TERM
 precheck_status() {
     if [ "$BLOCKED" = true ]; then
         echo blocked
-    elif [ "$REPOS_OK" = true ] && [ "$KNOWN" != true ]; then
-        echo blocked
     elif [ ! -s "$W/before.available" ] && [ ! -s "$W/reasons" ]; then
         echo nothing_to_do
     else
@@ -24,7 +22,6 @@ precheck_status() {
     fi
 }
 
-KNOWN=false
 # always below this document's own time-out, whatever the policy says
 [ "$DEADLINE" -le 3000 ] || DEADLINE=3000
 read_system
@@ -32,10 +29,5 @@ choose_family
 REBOOTED=false
 [ -z "$AFTER_DISPATCH" ] || [ -z "$FAMILY" ] || look_back
 examine_all
-if [ -n "$FAMILY" ] && [ -n "${RUNNING:-}" ]; then
-    snapshot before
-    KNOWN=$known
-    [ "$KNOWN" = true ] || fail_with repository_unreachable "The list of updates cannot be read: $(last_words)"
-fi
 render "$(precheck_status)"
 exit 0

@@ -49,7 +49,7 @@ check_filesystems() {
 # df_of OPTION UNIT NEED NEED_FOR_BOOT: sets OK and DETAIL from the free column of df.
 df_of() {
     # shellcheck disable=SC2046  # one directory a word; none of them has a blank in its name
-    seen=$(df "$1" $(volumes) 2>>"$LOG" | awk -v need="$3" -v boot="$4" -v unit="$2" '
+    seen=$(ask disk df "$1" $(volumes) | awk -v need="$3" -v boot="$4" -v unit="$2" '
         NR > 1 && !seen[$6]++ && $4 ~ /^[0-9]+$/ && $2 > 0 {
             free = unit == "MB" ? int($4 / 1024) : $4
             least = $6 ~ /\/boot$/ && boot < need ? boot : need

@@ -84,7 +84,7 @@ check_package_db() {
     { pm_broken; pm_duplicates "$W/db"; pm_interrupted; } | sort -u >"$W/db.bad"
     if [ -s "$W/db.bad" ]; then
         DETAIL="Half installed: $(tr '\n' ' ' <"$W/db.bad" | cut -c1-200)"
-    elif [ "$FAMILY" = apt ] && ! quietly_apt check; then
+    elif [ "$FAMILY" = apt ] && ! ask consistent apt-get -o DPkg::Lock::Timeout="$LOCK_WAIT" check >>"$LOG"; then
         DETAIL="The installed packages do not fit together: $(last_words)"
     else
         OK=true
@@ -112,6 +112,20 @@ repositories_named() {
         }
         match($0, /for repo: [^ ]+/) { told(substr($0, RSTART + 10, RLENGTH - 10)) }
         END { print text }' "$1"
+}
+
+# The lists that the work begins with; without any update of this host known, nothing is.
+check_updates() {
+    OK=true
+    snapshot before
+    if [ "$known" = true ]; then
+        DETAIL="$(lines "$W/before.available") updates are open."
+    elif [ "$REPOS_OK" = false ]; then
+        not_measured "the repositories were not read"
+    else
+        OK=false
+        DETAIL="The list of updates cannot be read: $(last_words)"
+    fi
 }
 
 check_repositories() {

@@ -90,7 +90,7 @@ renew_swap() {
 # The agent's unit: Ubuntu brings the agent as a snap.
 agent_unit() {
     for unit in amazon-ssm-agent snap.amazon-ssm-agent.amazon-ssm-agent; do
-        if bounded systemctl cat "$unit" >/dev/null; then
+        if ask agent systemctl cat "$unit" >/dev/null; then
             echo "$unit"
             return 0
         fi
@@ -100,8 +100,8 @@ agent_unit() {
 agent_version() {
     {
         [ ! -s "$W/db" ] || awk -F'\t' '$1 == "amazon-ssm-agent" { print $3 }' "$W/db"
-        ! command -v amazon-ssm-agent >/dev/null 2>&1 || bounded amazon-ssm-agent -version | awk '{ print $NF }'
-        ! command -v snap >/dev/null 2>&1 || bounded snap list amazon-ssm-agent | awk 'NR == 2 { print $2 }'
+        ! command -v amazon-ssm-agent >/dev/null 2>&1 || ask agent amazon-ssm-agent -version | awk '{ print $NF }'
+        ! command -v snap >/dev/null 2>&1 || ask agent snap list amazon-ssm-agent | awk 'NR == 2 { print $2 }'
     } 2>>"$LOG" | awk 'NF && /^[0-9]/ { print; exit }'
 }
 
@@ -111,8 +111,8 @@ check_agent() {
     command -v systemctl >/dev/null 2>&1 || { not_measured "no systemctl"; return 0; }
     UNIT=$(agent_unit)
     [ -n "$UNIT" ] || { not_measured "no unit of the SSM agent is known to systemd"; return 0; }
-    active=$(bounded systemctl is-active "$UNIT")
-    enabled=$(bounded systemctl is-enabled "$UNIT")
+    active=$(ask agent systemctl is-active "$UNIT")
+    enabled=$(ask agent systemctl is-enabled "$UNIT")
     version=$(agent_version)
     DETAIL="The SSM agent ${version:-(version unknown)} is ${active:-unknown} and ${enabled:-unknown}."
     case $active:$enabled in
@@ -141,8 +141,8 @@ fix_agent() {
 
 # yes, no, or nothing when nobody can tell.
 clock_synchronised() {
-    ! command -v timedatectl >/dev/null 2>&1 || bounded timedatectl show -p NTPSynchronized | sed -n 's/^NTPSynchronized=//p'
-    ! command -v chronyc >/dev/null 2>&1 || bounded chronyc -n tracking |
+    ! command -v timedatectl >/dev/null 2>&1 || ask clock timedatectl show -p NTPSynchronized | sed -n 's/^NTPSynchronized=//p'
+    ! command -v chronyc >/dev/null 2>&1 || ask clock chronyc -n tracking |
         awk -F': *' '/^Leap status/ { print ($2 ~ /Not/ ? "no" : "yes") }'
 }
 

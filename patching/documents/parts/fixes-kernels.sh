@@ -5,7 +5,7 @@ spare_kernels() {
     kernels_installed >"$W/kernels.all"
     last=$(newest "$W/kernels.all")
     boots=''
-    ! command -v grubby >/dev/null 2>&1 || boots=$(bounded grubby --default-kernel)
+    ! command -v grubby >/dev/null 2>&1 || boots=$(ask kernels grubby --default-kernel)
     while IFS= read -r kernel; do
         [ "$kernel" = "$RUNNING" ] || [ "$kernel" = "$last" ] || [ "$kernel" = "${boots##*/vmlinuz-}" ] ||
             [ "$(flavour "$kernel")" != "$(flavour "$RUNNING")" ] || echo "$kernel"
@@ -51,14 +51,14 @@ remove_old_kernels() {
 remove_only() {
     case $FAMILY in
         apt)
-            bounded apt-get -s remove "$@" >"$W/plan" || return 1
+            ask removal apt-get -s remove "$@" >"$W/plan" || return 1
             printf '%s\n' "$@" >"$W/wanted"
             others=$(awk 'FILENAME ~ /wanted$/ { wanted[$1] = 1; next }
                 $1 == "Remv" { sub(/:.*/, "", $2); if (!($2 in wanted)) print $2 }' "$W/wanted" "$W/plan")
             [ -z "$others" ] || { echo "Error: these would go too: $others" >>"$LOG"; return 1; }
             quietly_apt -y remove "$@"
             ;;
-        dnf) quietly rpm -e --test "$@" && quietly "$TOOL" -y --setopt=clean_requirements_on_remove=False remove "$@" ;;
-        zypper) quietly rpm -e --test "$@" && quietly zypper --non-interactive remove --no-clean-deps "$@" ;;
+        dnf) ask removal rpm -e --test "$@" >>"$LOG" && quietly "$TOOL" -y --setopt=clean_requirements_on_remove=False remove "$@" ;;
+        zypper) ask removal rpm -e --test "$@" >>"$LOG" && quietly zypper --non-interactive remove --no-clean-deps "$@" ;;
     esac
 }

@@ -53,7 +53,7 @@ remove_duplicates() {
     FIX_DETAIL="Not tried: $TOOL has no safe repair for packages in two versions; take the older ones out by hand."
     [ "$TOOL" = dnf ] || return 0
     pm_duplicates "$W/db" >"$W/twice"
-    bounded dnf --assumeno remove --duplicates >"$W/plan"
+    ask removal dnf --assumeno remove --duplicates >"$W/plan"
     if ! grep -q '^Transaction Summary' "$W/plan"; then
         FIX_DETAIL="Not tried: dnf finds no way: $(last_words)"
         return 0

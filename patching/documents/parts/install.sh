@@ -98,7 +98,7 @@ offered() {
     # shellcheck disable=SC2046  # names of packages: no blank, no glob
     set -- $(cut -f1 "$W/set")
     case $FAMILY:$TOOL in
-        apt:*) bounded apt-cache madison "$@" | awk -F'[ |]+' '{ sub(/^ +/, ""); print $1 "\t" $2 }' ;;
+        apt:*) ask offered apt-cache madison "$@" | awk -F'[ |]+' '{ sub(/^ +/, ""); print $1 "\t" $2 }' ;;
         dnf:dnf) dnf_list --available "$@" ;;
         dnf:*) dnf_list available "$@" ;;
         zypper:*) zypper_xml search -s --match-exact -t package "$@" | cut -f1,4 ;;
@@ -106,7 +106,7 @@ offered() {
 }
 
 dnf_list() {
-    bounded "$TOOL" -q list --showduplicates "$@" >"$W/raw"
+    ask offered "$TOOL" -q list --showduplicates "$@" >"$W/raw"
     dnf_rows | cut -f1,3
 }
 

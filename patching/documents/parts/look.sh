@@ -52,6 +52,7 @@ $(recall terms 'all|||')
 EOF
     find_words
     SUSPECT=true
+    SIDE=after
     : >"$W/checks"
     examine_packages
     snapshot after

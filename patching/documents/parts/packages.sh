@@ -2,25 +2,28 @@
 # Installed: name arch version. Available: name arch from to security(1|0), "-" where there is no old version.
 
 # shellcheck disable=SC2016  # dpkg-query reads these dollars
-dpkg_states() { bounded dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\n'; }
+dpkg_states() { ask "$1" dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\n'; }
 
 pm_installed() {
     case $FAMILY in
-        apt) dpkg_states | awk -F'\t' '$1 ~ /^.[iUFWt]/ { print $2 "\t" $3 "\t" $4 }' ;;
+        apt) dpkg_states installed | awk -F'\t' '$1 ~ /^.[iUFWt]/ { print $2 "\t" $3 "\t" $4 }' ;;
         # a key that the package tool imported looks like a package
-        *) bounded rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' | awk -F'\t' '$1 != "gpg-pubkey" { sub(/\t0:/, "\t"); print }' ;;
+        *) ask installed rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' | awk -F'\t' '$1 != "gpg-pubkey" { sub(/\t0:/, "\t"); print }' ;;
     esac 2>>"$LOG"
 }
 
 # Packages that the package tool left half done: no later "nothing to do" may hide them.
 pm_broken() {
     case $FAMILY in
-        apt) dpkg_states | awk -F'\t' '$1 ~ /^.[UFHWt]/ || $1 ~ /^..R/ { print $2 }' ;;
+        apt) dpkg_states broken | awk -F'\t' '$1 ~ /^.[UFHWt]/ || $1 ~ /^..R/ { print $2 }' ;;
         # asked only where something went wrong: it costs a start of dnf
-        dnf) [ "$SUSPECT$ERROR_CODE" = false ] || bounded "$TOOL" -q check |
+        dnf) [ "$SUSPECT$ERROR_CODE" = false ] || locked_out broken || ask broken "$TOOL" -q check |
             awk '/ has missing requires | is obsoleted by | has installed conflict / { sub(/-[^-]*-[^-]*$/, "", $1); print $1 }' | sort -u ;;
     esac 2>>"$LOG"
 }
+
+# locked_out QUESTION: package tools wait for ever for a lock that another one holds, so that question is not asked.
+locked_out() { [ -n "$HOLDER" ] && no_answer "$1" "$(holder_named) holds the package lock"; }
 
 pm_duplicates() {
     [ "$FAMILY" != apt ] || return 0
@@ -29,9 +32,9 @@ pm_duplicates() {
 
 pm_held() {
     case $FAMILY in
-        apt) bounded apt-mark showhold ;;
+        apt) ask held apt-mark showhold ;;
         dnf) held_by_versionlock ;;
-        zypper) bounded zypper --non-interactive locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
+        zypper) locked_out held || ask held zypper --non-interactive locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
     esac | awk 'NF == 1 { print $1 }'
 }
 
@@ -50,30 +53,34 @@ held_by_versionlock() {
     [ ! -r "$locks" ] || sed -n 's/^ *name *= *"\(.*\)"/\1/p' "$locks"
 }
 
+# Mirrors may be slow: three times the patience, as far as there is time.
 pm_refresh() {
+    left=$(($(seconds_left) + GRACE)) usual=$PATIENCE
+    [ "$left" -gt 0 ] || return 124
+    PATIENCE=$((PATIENCE * 3 < left ? PATIENCE * 3 : left))
     case $FAMILY in
         apt) apt_refresh ;;
         dnf) dnf_refresh ;;
-        zypper) quietly zypper --non-interactive refresh ;;
+        zypper) ask refresh zypper --non-interactive refresh >>"$LOG" ;;
     esac
+    set -- $?
+    PATIENCE=$usual
+    return "$1"
 }
 
 # apt before 2.1 does not know Error-Mode: it calls an update a success that reached no repository.
 apt_refresh() {
     before=$(lines "$LOG")
-    quietly_apt -o APT::Update::Error-Mode=any update || return
+    ask refresh apt-get -o DPkg::Lock::Timeout="$LOCK_WAIT" -o APT::Update::Error-Mode=any update >>"$LOG" || return
     ! tail -n +$((before + 1)) "$LOG" | grep -Eq '^(E: |Err:[0-9]|W: (Failed to fetch|Some index files failed|An error occurred during the signature))'
 }
 
 # Refreshes and lists in one start of dnf. A cache that has not expired yet would hide a dead repository; yum 3 knows
 # no --refresh.
 dnf_refresh() {
-    PATIENCE=$(($(seconds_left) + GRACE))
-    [ "$PATIENCE" -gt 0 ] || return 124
-    if [ "$TOOL" = dnf ]; then set -- --refresh; else set --; quietly "$TOOL" -q clean expire-cache; fi
+    if [ "$TOOL" = dnf ]; then set -- --refresh; else set --; ask refresh "$TOOL" -q clean expire-cache >>"$LOG"; fi
     LISTED=false
     ! dnf_check "$@" >"$W/all" || LISTED=true
-    PATIENCE=300
     # what is no row of the list is a complaint
     awk 'NF > 3' "$W/raw" >>"$LOG"
     [ "$LISTED" = true ]
@@ -88,7 +95,7 @@ pm_available() {
 }
 
 apt_available() {
-    bounded apt-get -s dist-upgrade >"$W/raw" || return 1
+    ask updates apt-get -s dist-upgrade >"$W/raw" || return 1
     awk '/^Inst / {
         from = $3 ~ /^\[/ ? substr($3, 2, length($3) - 2) : "-"
         inner = substr($0, index($0, "(") + 1)
@@ -100,7 +107,7 @@ apt_available() {
 
 # check-update: 100 = there are updates, 0 = none, anything else is an error. Long names and versions wrap.
 dnf_check() {
-    bounded "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' "$@" >"$W/raw"
+    ask updates "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' "$@" >"$W/raw"
     case $? in 0 | 100) ;; *) return 1 ;; esac
     dnf_rows
 }
@@ -132,7 +139,7 @@ dnf_available() {
 
 # A dead repository makes zypper exit 106 and say "No updates found": that is no answer.
 zypper_xml() {
-    bounded zypper --non-interactive --xmlout "$@" >"$W/raw"
+    ask updates zypper --non-interactive --xmlout "$@" >"$W/raw"
     # 103: it wants to be run again after updating itself
     case $? in 0 | 100 | 101 | 102 | 103) ;; *) return 1 ;; esac
     awk 'BEGIN { RS = "<" }

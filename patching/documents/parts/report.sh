@@ -18,6 +18,8 @@ render() {
     fact reboot.done "$([ "$REBOOTS" -gt 0 ] && [ "${REBOOTED:-false}" = true ] && echo true || echo false)"
     fact reboot.needed "$([ -s "$W/reasons" ] && echo true || echo false)"
     [ -s "$W/reasons" ] || [ ! -s "$W/reasons.first" ] || cp "$W/reasons.first" "$W/reasons"
+    cat "$W/silent" >>"$W/$SIDE.unanswered"
+    sort -u -t "$TAB" -k 1,1 -o "$W/$SIDE.unanswered" "$W/$SIDE.unanswered"
     awk -v dir="$W/" "$RENDER" </dev/null
     pack_packages
     # the line comes first: it survives where output is cut, and vouches for the blocks
@@ -95,7 +97,11 @@ function side(name) {
             pair("upgradable", num(fact[name ".upgradable"])) "," pair("security", num(fact[name ".security"])) "," \
             pair("held", list(name ".held", name ".packages.held", "name", 600)) "}") "," \
         pair("broken", list(name ".broken", name ".broken", "name", 600)) "," \
-        pair("duplicates", list(name ".duplicates", name ".duplicates", "name", 600)) "," pair("available", "\001" name "\001") "}"
+        pair("duplicates", list(name ".duplicates", name ".duplicates", "name", 600)) "," pair("available", "\001" name "\001") unanswered(name) "}"
+}
+function unanswered(name,    names) {
+    names = list(name ".unanswered", name ".unanswered", "name", 600)
+    return names == "[]" ? "" : "," pair("unanswered", names)
 }
 function error() {
     if (fact["error.code"] == "") return "null"

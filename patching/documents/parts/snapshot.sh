@@ -24,7 +24,8 @@ snapshot_facts() {
     fact "$1.newest_available" "$(newest "$W/kernels")"
     fact "$1.boot_id" "$(boot_id)"
     fact "$1.uptime_s" "$(uptime_seconds)"
-    fact "$1.installed" "$(lines "$S.installed")"
+    # no list at all: unknown
+    fact "$1.installed" "$([ ! -s "$S.installed" ] || lines "$S.installed")"
     if [ "$known" = false ]; then
         # empty = unknown; it also replaces what was known before a restart
         fact "$1.upgradable" ''
@@ -37,6 +38,8 @@ snapshot_facts() {
 
 # A version that stays beside a new one (kernels) makes the new one an install, not an upgrade.
 changes() {
+    : >"$W/changes"
+    [ -s "$W/after.installed" ] || return 0
     awk -F'\t' '
         FILENAME ~ /available$/ { if ($5 == 1) secure[$1] = 1; next }
         { key = $1 "\t" $2; all[key] = 1 }

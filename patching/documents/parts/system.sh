@@ -74,7 +74,7 @@ newest() {
 version_gt() {
     case $FAMILY:$1$2 in
         *:*[!A-Za-z0-9.+_:~^-]*) return 1 ;;
-        apt:*) dpkg --compare-versions "$1" gt "$2" ;;
+        apt:*) ask order dpkg --compare-versions "$1" gt "$2" ;;
         *) rpm_gt "$1" "$2" ;;
     esac
 }
@@ -84,7 +84,7 @@ rpm_gt() {
     for part in epoch version release; do
         mine=$(rpm_part $part "$1") others=$(rpm_part $part "$2")
         [ "$mine" != "$others" ] || continue
-        [ "$(rpm --eval "%{lua: print(rpm.vercmp('$mine', '$others'))}")" = 1 ]
+        [ "$(ask order rpm --eval "%{lua: print(rpm.vercmp('$mine', '$others'))}")" = 1 ]
         return
     done
     return 1
@@ -107,19 +107,19 @@ reboot_reasons() {
         apt) [ ! -e "${PATCH_PORTAL_ROOT}/run/reboot-required" ] || echo reboot_required_file ;;
         dnf)
             # its exit code 1 may also be a mistake of its own
-            ! command -v needs-restarting >/dev/null 2>&1 || ! bounded needs-restarting -r | grep -q '^Reboot is required' || echo needs_restarting
+            ! command -v needs-restarting >/dev/null 2>&1 || locked_out reboot || ! ask reboot needs-restarting -r | grep -q '^Reboot is required' || echo needs_restarting
             ;;
         zypper)
-            bounded zypper --non-interactive needs-rebooting >>"$LOG"
+            ask reboot zypper --non-interactive needs-rebooting >>"$LOG"
             [ $? -ne 102 ] || echo package_manager_asked
             ;;
     esac
 }
 
 services_waiting() {
-    case $FAMILY in
-        apt) ! command -v needrestart >/dev/null 2>&1 || bounded env NEEDRESTART_SUSPEND= needrestart -b -r l | sed -n 's/^NEEDRESTART-SVC: //p' ;;
-        dnf) ! command -v needs-restarting >/dev/null 2>&1 || bounded needs-restarting -s ;;
-        zypper) bounded zypper --non-interactive ps -sss ;;
+    locked_out services || case $FAMILY in
+        apt) ! command -v needrestart >/dev/null 2>&1 || (NEEDRESTART_SUSPEND='' && ask services needrestart -b -r l) | sed -n 's/^NEEDRESTART-SVC: //p' ;;
+        dnf) ! command -v needs-restarting >/dev/null 2>&1 || ask services needs-restarting -s ;;
+        zypper) ask services zypper --non-interactive ps -sss ;;
     esac | awk 'NF == 1 { print $1 "\twants_restart" }'
 }
