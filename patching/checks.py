@@ -13,6 +13,7 @@ LASTING_FIXES = {
     "repository_signing": ("Repository signing", "Install the repository's current key in the image."),
     "agent": ("SSM agent", "Update the SSM agent in the image, and let systemd restart it."),
     "clock": ("Clock", "Set up time synchronisation with the Amazon Time Sync Service."),
+    "updates": ("List of updates", "Find what keeps the package tool from answering: its database, a lock, a plugin."),
     "update_service": ("Windows Update service", "Look at the service's log; point it at an update server it reaches."),
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ NAMED = 5  # packages that a sentence names
 _BAD_STATUS = frozenset({ReportStatus.FAILED, ReportStatus.PARTIAL, ReportStatus.BLOCKED})
 # Errors that leave the packages right and only the restart open.
 _REBOOT_ERRORS = frozenset({"kernel_not_running", "reboot_did_not_happen"})
+_NOT_MEASURED = "not_measured"  # the error of a question that the verdict stands on and that had no answer
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class _Host:
     rebooted: bool
     kernel: str
     looked_after: bool
+    unanswered: tuple[str, ...] = ()  # questions after the work that had no answer
+    change_unknown: bool = False  # not even what is installed can be told
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -91,6 +94,10 @@ def _from_report(report: Report, mode: str) -> _Host:
         rebooted=report.boot_changed,
         kernel=after.kernel.running if after else "",
         looked_after=after is not None,
+        unanswered=(after.unanswered or ()) if after else (),
+        change_unknown=bool(
+            error and error.code == _NOT_MEASURED and after and after.packages.installed is None
+        ),
     )
 
 
@@ -108,6 +115,7 @@ def _from_line(line: ResultLine, mode: str) -> _Host:
         rebooted=line.reboot_done,
         kernel=line.kernel_running,
         looked_after=line.status != ReportStatus.BLOCKED,
+        change_unknown=line.error == _NOT_MEASURED and line.installed is None,
     )
 
 
@@ -144,11 +152,18 @@ def _reboot_open(report: Report) -> str:
 
 
 def _verdict(host: _Host) -> Verdict:
+    if host.change_unknown:
+        return Verdict.UNKNOWN
     if _something_wrong(host):
         return Verdict.PARTLY if host.changed else Verdict.FAILED
     if host.reboot_open:
         return Verdict.PATCHED_REBOOT_PENDING
-    return Verdict.PATCHED if host.changed or host.rebooted else Verdict.NOTHING_TO_DO
+    return Verdict.PATCHED if _may_have_done_something(host) else Verdict.NOTHING_TO_DO
+
+
+def _may_have_done_something(host: _Host) -> bool:
+    """A question without an answer is never nothing to do; the host's line tells it by its status."""
+    return bool(host.changed or host.rebooted or host.unanswered or host.status == ReportStatus.PATCHED)
 
 
 def _something_wrong(host: _Host) -> bool:
@@ -186,9 +201,11 @@ def _what_happened(verdict: Verdict, host: _Host) -> str:
             else "No update was open and no restart was due."
         )
     if verdict is Verdict.PATCHED:
-        return f"{updates}, {rest}{_kernel_note(host)}."
+        return f"{updates}, {rest}{_kernel_note(host)}{_not_measured(host)}."
     if verdict is Verdict.PATCHED_REBOOT_PENDING:
         return f"{updates}, {rest}. {host.reboot_open} {host.detail}".strip()
+    if host.change_unknown:
+        return f"What changed is not known. {host.detail}"
     start = f"{updates}, but not all is well: " if host.changed else "Nothing changed: "
     return start + _what_is_wrong(host)
 
@@ -199,6 +216,10 @@ def _counted(count: int, noun: str) -> str:
 
 def _kernel_note(host: _Host) -> str:
     return f"; restarted, kernel {host.kernel} runs" if host.rebooted and host.kernel else ""
+
+
+def _not_measured(host: _Host) -> str:
+    return f"; not measured: {', '.join(sorted(host.unanswered))}" if host.unanswered else ""
 
 
 def _what_is_wrong(host: _Host) -> str:

@@ -175,8 +175,13 @@ def script(phase: Phase, platform: Platform) -> str:
     return packed(text) if platform == "linux" else text
 
 
+# What stands in front of every path is short in what is sent; (as it is set, as it is used).
+ROOT_SET, ROOT_USED = "PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}", "${PATCH_PORTAL_ROOT}"
+
+
 def packed(text: str) -> str:
     """The same shell script without comments and indentation: AWS's limit counts every byte."""
+    text = text.replace(ROOT_SET, "R=${PATCH_PORTAL_ROOT:-}").replace(ROOT_USED, "$R")
     first, *others = text.splitlines()
     stripped = (line.strip() for line in others)
     return "\n".join([first, *(line for line in stripped if line and not line.startswith("#"))]) + "\n"

@@ -121,9 +121,10 @@ class ShimHost:
     def hanging(self, name: str, word: str, after: str = "", deaf: bool = False) -> None:
         """A tool that hangs where one of its arguments is `word`, once the host has the file `after`."""
         here = self.root / "tools" / name
+        hang = "trap '' TERM; sleep 600" if deaf else "sleep 600"
         self.tool(
             name,
-            f"""case " $* " in *" {word} "*) [ ! -e "{self.root / after}" ] || {{ {"trap '' TERM; " if deaf else ""}sleep 600; }} ;; esac
+            f"""case " $* " in *" {word} "*) [ ! -e "{self.root / after}" ] || {{ {hang}; }} ;; esac
 PATH=${{PATH#"{here.parent}":}} exec {name} "$@\"""",
         )
 

@@ -126,11 +126,14 @@ def test_the_hash_is_of_the_text_and_stable() -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_every_path_starts_with_the_root(phase: Phase) -> None:
     """Empty on a real host; a directory when an image root is patched or a host is simulated."""
-    lines = (line for line in script(phase, "linux").splitlines() if not line.lstrip().startswith("#"))
+    lines = (line for line in source(phase, "linux").splitlines() if not line.lstrip().startswith("#"))
     code = "\n".join(lines).replace('"${PATCH_PORTAL_ROOT}"', "${PATCH_PORTAL_ROOT}")
     folders = "etc|var|run|proc|boot|usr|tmp|sys|opt|lib|root|home|bin|sbin"
     assert re.findall(rf"(?<![\w}}*.\]^/\\])/(?:{folders})\b", code) == []
     assert "${PATCH_PORTAL_ROOT}/etc/os-release" in code
+    sent = script(phase, "linux")
+    assert sent.count("PATCH_PORTAL_ROOT") == sent.count("\nR=${PATCH_PORTAL_ROOT:-}\n") == 1
+    assert len(re.findall(r"\$R\b", sent)) == code.count("${PATCH_PORTAL_ROOT}")
 
 
 @pytest.mark.parametrize("phase", PHASES)
