@@ -144,7 +144,7 @@ class Document:
 @cache
 def document(phase: Phase, platform: Platform) -> Document:
     """The document of a phase for a platform. Raises ValueError when it outgrows AWS's limit."""
-    text = yaml.dump(_body(phase, platform), Dumper=_Compact, sort_keys=False, width=LIMIT_BYTES)
+    text = _yaml(_body(phase, platform), script(phase, platform).rstrip("\n"))
     made = Document(name_of(phase, platform), text, hashlib.sha256(text.encode()).hexdigest())
     if (free := free_bytes(made)) < 0:
         raise ValueError(f"{made.name} and its longest parameters are {-free} bytes too large for AWS")
@@ -210,7 +210,7 @@ def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
                 "precondition": {"StringEquals": ["platformType", platform.title()]},
                 "inputs": {
                     "timeoutSeconds": str(TIMEOUT_SECONDS[phase]),
-                    "runCommand": [script(phase, platform).rstrip("\n")],
+                    "runCommand": [_SCRIPT],
                 },
             }
         ],
@@ -218,14 +218,23 @@ def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
 
 
 class _Compact(yaml.SafeDumper):
-    """Plain YAML without anchors, which SSM does not promise to follow; a script is one quoted text: fewest bytes."""
+    """YAML without anchors, which SSM does not promise to follow."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-def _text(dumper: _Compact, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None)
+_SCRIPT = "SCRIPT"  # stands in for the text while the rest is written
 
 
-_Compact.add_representer(str, _text)
+def _yaml(body: dict[str, Any], text: str) -> str:
+    """The body with its script as one quoted text; in flow style its lines need no indentation."""
+    head = yaml.dump(body, Dumper=_Compact, sort_keys=False, width=LIMIT_BYTES, default_flow_style=True)
+    return head.replace(f"[{_SCRIPT}]", f"[{_quoted(text)}]")
+
+
+def _quoted(text: str) -> str:
+    """Fewest bytes: between single quotes only these and line ends are doubled; but YAML strips the lines there."""
+    if any(line != line.strip() for line in text.splitlines()):
+        return json.dumps(text)
+    return "'" + text.replace("'", "''").replace("\n", "\n\n") + "'"

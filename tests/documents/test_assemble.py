@@ -36,6 +36,7 @@ PHASES = ["precheck", "patch"]
 def test_the_document_is_schema_2_2_for_its_platform(phase: Phase, platform: Platform) -> None:
     made = document(phase, platform)
     body = yaml.safe_load(made.content_yaml)
+    assert body["mainSteps"][0]["inputs"]["runCommand"] == [script(phase, platform).rstrip("\n")]
     step = body["mainSteps"][0]
     assert made.name == f"PatchPortal-{phase.title()}-{platform.title()}"
     assert re.fullmatch(r"[a-zA-Z0-9_.-]{3,128}", made.name)

@@ -22,7 +22,7 @@ volumes() {
 
 # Each directory with the mount that holds it and the mount's options.
 mounts_of_volumes() {
-    volumes | awk -v table="${PATCH_PORTAL_ROOT}/proc/mounts" -v root="$PATCH_PORTAL_ROOT" '
+    volumes | awk -v table="${PATCH_PORTAL_ROOT}/proc/mounts" -v root="${PATCH_PORTAL_ROOT}" '
         BEGIN { while ((getline line < table) > 0) { split(line, f, " "); n++; at[n] = f[2]; how[n] = f[4] } }
         {
             path = substr($0, length(root) + 1); best = 0
