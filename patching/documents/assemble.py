@@ -130,6 +130,7 @@ LONGEST = {
     "PreScript": 40, "PostScript": 40, "DocumentHash": 64,
 }  # fmt: skip
 SHORT_BYTES = 10
+ROOT_IS = "PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}\n"
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,11 @@ class Document:
 @cache
 def document(phase: Phase, platform: Platform) -> Document:
     """The document of a phase for a platform. Raises ValueError when it outgrows AWS's limit."""
-    text = _yaml(_body(phase, platform), script(phase, platform).rstrip("\n"))
+    text = (
+        _linux_text(phase)
+        if platform == "linux"
+        else _dumped(_body(phase, platform, script(phase, platform)))
+    )
     made = Document(name_of(phase, platform), text, hashlib.sha256(text.encode()).hexdigest())
     if (free := free_bytes(made)) < 0:
         raise ValueError(f"{made.name} and its longest parameters are {-free} bytes too large for AWS")
@@ -175,16 +180,14 @@ def script(phase: Phase, platform: Platform) -> str:
     return packed(text) if platform == "linux" else text
 
 
-# What stands in front of every path is short in what is sent; (as it is set, as it is used).
-ROOT_SET, ROOT_USED = "PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}", "${PATCH_PORTAL_ROOT}"
-
-
 def packed(text: str) -> str:
-    """The same shell script without comments and indentation: AWS's limit counts every byte."""
-    text = text.replace(ROOT_SET, "R=${PATCH_PORTAL_ROOT:-}").replace(ROOT_USED, "$R")
+    """The same shell script without comments and indentation, $R for the root: AWS's limit counts every byte."""
     first, *others = text.splitlines()
-    stripped = (line.strip() for line in others)
-    return "\n".join([first, *(line for line in stripped if line and not line.startswith("#"))]) + "\n"
+    stripped = (re.sub(r"^(\w+=\w*)  # .*", r"\1", line.strip()) for line in others)
+    code = "\n".join([first, *(line for line in stripped if line and not line.startswith("#"))]) + "\n"
+    head, defined, rest = code.partition(ROOT_IS)
+    short = re.sub(r"\$\{PATCH_PORTAL_ROOT\}(?=[/\"])", "$R", rest)
+    return f"{head}{defined}R=$PATCH_PORTAL_ROOT\n{short}" if defined else code
 
 
 def source(phase: Phase, platform: Platform) -> str:
@@ -196,7 +199,22 @@ def source(phase: Phase, platform: Platform) -> str:
     return "\n".join((HERE / name).read_text() for name in names)
 
 
-def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
+def _linux_text(phase: Phase) -> str:
+    """YAML whose script stands in single quotes, each line break twice: fewest bytes, and readable in AWS's console.
+
+    Such a text loses the blanks around its lines, of which a packed script has none; written as one flow, no line of it
+    needs to be indented.
+    """
+    text, place = script(phase, "linux").rstrip("\n"), "THE-SCRIPT"
+    frame = _dumped(_body(phase, "linux", place), flow=True)
+    return frame.replace(place, "'" + text.replace("'", "''").replace("\n", "\n\n") + "'")
+
+
+def _dumped(body: dict[str, Any], *, flow: bool = False) -> str:
+    return yaml.dump(body, Dumper=_Compact, sort_keys=False, width=LIMIT_BYTES, default_flow_style=flow)
+
+
+def _body(phase: Phase, platform: Platform, text: str) -> dict[str, Any]:
     declared = parameters_of(name_of(phase, platform))
     action = "aws:runShellScript" if platform == "linux" else "aws:runPowerShellScript"
     return {
@@ -210,7 +228,7 @@ def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
                 "precondition": {"StringEquals": ["platformType", platform.title()]},
                 "inputs": {
                     "timeoutSeconds": str(TIMEOUT_SECONDS[phase]),
-                    "runCommand": [_SCRIPT],
+                    "runCommand": [text.rstrip("\n")],
                 },
             }
         ],
@@ -218,23 +236,14 @@ def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
 
 
 class _Compact(yaml.SafeDumper):
-    """YAML without anchors, which SSM does not promise to follow."""
+    """Plain YAML without anchors, which SSM does not promise to follow; a script is one quoted text: fewest bytes."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-_SCRIPT = "SCRIPT"  # stands in for the text while the rest is written
+def _text(dumper: _Compact, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None)
 
 
-def _yaml(body: dict[str, Any], text: str) -> str:
-    """The body with its script as one quoted text; in flow style its lines need no indentation."""
-    head = yaml.dump(body, Dumper=_Compact, sort_keys=False, width=LIMIT_BYTES, default_flow_style=True)
-    return head.replace(f"[{_SCRIPT}]", f"[{_quoted(text)}]")
-
-
-def _quoted(text: str) -> str:
-    """Fewest bytes: between single quotes only these and line ends are doubled; but YAML strips the lines there."""
-    if any(line != line.strip() for line in text.splitlines()):
-        return json.dumps(text)
-    return "'" + text.replace("'", "''").replace("\n", "\n\n") + "'"
+_Compact.add_representer(str, _text)
