@@ -77,9 +77,12 @@ settle() {
     if [ -n "$HOLDER" ]; then
         ERROR_CODE=''
         fail_with lock_held "$(holder_named) still works on packages, so what comes of it is not known yet. $ERROR_DETAIL"
-    elif [ "$FAMILY" = apt ]; then
-        configure_all
+        return 0
     fi
+    # a deadline in the middle of dpkg's work leaves packages half configured: the repair has time of its own
+    left=$(seconds_left)
+    [ "$left" -gt "$REPAIR" ] || GRACE=$((REPAIR - left))
+    [ "$FAMILY" != apt ] || configure_all
 }
 
 conclude() {
@@ -144,6 +147,7 @@ resume() {
 # The agent or the host died in the middle of an install: repair, then go on with the same lists before.
 carry_on() {
     settle
+    GRACE=0
     if [ -n "$HOLDER" ]; then conclude; else install; fi
 }
 
@@ -161,9 +165,10 @@ after_reboot() {
 REBOOTED=false
 INSTALLING=false
 KEPT=true
+REPAIR=300  # seconds for it, also past the deadline
 known=false
 # together always below this document's own time-out, whatever the policy says
-[ "$DEADLINE" -le 27000 ] || DEADLINE=27000
+[ "$DEADLINE" -le 26400 ] || DEADLINE=26400
 [ "$LOCK_WAIT" -le 1000 ] || LOCK_WAIT=1000
 claim
 read_system

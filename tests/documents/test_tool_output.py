@@ -125,7 +125,7 @@ def test_zypper_xml_over_several_lines(make_host: Make) -> None:
     host = make_host("sles15")
     host.tool(
         "zypper",
-        """case " $* " in *" patch "*) exit 0 ;; *list-updates*) cat <<'END'
+        """case " $* " in *" install "*) exit 0 ;; *list-updates*) cat <<'END'
 <?xml version='1.0'?>
 <stream><update-status version="0.6"><update-list>
 <update kind="package" name="glibc" edition="2.38-150600.14.8.2"

@@ -33,6 +33,9 @@ mounts_of_volumes() {
 }
 
 check_filesystems() {
+    OK=false
+    DETAIL="Package work is not possible: ${PATCH_PORTAL_ROOT}/run is full or mounted read-only."
+    [ "${W%/*}" = "${PATCH_PORTAL_ROOT}/run" ] || return 0
     OK=true
     mounts_of_volumes >"$W/mounts" 2>>"$LOG"
     [ -s "$W/mounts" ] || { not_measured "the list of mounts cannot be read"; return 0; }

@@ -132,6 +132,10 @@ check_repositories() {
     OK=true
     DETAIL="All package repositories answered."
     already=$(lines "$LOG")
+    if [ $(($(seconds_left) + GRACE)) -le 0 ]; then
+        OK=false REPOS_OK=false CODE=deadline_exceeded DETAIL="No time is left: this run had $DEADLINE s."
+        return 0
+    fi
     pm_refresh || OK=false
     tail -n +$((already + 1)) "$LOG" >"$W/refresh"
     if no_repository; then
@@ -155,6 +159,11 @@ name_repositories() {
     names=$(repositories_named "$W/refresh")
     why=$(awk '/Error message:|ignature verification failed|signed\.|^E: |Error: [^ ]|locked/ { print; exit }' "$W/refresh")
     why=${why:-$(last_words)}
+    if grep -q "^E: .* changed its '" "$W/refresh"; then
+        CODE=repository_changed
+        DETAIL="A package repository is another release than before (${names:-name unknown}); if that is meant, run apt-get update --allow-releaseinfo-change there: $why"
+        return 0
+    fi
     DETAIL="A package repository did not answer (${names:-name unknown}): $why"
     if grep -qE 'no(t| longer) signed|NO_PUBKEY|EXPKEYSIG|GPG|unsigned|unknown key|[Ss]ignature ver' "$W/refresh"; then
         CODE=repository_unsigned

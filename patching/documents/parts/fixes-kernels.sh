@@ -16,20 +16,24 @@ spare_kernels() {
 
 # kernel_packages RELEASE: the packages that belong to this kernel alone, as the package tool wants them named.
 kernel_packages() {
-    pm_installed | awk -F'\t' -v family="$FAMILY" -v release="$1" -v flavour="$(flavour "$1")" '
+    pm_installed >"$W/rows"
+    : >"$W/several"
+    [ "$FAMILY" = apt ] || pm_several >"$W/several"
+    awk -F'\t' -v family="$FAMILY" -v release="$1" -v flavour="$(flavour "$1")" '
+        FILENAME ~ /several$/ { several[$1] = 1; next }
         family == "apt" {
             name = $1
             if (sub(/^linux-(image-unsigned|image|modules-extra|modules|headers)-/, "", name) && name == release) print $1
             next
         }
-        $1 !~ /^kernel/ { next }
+        $1 !~ /^kernel/ || !($1 in several) { next }
         { sub(/^[0-9]+:/, "", $3) }
         family == "dnf" && $3 "." $2 == release { print $1 "-" $3 "." $2 }
         family == "zypper" && index($1 "-", "kernel-" flavour "-") == 1 {
             version = $3
             sub(/\.[0-9]+$/, "", version)
             if (version "-" flavour == release) print $1 "-" $3 "." $2
-        }'
+        }' "$W/several" "$W/rows"
 }
 
 remove_old_kernels() {

@@ -45,9 +45,15 @@ ERROR_CODE='' ERROR_DETAIL=''
 BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false SUSPECT=false
 SIDE=before  # of the work: what had no answer belongs to it
 
-# The work directory is in memory where /run is: a full disk must not cost us the report.
-mkdir -p "${PATCH_PORTAL_ROOT}/run"
-W=$(mktemp -d "${PATCH_PORTAL_ROOT}/run/patch-portal.XXXXXX") || exit 70
+# The work directory is in memory where that has room: a full disk must not cost us the report, nor a full /run.
+W=''
+for place in run dev/shm tmp var/tmp; do
+    mkdir -p "${PATCH_PORTAL_ROOT}/$place" && W=$(mktemp -d "${PATCH_PORTAL_ROOT}/$place/patch-portal.XXXXXX") &&
+        head -c 1000000 /dev/zero >"$W/log" && break
+    rm -rf "$W"
+    W=''
+done 2>/dev/null
+[ -n "$W" ] || { echo "Patch Portal: no report can be made: run, dev/shm, tmp and var/tmp are full or read-only."; exit 70; }
 LOG=$W/log
 : >"$LOG"
 : >"$W/facts"

@@ -43,25 +43,36 @@ dnf_install() {
 
 # 102 = done, wants a reboot; 103 = zypper updated itself, run again; 106 = a repository was skipped.
 zypper_install() {
-    for round in 1 2; do
+    for round in 1 2 3 4; do
+        pm_installed >"$W/round.$round"
         zypper_once
         code=$?
-        [ "$code" = 103 ] && [ "$round" = 1 ] || break
+        [ "$code" = 103 ] || break
+        # what stood behind its own update is on offer now; a round that changes nothing is the last
+        ! cmp -s "$W/round.$round" "$W/round.$((round - 1))" || break
     done
     case $code in 0 | 100 | 101 | 102 | 103) return 0 ;; *) return "$code" ;; esac
 }
 
 zypper_once() {
     if [ -n "$EXCLUDE" ]; then
-        set --
-        wanted "$W/before.available" >"$W/chosen"
-        while IFS=$TAB read -r name _ _ to _; do set -- "$@" "$name=$to"; done <"$W/chosen"
-        [ $# -eq 0 ] || quietly zypper --non-interactive install --auto-agree-with-licenses "$@"
+        zypper_by_name
     elif [ "$MODE" = security ]; then
         quietly zypper --non-interactive patch --with-interactive --category security --auto-agree-with-licenses
+        # 4: no solution, for one package of one patch is locked; by name the others go in
+        set -- $?
+        [ "$1" = 4 ] || return "$1"
+        zypper_by_name
     else
         quietly zypper --non-interactive update --auto-agree-with-licenses
     fi
+}
+
+zypper_by_name() {
+    set --
+    wanted "$W/before.available" >"$W/chosen"
+    while IFS=$TAB read -r name _ _ to _; do set -- "$@" "$name=$to"; done <"$W/chosen"
+    [ $# -eq 0 ] || quietly zypper --non-interactive install --auto-agree-with-licenses "$@"
 }
 
 # Each tool refuses the whole call when it lacks one version, so what is not on offer here stays out, and is told.

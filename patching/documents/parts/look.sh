@@ -83,6 +83,6 @@ tell_untouched() {
 find_words() {
     work=$(recall work)
     case $work in
-        "${PATCH_PORTAL_ROOT}/run/patch-portal."??????) [ ! -f "$work/log" ] || { cat "$work/log" >>"$LOG"; rm -rf "$work"; } ;;
+        "${PATCH_PORTAL_ROOT}"/*/patch-portal.??????) [ ! -f "$work/log" ] || { cat "$work/log" >>"$LOG"; rm -rf "$work"; } ;;
     esac
 }

@@ -16,7 +16,7 @@ name_what_is_left() {
         detail="Left half installed: $(sort -u "$W/after.broken" "$W/after.duplicates" | tr '\n' ' ' | cut -c1-200 | sed 's/ *$//'). $ERROR_DETAIL"
         [ "$ERROR_CODE" != install_failed ] || ERROR_CODE=''
         fail_with packages_left_broken "$detail"
-    elif grep -Eq "^(installed|broken|updates|reboot|order)$TAB" "$W/silent"; then
+    elif grep -Eq "^(installed|several|broken|updates|reboot|order)$TAB" "$W/silent"; then
         fail_with not_measured "Not measured: $(silence). $ERROR_DETAIL"
     elif [ "$AFTER_KNOWN" = false ]; then
         fail_with repository_unreachable "What is still open cannot be read: $(last_words)"

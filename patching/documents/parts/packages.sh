@@ -27,7 +27,21 @@ locked_out() { [ -n "$HOLDER" ] && no_answer "$1" "$(holder_named) holds the pac
 
 pm_duplicates() {
     [ "$FAMILY" != apt ] || return 0
-    awk -F'\t' '$1 !~ /^(kernel|gpg-pubkey|installonly)/ && ++n[$1 "." $2] == 2 { print $1 "." $2 }' "$1"
+    awk -F'\t' '++n[$1 "." $2] == 2 { print $1 "\t" $2 }' "$1" >"$W/two"
+    [ -s "$W/two" ] || return 0
+    pm_several >"$W/several"
+    awk -F'\t' 'FILENAME ~ /several$/ { several[$1] = 1; next } !($1 in several) { print $1 "." $2 }' "$W/several" "$W/two"
+}
+
+# Packages that may be there in several versions, as the package tool is set: kernels, and what else its settings name.
+pm_several() {
+    set -f
+    # shellcheck disable=SC2046,SC2020  # a list of words, whose globs are rpm's
+    set -- $(sed -n 's/^ *\(installonlypkgs\|multiversion\) *= *//p' "${PATCH_PORTAL_ROOT}/etc/dnf/dnf.conf" "${PATCH_PORTAL_ROOT}/etc/yum.conf" \
+        "${PATCH_PORTAL_ROOT}/etc/zypp/zypp.conf" 2>/dev/null | tr ', ' '\n\n' | sed 's/^provides://')
+    set +f
+    ask several rpm -q --qf '%{NAME}\n' --whatprovides 'installonlypkg(kernel)' 'installonlypkg(kernel-module)' 'installonlypkg(vm)' 'multiversion(kernel)' "$@"
+    [ $# -eq 0 ] || ask several rpm -qa --qf '%{NAME}\n' "$@"
 }
 
 pm_held() {
@@ -154,12 +168,21 @@ zypper_xml() {
 }
 
 zypper_available() {
-    zypper_xml list-updates >"$W/all" || return 1
+    zypper_xml list-updates -t package -t patch >"$W/all" || return 1
     : >"$W/security"
-    # without --with-interactive, patches that want a reboot (kernels) are passed over in silence
-    [ ! -s "$W/all" ] || zypper_xml patch --with-interactive --category security --dry-run >"$W/security" || return 1
+    # shellcheck disable=SC2046  # names of patches have no blank
+    set -- $(awk 'BEGIN { RS = "<" } /^update[ \n\t]/ && /kind="patch"/ && /category="security"/ { sub(/.*[ \n\t]name="/, ""); sub(/".*/, ""); print }' "$W/raw")
+    [ $# -eq 0 ] || zypper_patched "$@" >"$W/security" || return 1
     awk -F'\t' 'FILENAME ~ /security$/ { secure[$1] = 1; next } { print $0 "\t" ($1 in secure ? 1 : 0) }' \
         "$W/security" "$W/all"
+}
+
+# The packages that patches replace, by the patches' own words: the solver finds no answer where one of them is locked, and
+# shows no patch behind zypper's own.
+zypper_patched() {
+    ask updates zypper --non-interactive info -t patch "$@" >"$W/patches" || return 1
+    awk '/^[A-Z][A-Za-z ]*:/ { on = /^Conflicts/; sub(/^[^:]*: */, "") }
+        on && $2 ~ /^</ && !/^srcpackage:/ { sub(/[.](noarch|x86_64|aarch64|i[3-6]86)$/, "", $1); print $1 }' "$W/patches"
 }
 
 # The names that newly available kernels would run under.

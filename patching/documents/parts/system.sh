@@ -2,7 +2,9 @@
 
 read_system() {
     OS_ID='' OS_VERSION='' OS_NAME='' OS_LIKE=''
-    [ -r "${PATCH_PORTAL_ROOT}/etc/os-release" ] || return 0
+    release="${PATCH_PORTAL_ROOT}/etc/os-release"
+    [ -r "$release" ] || release="${PATCH_PORTAL_ROOT}/usr/lib/os-release"
+    [ -r "$release" ] || return 0
     while IFS='=' read -r key value || [ -n "$key" ]; do
         value=${value#[\"\']}
         value=${value%[\"\']}
@@ -12,7 +14,7 @@ read_system() {
             PRETTY_NAME) OS_NAME=$value ;;
             ID_LIKE) OS_LIKE=$value ;;
         esac
-    done <"${PATCH_PORTAL_ROOT}/etc/os-release"
+    done <"$release"
 }
 
 choose_family() {
