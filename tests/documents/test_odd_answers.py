@@ -1,0 +1,144 @@
+"""Package tools' odd answers: read as what they say, never as what they usually mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.shims import template
+
+Make = Callable[..., Any]
+
+
+def check(report: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(entry for entry in report["checks"] if entry["name"] == name)
+
+
+@pytest.mark.parametrize("phase", ["precheck", "patch"])
+def test_a_host_with_its_os_release_below_usr_alone_is_known(make_host: Make, phase: str) -> None:
+    host = make_host("sles15")
+    (host.root / "usr/lib").mkdir(parents=True, exist_ok=True)
+    (host.root / "etc/os-release").rename(host.root / "usr/lib/os-release")
+    assert host.run(phase).status == "nothing_to_do"
+
+
+def test_a_repository_that_became_another_release_is_not_called_silent(make_host: Make) -> None:
+    host = make_host("debian12", pending=1)
+    host.tool(
+        "apt-get",
+        f"""case " $* " in *" update "*)
+    echo "Get:1 http://deb.example.internal/debian bookworm InRelease [151 kB]"
+    echo "E: Repository 'http://deb.example.internal/debian bookworm InRelease' changed its 'Suite' value from 'stable' to 'oldstable'" >&2
+    echo "N: This must be accepted explicitly before updates for this repository can be applied." >&2
+    exit 100 ;;
+esac
+exec {template.BIN}/apt-get "$@\"""",
+    )
+    report = host.run("precheck").report
+    assert (report["status"], report["error"]["code"]) == ("blocked", "repository_changed")
+    assert "http://deb.example.internal/debian bookworm" in report["error"]["detail"]
+    assert "apt-get update --allow-releaseinfo-change" in report["error"]["detail"]
+    assert "did not answer" not in report["error"]["detail"]
+
+
+@pytest.mark.parametrize("phase", ["precheck", "patch"])
+@pytest.mark.parametrize("os", ["debian12", "rhel9", "sles15"])
+def test_without_any_time_the_reason_is_the_time(make_host: Make, os: str, phase: str) -> None:
+    report = make_host(os, pending=1).run(phase, DeadlineSeconds="0").report
+    assert (report["status"], report["error"]["code"]) == ("blocked", "deadline_exceeded")
+    assert "No time is left: this run had 0 s." in report["error"]["detail"]
+
+
+@pytest.mark.parametrize("phase", ["precheck", "patch"])
+def test_a_run_folder_that_takes_nothing_gives_a_report_all_the_same(make_host: Make, phase: str) -> None:
+    """A file in its place stands for what is full or read-only: both refuse the folder that the script asks for."""
+    host = make_host("debian12", pending=1)
+    (host.root / "run").rmdir()
+    (host.root / "run").write_text("")
+    report = host.run(phase).report
+    assert (report["status"], report["error"]["code"]) == ("blocked", "filesystem_unusable")
+    assert f"{host.root}/run is full or mounted read-only" in report["error"]["detail"]
+    assert (
+        list((host.root / "tmp").glob("patch-portal.*"))
+        == list((host.root / "dev").rglob("patch-portal.*"))
+        == []
+    )
+
+
+def test_zypper_is_run_again_as_long_as_something_changes(make_host: Make) -> None:
+    """Each round ends with 103 after a part of its own stack."""
+    host = make_host("sles15", pending=4)
+    pending = (host.root / "lab/pending").read_text().splitlines(keepends=True)
+    (host.root / "lab/later").write_text("".join(pending[1:]))
+    host.tool(
+        "zypper",
+        f"""lab={host.root}/lab
+case " $* " in *" update "*) ;; *) exec {template.BIN}/zypper "$@" ;; esac
+echo round >>"$lab/rounds"
+{template.BIN}/zypper "$@"
+head -n 1 "$lab/later" >"$lab/pending"; sed -i 1d "$lab/later"
+[ ! -s "$lab/pending" ] || exit 103""",
+    )
+    (host.root / "lab/pending").write_text(pending[0])
+    outcome = host.command("patch")
+    assert host.state("rounds").count("round") == 4
+    assert (outcome.status, len(outcome.report["changes"])) == ("patched", 4)
+
+
+def test_zypper_that_only_says_it_wants_another_round_is_not_believed_for_ever(make_host: Make) -> None:
+    host = make_host("sles15", pending=1)
+    host.tool(
+        "zypper",
+        f"""case " $* " in *" update "*) echo round >>{host.root}/lab/rounds; exit 103 ;; esac
+exec {template.BIN}/zypper "$@\"""",
+    )
+    outcome = host.command("patch")
+    assert host.state("rounds").count("round") == 2
+    assert (outcome.status, outcome.report["error"]["code"]) == ("failed", "updates_left")
+
+
+def add(root: Path, *rows: str) -> None:
+    with (root / "lab/packages").open("a") as table:
+        table.writelines(f"ii\t{row}\n" for row in rows)
+
+
+MANY = [
+    # system, what stands in the tool's settings, whether two versions of this package are in order
+    ("rhel9", "", "", "kernel-core", True),
+    ("rhel9", "", "", "kernel-tools", False),
+    ("rhel9", "etc/dnf/dnf.conf", "[main]\ninstallonlypkgs=kernel kmod-lab\n", "kmod-lab", True),
+    ("rhel9", "etc/dnf/dnf.conf", "[main]\ninstallonlypkgs=kmod-other\n", "kmod-lab", False),
+    ("sles15", "", "", "kernel-default", True),
+    ("sles15", "etc/zypp/zypp.conf", "multiversion = provides:multiversion(kernel), kmod-lab\n", "kmod-lab", True),
+    ("sles15", "", "", "kernel-firmware-all", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("os", "file", "text", "name", "fine"), MANY)
+def test_what_may_be_there_twice_is_the_tools_setting(
+    make_host: Make, os: str, file: str, text: str, name: str, fine: bool
+) -> None:
+    host = make_host(os)
+    if file:
+        (host.root / file).parent.mkdir(parents=True, exist_ok=True)
+        (host.root / file).write_text(text)
+    add(host.root, f"{name}\tx86_64\t1.0-1", f"{name}\tx86_64\t1.1-1", f"{name}\ti686\t1.1-1")
+    report = host.run("precheck").report
+    assert check(report, "package_db")["ok"] is fine, check(report, "package_db")
+    assert report["before"]["duplicates"] == ([] if fine else [f"{name}.x86_64"])
+
+
+def test_kernel_clean_up_takes_only_what_is_installed_beside_the_old_one(make_host: Make) -> None:
+    """kernel-headers and kernel-tools carry the number of a kernel, and compilers stand on them."""
+    host = make_host("rhel9", pending=1, faults=["old_kernels_fill_boot"])
+    host.run("precheck", Fixes="none")  # the fault shows
+    old = sorted(path.name.removeprefix("vmlinuz-") for path in (host.root / "boot").glob("vmlinuz-[234].*"))
+    version = old[0].removesuffix(".x86_64")
+    add(host.root, f"kernel-headers\tx86_64\t{version}", f"kernel-tools\tx86_64\t{version}")
+    report = host.run("precheck", Fixes="all").report
+    assert f"Removed the old kernels {old[0]}" in check(report, "disk_space")["fix"]["detail"]
+    left = [row.split("\t")[1] for row in host.state("packages").splitlines() if version in row]
+    assert left == ["kernel-headers", "kernel-tools"]
