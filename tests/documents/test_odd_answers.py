@@ -31,7 +31,8 @@ def test_a_repository_that_became_another_release_is_not_called_silent(make_host
         "apt-get",
         f"""case " $* " in *" update "*)
     echo "Get:1 http://deb.example.internal/debian bookworm InRelease [151 kB]"
-    echo "E: Repository 'http://deb.example.internal/debian bookworm InRelease' changed its 'Suite' value from 'stable' to 'oldstable'" >&2
+    printf "E: Repository '%s' changed its 'Suite' value from 'stable' to 'oldstable'\\n" \\
+        "http://deb.example.internal/debian bookworm InRelease" >&2
     echo "N: This must be accepted explicitly before updates for this repository can be applied." >&2
     exit 100 ;;
 esac
