@@ -28,6 +28,7 @@ class FakeHost:
 
     instance: Instance
     online: bool = True
+    runs: str = ""  # what its agent says, where EC2 calls its image something else
     pending: int = 3
     precheck: str = "ready"
     patch: str = "patched"

@@ -1,4 +1,4 @@
-"""Real package tools that are locked, stopped in the middle or answer oddly: each answer ends, and is read as what it says."""
+"""Real package tools that are locked, stopped in the middle or answer oddly: every question ends."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_repository_that_became_another_release_is_told_as_that(make_host: Mak
     host = make_host("debian12", kernel_update=False)
     host.ask("apt-get update")
     host.ask(
-        "sed -i 's/^Codename: .*/Codename: woody/' /var/lib/apt/lists/*Release; touch -d 2020-01-01 /var/lib/apt/lists/*Release"
+        "cd /var/lib/apt/lists; sed -i 's/^Codename: .*/Codename: woody/' *Release; touch -d 2020-01-01 *Release"
     )
     precheck = host.command("precheck", Fixes="none")
     assert (precheck.status, precheck.error) == ("blocked", "repository_changed"), precheck.report["error"]
@@ -97,7 +97,7 @@ def test_a_database_that_never_answers_is_told_and_nothing_is_rebuilt_unasked(ma
     host = make_host("rhel9", kernel_update=False)
     host.patience = 2
     host.ask(
-        "cd /var/lib/rpm && mkdir /root/kept && mv * /root/kept && for file in $(ls /root/kept); do mkfifo $file; done"
+        "cd /var/lib/rpm; mkdir /root/kept; mv * /root/kept; for file in $(ls /root/kept); do mkfifo $file; done"
     )
     precheck = host.command("precheck", Fixes="none")
     assert (precheck.status, precheck.error) == ("blocked", "tool_unresponsive"), precheck.report["error"]
