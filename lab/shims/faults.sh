@@ -96,6 +96,18 @@ take_out() {
     done
 }
 
+# The older version of each package that is there twice: it stands first in the table. Rows of name, arch, version.
+older_twins() {
+    awk -F'\t' 'FILENAME != last { last = FILENAME; round++ } round == 1 { n[$2]++; next }
+        n[$2] > 1 && $2 !~ /^kernel/ && ++seen[$2] < n[$2] { print $2 "\t" $3 "\t" $4 }' "$LAB/packages" "$LAB/./packages" >"$LAB/twice"
+}
+
+take_out_older_twins() {
+    awk -F'\t' 'FILENAME ~ /twice$/ { gone[$1, $2, $3] = 1; next } !(($2, $3, $4) in gone)' "$LAB/twice" "$LAB/packages" >"$LAB/packages.new"
+    mv "$LAB/packages.new" "$LAB/packages"
+    rm -f "$LAB/faults/db_broken"
+}
+
 clean_cache() { rm -f "$LAB/faults/disk_full" "$LAB/faults/inodes_full"; }
 
 show_kernel_files

@@ -143,3 +143,24 @@ def test_kernel_clean_up_takes_only_what_is_installed_beside_the_old_one(make_ho
     assert f"Removed the old kernels {old[0]}" in check(report, "disk_space")["fix"]["detail"]
     left = [row.split("\t")[1] for row in host.state("packages").splitlines() if version in row]
     assert left == ["kernel-headers", "kernel-tools"]
+
+
+def test_a_zypper_lock_on_a_package_of_a_patch_keeps_only_that_one_back(make_host: Make) -> None:
+    """The solver finds no way for any patch then; the patches themselves name their packages."""
+    host = make_host("sles15", pending=4, security=3)
+    rows = [row.split("\t") for row in host.state("pending").splitlines()]
+    secure = [row[0] for row in rows if row[4] == "1"]
+    (host.root / "lab/held").write_text(f"{secure[0]}\n")
+    before = host.run("precheck").report["before"]
+    assert {row["name"] for row in before["available"] if row["security"]} == set(secure[1:])
+    assert before["packages"]["held"] == [secure[0]]
+    host.tool(
+        "zypper",
+        f"""case " $* " in *" install "*) ;; *) exec {template.BIN}/zypper "$@" ;; esac
+echo "$*" >"{host.root}/asked"
+exec {template.BIN}/zypper --non-interactive update""",
+    )
+    host.run("patch", Mode="security")
+    asked = (host.root / "asked").read_text()
+    assert all(f" {name}=" in asked for name in secure[1:])
+    assert f" {secure[0]}=" not in asked

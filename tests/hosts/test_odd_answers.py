@@ -92,6 +92,31 @@ def test_a_repository_that_became_another_release_is_told_as_that(make_host: Mak
     assert host.command("precheck", "command-2", Fixes="none").status == "ready"
 
 
+HANGING = [
+    # system, the tool that never answers, the check that fails, the question
+    ("debian12", "dpkg-query", "package_db", "installed"),
+    ("debian12", "apt-mark", "updates", "held"),
+    ("rhel9", "rpm", "package_db", "installed"),
+    ("sles15", "zypper", "repositories", "refresh"),
+]
+
+
+@pytest.mark.parametrize(("os_name", "tool", "name", "question"), HANGING)
+def test_a_tool_that_never_answers_is_a_failed_check_with_its_name(
+    make_host: Make, os_name: str, tool: str, name: str, question: str
+) -> None:
+    host = make_host(os_name, kernel_update=False)
+    host.patience = 2
+    host.fault("tool_hangs", content=tool)
+    precheck = host.command("precheck", Fixes="none")
+    assert (precheck.status, precheck.error) == ("blocked", "tool_unresponsive"), precheck.report["error"]
+    assert f"{question} ({tool} gave no answer within" in precheck.check(name)["detail"]
+    assert question in precheck.report["before"]["unanswered"]
+    host.fault("tool_hangs", on=False)
+    host.patience = 300
+    assert host.command("precheck", "command-2", Fixes="none").status == "ready"
+
+
 def test_a_database_that_never_answers_is_told_and_nothing_is_rebuilt_unasked(make_host: Make) -> None:
     """A FIFO in the place of rpm's database: opening it waits for ever, as a damaged one can."""
     host = make_host("rhel9", kernel_update=False)
