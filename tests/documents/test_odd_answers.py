@@ -106,6 +106,11 @@ def add(root: Path, *rows: str) -> None:
         table.writelines(f"ii\t{row}\n" for row in rows)
 
 
+def forget(root: Path, name: str) -> None:
+    table = (root / "lab/packages").read_text().splitlines(keepends=True)
+    (root / "lab/packages").write_text("".join(row for row in table if f"\t{name}\t" not in row))
+
+
 MANY = [
     # system, what stands in the tool's settings, whether two versions of this package are in order
     ("rhel9", "", "", "kernel-core", True),
@@ -164,3 +169,74 @@ exec {template.BIN}/zypper --non-interactive update""",
     asked = (host.root / "asked").read_text()
     assert all(f" {name}=" in asked for name in secure[1:])
     assert f" {secure[0]}=" not in asked
+
+
+TWO_ARCHS = """
+Inst libc6 [2.36-9] (2.36-10 Debian-Security:12/stable-security [amd64]) []
+Inst libc6:i386 [2.36-9] (2.36-10 Debian-Security:12/stable-security [i386])
+2 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.
+"""
+
+
+@pytest.fixture
+def two_archs(make_host: Make) -> Any:
+    """A Debian that has one library for two architectures, with an update for both."""
+    host = make_host("debian12")
+    forget(host.root, "libc6")
+    add(host.root, "libc6\tamd64\t2.36-9", "libc6\ti386\t2.36-9")
+    host.tool(
+        "apt-get",
+        f"""asked={host.root}/asked
+case " $* " in
+    *" -s "*) [ ! -e "$asked" ] && cat <<'END' || echo "0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded."
+{TWO_ARCHS}END
+    ;;
+    *" upgrade "*) ;;  # pinned away by its own preferences
+    *" install "*)
+        echo "$*" >"$asked"
+        sed -i 's/^\\(ii.libc6.*2.36\\)-9/\\1-10/' "{host.root}/lab/packages" ;;
+    *) exec {template.BIN}/apt-get "$@" ;;
+esac""",
+    )
+    return host
+
+
+def test_both_architectures_of_a_name_are_told_apart_and_both_are_secure(two_archs: Any) -> None:
+    report = two_archs.command("patch", Mode="security").report
+    assert " libc6=2.36-10 libc6:i386=2.36-10" in (two_archs.root / "asked").read_text()
+    assert [(row["name"], row["arch"], row["security"]) for row in report["changes"]] == [
+        ("libc6", "amd64", True),
+        ("libc6", "i386", True),
+    ]
+
+
+def test_who_excludes_a_name_means_it_for_each_architecture(two_archs: Any) -> None:
+    report = two_archs.command("patch", Exclude="libc6").report
+    assert (report["status"], report["aside"]) == ("nothing_to_do", ["libc6", "libc6:i386"])
+
+
+@pytest.mark.parametrize(
+    ("os", "words"),
+    [
+        ("rhel9", "glibc-2.34-100.i686 glibc-2.34-100.x86_64"),
+        ("sles15", "glibc.i686=2.34-100 glibc.x86_64=2.34-100"),
+    ],
+)
+def test_a_tested_version_goes_in_for_each_architecture_that_the_host_has(
+    make_host: Make, os: str, words: str
+) -> None:
+    host = make_host(os)
+    forget(host.root, "glibc")
+    add(host.root, "glibc\tx86_64\t2.34-83", "glibc\ti686\t2.34-83", "bash\tnoarch\t1.0-1")
+    tool = {"rhel9": "dnf", "sles15": "zypper"}[os]
+    host.tool(
+        tool,
+        f"""case " $* " in
+    *" list "*) printf 'glibc.x86_64  2.34-100  updates\\nglibc.i686  2.34-100  updates\\n' ;;
+    *" search "*) echo '<stream><solvable kind="package" name="glibc" edition="2.34-100" arch="x86_64"/></stream>' ;;
+    *" install "*) echo "$*" >"{host.root}/asked" ;;
+    *) exec {template.BIN}/{tool} "$@" ;;
+esac""",
+    )
+    host.command("patch", PackageSet="glibc=2.34-100")
+    assert f" {words}\n" in (host.root / "asked").read_text()

@@ -18,9 +18,12 @@ BEGIN {
     pairs = split(tested, pair, ",")
     for (i = 1; i <= pairs; i++) { at = index(pair[i], "="); version[substr(pair[i], 1, at - 1)] = substr(pair[i], at + 1) }
 }
-function kept_out(    i) {
-    for (i = 1; i <= globs; i++) if ($1 ~ glob[i]) return 1
-    return tested != "" && version[$1] != $4
+# apt writes name:arch where that is not its own: who names a package means each of them
+function kept_out(    i, name) {
+    name = $1
+    sub(/:.*/, "", name)
+    for (i = 1; i <= globs; i++) if (name ~ glob[i] || $1 ~ glob[i]) return 1
+    return tested != "" && version[name] != $4
 }
 mode == "security" && tested == "" && $5 != 1 { next }
 { out = kept_out() }

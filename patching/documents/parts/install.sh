@@ -80,9 +80,13 @@ install_set() {
     set_to_install
     [ ! -s "$W/set" ] || split_by_offer
     set --
-    joint='='
-    [ "$FAMILY" != dnf ] || joint='-'
-    while IFS=$TAB read -r name version; do set -- "$@" "$name$joint$version"; done <"$W/set"
+    while IFS=$TAB read -r name version arch; do
+        case $FAMILY in
+            apt) set -- "$@" "$name${arch:+:$arch}=$version" ;;
+            dnf) set -- "$@" "$name-$version${arch:+.$arch}" ;;
+            zypper) set -- "$@" "$name${arch:+.$arch}=$version" ;;
+        esac
+    done <"$W/set"
     [ $# -gt 0 ] || return 0
     case $FAMILY in
         apt) quietly_apt -y --no-remove install "$@" ;;
@@ -94,13 +98,16 @@ install_set() {
     return "$code"
 }
 
-# name TAB version of the tested set, where the host has the package in an older version.
+# name TAB version of the tested set, where the host has the package in an older version; TAB its arch, where it has it
+# for several.
 set_to_install() {
     printf '%s\n' "$PACKAGE_SET" | tr ',=' '\n\t' | awk -F'\t' '
         NR == FNR { version[$1] = $2; next }
-        $1 in version { print $1 "\t" version[$1] "\t" $3 }' - "$W/before.installed" |
-        while IFS=$TAB read -r name version has; do
-            version_gt "$version" "$has" && printf '%s\t%s\n' "$name" "$version"
+        $1 in version { if (!seen[$1, $2]++) archs[$1]++; row[++n] = $0 }
+        END { for (i = 1; i <= n; i++) { split(row[i], f, "\t"); print f[1] "\t" version[f[1]] "\t" f[3] "\t" (archs[f[1]] > 1 ? f[2] : "") } }
+        ' - "$W/before.installed" |
+        while IFS=$TAB read -r name version has arch; do
+            version_gt "$version" "$has" && printf '%s\t%s\t%s\n' "$name" "$version" "$arch"
         done | sort -u >"$W/set"
 }
 
@@ -127,5 +134,5 @@ split_by_offer() {
     : >"$W/set"
     awk -F'\t' -v dir="$W/" 'FILENAME ~ /offered$/ { here[$1 "=" $2] = 1; next }
         ($1 "=" $2) in here { print >(dir "set"); next }
-        { print $1 "=" $2 >(dir "not_offered") }' "$W/offered" "$W/wished"
+        !told[$1, $2]++ { print $1 "=" $2 >(dir "not_offered") }' "$W/offered" "$W/wished"
 }

@@ -41,7 +41,7 @@ changes() {
     : >"$W/changes"
     [ -s "$W/after.installed" ] || return 0
     awk -F'\t' '
-        FILENAME ~ /available$/ { if ($5 == 1) secure[$1] = 1; next }
+        FILENAME ~ /available$/ { sub(/:.*/, "", $1); if ($5 == 1) secure[$1 "\t" $2] = 1; next }
         { key = $1 "\t" $2; all[key] = 1 }
         FILENAME ~ /before.installed$/ { was[key] = was[key] " " $3; had[key, $3] = 1; next }
         { is[key] = is[key] " " $3; has[key, $3] = 1 }
@@ -52,7 +52,7 @@ changes() {
                 for (i = 1; i <= n; i++) if ((key, w[i]) in has) stayed = 1; else old[++g] = w[i]
                 for (i = 1; i <= m; i++) if (!((key, v[i]) in had)) new[++c] = v[i]
                 split(key, part, "\t")
-                safe = part[1] in secure ? 1 : 0
+                safe = key in secure ? 1 : 0
                 if (g == 1 && c == 1 && !stayed) { print key "\t" old[1] "\t" new[1] "\tupgrade\t" safe; continue }
                 for (i = 1; i <= g; i++) print key "\t" old[i] "\t-\tremove\t0"
                 for (i = 1; i <= c; i++) print key "\t-\t" new[i] "\tinstall\t" safe
