@@ -80,9 +80,14 @@ settle() {
         return 0
     fi
     # a deadline in the middle of dpkg's work leaves packages half configured: the repair has time of its own
-    left=$(seconds_left)
-    [ "$left" -gt "$REPAIR" ] || GRACE=$((REPAIR - left))
+    give_time 300
     [ "$FAMILY" != apt ] || configure_all
+}
+
+# give_time SECONDS: at least so many from now on, deadline or not.
+give_time() {
+    left=$(seconds_left)
+    [ "$left" -ge "$1" ] || GRACE=$(($1 - left))
 }
 
 conclude() {
@@ -154,10 +159,10 @@ carry_on() {
 after_reboot() {
     [ "$(boot_id)" = "$(recall boot_id)" ] || REBOOTED=true
     IFS=$TAB read -r ERROR_CODE ERROR_DETAIL <"$STATE/error"
-    # a restart may outlast the deadline; what was installed before it must still be told
-    GRACE=180
     # timers of the host that start with it hold the lists for a while
     check_package_lock
+    # a restart may outlast the deadline, and the agent come back hours later; what was installed must still be told
+    give_time 180
     pm_refresh || REPOS_OK=false
     conclude
 }
@@ -165,7 +170,6 @@ after_reboot() {
 REBOOTED=false
 INSTALLING=false
 KEPT=true
-REPAIR=300  # seconds for it, also past the deadline
 known=false
 # together always below this document's own time-out, whatever the policy says
 [ "$DEADLINE" -le 26400 ] || DEADLINE=26400

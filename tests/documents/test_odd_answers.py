@@ -240,3 +240,18 @@ esac""",
     )
     host.command("patch", PackageSet="glibc=2.34-100")
     assert f" {words}\n" in (host.root / "asked").read_text()
+
+
+def test_a_resume_hours_late_still_tells_what_was_installed(make_host: Make) -> None:
+    """The reason is never a repository that was not asked for want of time."""
+    host = make_host("debian12", pending=3, kernel_update=True)
+    assert host.run("patch").codes == [194]
+    template.reboot(host.root)
+    kept = next((host.root / "var/lib/patch-portal/dispatches").iterdir())
+    for name in ("started", "time"):  # by the clock, or what the boot before had used
+        if (kept / name).exists():
+            first, *others = (kept / name).read_text().split()
+            late = int(first) - 90_000 if name == "started" else 90_000
+            (kept / name).write_text(" ".join([str(late), *others]) + "\n")
+    report = host.run("patch").report
+    assert (report["status"], report["error"]) == ("patched", None)
