@@ -17,5 +17,25 @@ LASTING_FIXES = {
     "update_service": ("Windows Update service", "Look at the service's log; point it at an update server it reaches."),
 }  # fmt: skip
 
+# question to a tool that had no answer (the schema's `question`) → what is not known then
+QUESTIONS = {
+    "installed": "what is installed",
+    "several": "which packages may be there in several versions",
+    "broken": "what is half installed",
+    "consistent": "whether the packages fit together",
+    "held": "what is held back",
+    "refresh": "whether the repositories answer",
+    "updates": "which updates are open",
+    "offered": "which versions are on offer",
+    "order": "which version is the newer one",
+    "removal": "what a repair would remove",
+    "kernels": "which kernel boots next",
+    "reboot": "whether a restart is due",
+    "services": "which services want a restart",
+    "disk": "how much room is left",
+    "agent": "how the agent is",
+    "clock": "whether the clock is right",
+}
+
 # Checks that block nobody, but whose repair waits for the window's start: a fit host is checked once more for them.
 REPAIRED_FROM_THE_START = frozenset({"swap", "repository_signing", "agent"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aws.command_status import Proves, is_over, proves, succeeded, told
+from patching.checks import QUESTIONS
 from patching.documents.host_report import Report, ReportStatus
 from patching.documents.result_line import ResultLine
 from patching.standing import standing_of
@@ -219,7 +220,9 @@ def _kernel_note(host: _Host) -> str:
 
 
 def _not_measured(host: _Host) -> str:
-    return f"; not measured: {', '.join(sorted(host.unanswered))}" if host.unanswered else ""
+    """E.g. `; not measured: which services want a restart`"""
+    words = [QUESTIONS[question] for question in sorted(host.unanswered)]
+    return f"; not measured: {', '.join(words)}" if words else ""
 
 
 def _what_is_wrong(host: _Host) -> str:
