@@ -16,6 +16,7 @@ Make = Callable[..., Any]
 BY_FAMILY = [
     ("db_broken", "debian12"),
     ("db_broken", "rhel9"),
+    ("db_broken", "sles15"),
     ("db_unreadable", "rhel9"),
     ("db_unreadable", "sles15"),
 ]
