@@ -161,7 +161,7 @@ name_repositories() {
     why=${why:-$(last_words)}
     if grep -q "^E: .* changed its '" "$W/refresh"; then
         CODE=repository_changed
-        DETAIL="A package repository is another release than before (${names:-name unknown}); if that is meant, run apt-get update --allow-releaseinfo-change there: $why"
+        DETAIL="A package repository became another release (${names:-name unknown}); accept it with apt-get update --allow-releaseinfo-change: $why"
         return 0
     fi
     DETAIL="A package repository did not answer (${names:-name unknown}): $why"

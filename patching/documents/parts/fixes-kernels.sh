@@ -63,6 +63,6 @@ remove_only() {
             quietly_apt -y remove "$@"
             ;;
         dnf) ask removal rpm -e --test "$@" >>"$LOG" && quietly "$TOOL" -y --setopt=clean_requirements_on_remove=False remove "$@" ;;
-        zypper) ask removal rpm -e --test "$@" >>"$LOG" && quietly zypper --non-interactive remove --no-clean-deps "$@" ;;
+        zypper) ask removal rpm -e --test "$@" >>"$LOG" && quietly zypper -n remove --no-clean-deps "$@" ;;
     esac
 }

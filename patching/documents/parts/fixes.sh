@@ -12,7 +12,7 @@ pm_clean() {
     case $FAMILY in
         apt) quietly apt-get clean ;;
         dnf) quietly "$TOOL" -q clean packages ;;
-        zypper) quietly zypper --non-interactive clean ;;
+        zypper) quietly zypper -n clean ;;
     esac
 }
 
@@ -79,7 +79,7 @@ dnf_plan() {
 }
 
 zypper_plan() {
-    ask removal zypper --non-interactive --xmlout verify --dry-run >"$W/plan" || return 1
+    ask removal zypper -n --xmlout verify --dry-run >"$W/plan" || return 1
     awk -v twice=" $(tr '\n' ' ' <"$W/twice")" '
         function attribute(name,    text) { text = $0; sub(".* " name "=\"", "", text); sub(/".*/, "", text); return text }
         BEGIN { RS = "<" }
@@ -89,10 +89,10 @@ zypper_plan() {
 }
 
 zypper_older_out() {
-    quietly zypper --non-interactive verify || return
+    quietly zypper -n verify || return
     pm_installed >"$W/db"
     # shellcheck disable=SC2046  # one package a word
-    quietly zypper --non-interactive install --force $(awk -F'\t' 'FILENAME ~ /twice$/ { twice[$1] = 1; next }
+    quietly zypper -n install --force $(awk -F'\t' 'FILENAME ~ /twice$/ { twice[$1] = 1; next }
         ($1 "." $2) in twice { print $1 "=" $3 }' "$W/twice" "$W/db")
 }
 

@@ -53,7 +53,7 @@ for place in run dev/shm tmp var/tmp; do
     rm -rf "$W"
     W=''
 done 2>/dev/null
-[ -n "$W" ] || { echo "Patch Portal: no report can be made: run, dev/shm, tmp and var/tmp are full or read-only."; exit 70; }
+[ -n "$W" ] || { echo "Patch Portal: no report: run, dev/shm, tmp and var/tmp are full or read-only."; exit 70; }
 LOG=$W/log
 : >"$LOG"
 : >"$W/facts"

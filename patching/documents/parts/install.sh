@@ -58,13 +58,13 @@ zypper_once() {
     if [ -n "$EXCLUDE" ]; then
         zypper_by_name
     elif [ "$MODE" = security ]; then
-        quietly zypper --non-interactive patch --with-interactive --category security --auto-agree-with-licenses
+        quietly zypper -n patch --with-interactive --category security --auto-agree-with-licenses
         # 4: no solution, for one package of one patch is locked; by name the others go in
         set -- $?
         [ "$1" = 4 ] || return "$1"
         zypper_by_name
     else
-        quietly zypper --non-interactive update --auto-agree-with-licenses
+        quietly zypper -n update --auto-agree-with-licenses
     fi
 }
 
@@ -72,7 +72,7 @@ zypper_by_name() {
     set --
     wanted "$W/before.available" >"$W/chosen"
     while IFS=$TAB read -r name _ _ to _; do set -- "$@" "$name=$to"; done <"$W/chosen"
-    [ $# -eq 0 ] || quietly zypper --non-interactive install --auto-agree-with-licenses "$@"
+    [ $# -eq 0 ] || quietly zypper -n install --auto-agree-with-licenses "$@"
 }
 
 # Each tool refuses the whole call when it lacks one version, so what is not on offer here stays out, and is told.
@@ -91,7 +91,7 @@ install_set() {
     case $FAMILY in
         apt) quietly_apt -y --no-remove install "$@" ;;
         dnf) quietly "$TOOL" -y --setopt='*.skip_if_unavailable=False' install "$@" ;;
-        zypper) quietly zypper --non-interactive install --auto-agree-with-licenses "$@" ;;
+        zypper) quietly zypper -n install --auto-agree-with-licenses "$@" ;;
     esac
     code=$?
     case $FAMILY:$code in zypper:102 | zypper:103) return 0 ;; esac

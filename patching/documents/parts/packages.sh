@@ -48,7 +48,7 @@ pm_held() {
     case $FAMILY in
         apt) ask held apt-mark showhold ;;
         dnf) held_by_versionlock ;;
-        zypper) locked_out held || ask held zypper --non-interactive locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
+        zypper) locked_out held || ask held zypper -n locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
     esac | awk 'NF == 1 { print $1 }'
 }
 
@@ -75,7 +75,7 @@ pm_refresh() {
     case $FAMILY in
         apt) apt_refresh ;;
         dnf) dnf_refresh ;;
-        zypper) ask refresh zypper --non-interactive refresh >>"$LOG" ;;
+        zypper) ask refresh zypper -n refresh >>"$LOG" ;;
     esac
     set -- $?
     PATIENCE=$usual
@@ -153,7 +153,7 @@ dnf_available() {
 
 # A dead repository makes zypper exit 106 and say "No updates found": that is no answer.
 zypper_xml() {
-    ask updates zypper --non-interactive --xmlout "$@" >"$W/raw"
+    ask updates zypper -n --xmlout "$@" >"$W/raw"
     # 103: it wants to be run again after updating itself
     case $? in 0 | 100 | 101 | 102 | 103) ;; *) return 1 ;; esac
     awk 'BEGIN { RS = "<" }
@@ -180,7 +180,7 @@ zypper_available() {
 # The packages that patches replace, by the patches' own words: the solver finds no answer where one of them is locked, and
 # shows no patch behind zypper's own.
 zypper_patched() {
-    ask updates zypper --non-interactive info -t patch "$@" >"$W/patches" || return 1
+    ask updates zypper -n info -t patch "$@" >"$W/patches" || return 1
     awk '/^[A-Z][A-Za-z ]*:/ { on = /^Conflicts/; sub(/^[^:]*: */, "") }
         on && $2 ~ /^</ && !/^srcpackage:/ { sub(/[.](noarch|x86_64|aarch64|i[3-6]86)$/, "", $1); print $1 }' "$W/patches"
 }

@@ -112,7 +112,7 @@ reboot_reasons() {
             ! command -v needs-restarting >/dev/null 2>&1 || locked_out reboot || ! ask reboot needs-restarting -r | grep -q '^Reboot is required' || echo needs_restarting
             ;;
         zypper)
-            ask reboot zypper --non-interactive needs-rebooting >>"$LOG"
+            ask reboot zypper -n needs-rebooting >>"$LOG"
             [ $? -ne 102 ] || echo package_manager_asked
             ;;
     esac
@@ -122,6 +122,6 @@ services_waiting() {
     locked_out services || case $FAMILY in
         apt) ! command -v needrestart >/dev/null 2>&1 || (NEEDRESTART_SUSPEND='' && ask services needrestart -b -r l) | sed -n 's/^NEEDRESTART-SVC: //p' ;;
         dnf) ! command -v needs-restarting >/dev/null 2>&1 || ask services needs-restarting -s ;;
-        zypper) ask services zypper --non-interactive ps -sss ;;
+        zypper) ask services zypper -n ps -sss ;;
     esac | awk 'NF == 1 { print $1 "\twants_restart" }'
 }
