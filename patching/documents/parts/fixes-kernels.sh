@@ -18,7 +18,7 @@ spare_kernels() {
 kernel_packages() {
     pm_installed >"$W/rows"
     : >"$W/several"
-    [ "$FAMILY" = apt ] || pm_several >"$W/several"
+    [ "$FAMILY" = apt ] || pm_several "$W/rows" >"$W/several"
     awk -F'\t' -v family="$FAMILY" -v release="$1" -v flavour="$(flavour "$1")" '
         FILENAME ~ /several$/ { several[$1] = 1; next }
         family == "apt" {

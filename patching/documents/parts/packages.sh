@@ -29,12 +29,14 @@ pm_duplicates() {
     [ "$FAMILY" != apt ] || return 0
     awk -F'\t' '++n[$1 "." $2] == 2 { print $1 "\t" $2 }' "$1" >"$W/two"
     [ -s "$W/two" ] || return 0
-    pm_several >"$W/several"
+    pm_several "$1" >"$W/several"
     awk -F'\t' 'FILENAME ~ /several$/ { several[$1] = 1; next } !($1 in several) { print $1 "." $2 }' "$W/several" "$W/two"
 }
 
-# Packages that may be there in several versions, as the package tool is set: kernels, and what else its settings name.
+# pm_several FILE: packages of this list that may be there in several versions, as the package tool is set: what its settings
+# name or mean by default. Kernels of older systems do not say so themselves (yum 3 knows their names).
 pm_several() {
+    cut -f1 "$1" | grep -E '^kernel[0-9.]*(-(uek|rt|lt|ml|PAE|debug|default|azure|64k))*(-(core|modules|devel|extra|base|optional)[a-z-]*)?$'
     set -f
     # shellcheck disable=SC2046,SC2020  # a list of words, whose globs are rpm's
     set -- $(sed -n 's/^ *\(installonlypkgs\|multiversion\) *= *//p' "${PATCH_PORTAL_ROOT}/etc/dnf/dnf.conf" "${PATCH_PORTAL_ROOT}/etc/yum.conf" \
