@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from aws.calls import Calls
@@ -16,10 +17,13 @@ NONE_SET = frozenset(
 
 
 class BucketAdapter:
-    """Policy and settings of one bucket. Every method raises Missing for an unknown bucket and AccessRefused."""
+    """Policy and settings of one bucket, which `owner` must have.
 
-    def __init__(self, calls: Calls, bucket: str) -> None:
-        self._calls, self._bucket = calls, bucket
+    Every method raises Missing for an unknown bucket and AccessRefused.
+    """
+
+    def __init__(self, calls: Calls, bucket: str, owner: Callable[[], str]) -> None:
+        self._calls, self._bucket, self._owner = calls, bucket, owner
 
     @iam("s3:GetBucketPolicy")
     def policy(self) -> dict[str, Any]:
@@ -46,7 +50,7 @@ class BucketAdapter:
 
     def _ask(self, operation: str) -> dict[str, Any]:
         try:
-            return self._calls.call(operation, Bucket=self._bucket)
+            return self._calls.call(operation, Bucket=self._bucket, ExpectedBucketOwner=self._owner())
         except Refused as error:
             if error.code in NONE_SET:
                 return {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Our own word: there is nothing to sign a call with, so AWS was never asked.
+NOT_SIGNED = "NoCredentials"
 # Too many calls; nothing was done.
 THROTTLING = frozenset(
     {

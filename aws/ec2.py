@@ -59,6 +59,20 @@ class Ec2Adapter:
         _check_batch("DeleteTags", instance_ids)
         self._calls.call("DeleteTags", Resources=list(instance_ids), Tags=[{"Key": key} for key in keys])
 
+    @iam("ec2:CreateTags", "ec2:DeleteTags")
+    def may_write_tags(self, instance_id: str, key: str) -> None:
+        """Asks by dry runs, which change nothing. Raises AccessRefused where it may not."""
+        self._dry_run("CreateTags", Resources=[instance_id], Tags=[{"Key": key, "Value": "trial"}])
+        self._dry_run("DeleteTags", Resources=[instance_id], Tags=[{"Key": key}])
+
+    def _dry_run(self, operation: str, **params: Any) -> None:
+        """EC2 answers a dry run that would work with an error of its own."""
+        try:
+            self._calls.call(operation, DryRun=True, **params)
+        except Refused as error:
+            if error.code != "DryRunOperation":
+                raise
+
     @iam("ec2:StartInstances")
     def start_instances(self, instance_ids: Sequence[str]) -> None:
         """One attempt, all or none. Raises CapacityShortage, Missing, Refused (terminated)."""

@@ -1,12 +1,16 @@
 """What an installation sets up in AWS: policies of roles, of hosts and of the bucket, made of the same names.
 
-`python -m aws.policies` prints it; docs/iam-policy.json keeps that output.
+`python -m aws.policies` prints it; docs/iam-policy.json keeps that output. With a document's name and the names of an
+installation it prints that document alone, ready for the AWS CLI (docs/pilot.md).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aws.iam import EVIDENCE, OUTPUT, Names, policy
@@ -123,5 +127,31 @@ def documents(names: Names | None = None) -> dict[str, Any]:
     }
 
 
+def main(words: Sequence[str]) -> str:
+    options = _parser().parse_args(words)
+    usual = Names()
+    made = replace(
+        usual,
+        bucket=options.bucket or usual.bucket,
+        role=options.role or usual.role,
+        portal_role_arn=options.portal_role_arn or usual.portal_role_arn,
+        external_id=usual.external_id if options.external_id is None else options.external_id,
+        accounts=tuple(options.account) or usual.accounts,
+    )
+    found = documents(made)
+    return json.dumps(found[options.name] if options.name else found, indent=2) + "\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m aws.policies", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=sorted(documents()), help="this document alone")
+    parser.add_argument("--bucket", help="RESULTS_BUCKET")
+    parser.add_argument("--role", help="AWS_ROLE_NAME: the role in each account")
+    parser.add_argument("--portal-role-arn", help="AWS_PORTAL_ROLE_ARN")
+    parser.add_argument("--external-id", help="AWS_EXTERNAL_ID; empty: none is agreed")
+    parser.add_argument("--account", action="append", default=[], help="of servers; may be repeated")
+    return parser
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(documents(), indent=2) + "\n")
+    sys.stdout.write(main(sys.argv[1:]))

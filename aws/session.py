@@ -100,12 +100,20 @@ class AwsCloud:
 
     def objects(self) -> S3Adapter:
         """Objects in S3 with the portal's own credentials."""
-        return S3Adapter(Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "s3")))
+        calls = Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "s3"))
+        return S3Adapter(calls, self.own_account)
 
     def bucket(self, name: str) -> BucketAdapter:
         """Policy and settings of a bucket, read with the portal's own credentials."""
         calls = Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "s3"))
-        return BucketAdapter(calls, name)
+        return BucketAdapter(calls, name, self.own_account)
+
+    def own_account(self) -> str:
+        """The account of the portal's own credentials; AWS is asked once. Raises AccessRefused without any."""
+        if not self._own_account:
+            calls = Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "sts"))
+            self._own_account = StsAdapter(calls).account_id()
+        return self._own_account
 
     def queue(self) -> SqsAdapter:
         """Queues in the portal's region with the portal's own credentials."""
@@ -156,12 +164,9 @@ class AwsCloud:
         return role | ({"ExternalId": access.external_id} if access.external_id else {})
 
     def _own_session(self, account_id: str) -> Session:
-        if not self._own_account:
-            calls = Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "sts"))
-            self._own_account = StsAdapter(calls).account_id()
-        if self._own_account != account_id:
+        if self.own_account() != account_id:
             raise AccessRefused(
-                f"Account {account_id} has no role name, and the portal's own is {self._own_account}.",
+                f"Account {account_id} has no role name, and the portal's own is {self.own_account()}.",
                 code="NoRole",
             )
         return self._portal_session

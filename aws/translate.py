@@ -82,7 +82,8 @@ def from_sdk(error: sdk.BotoCoreError, site: CallSite) -> CloudError:
     """The SDK failed without an answer from AWS."""
     said = _tidy(str(error))
     if isinstance(error, NO_CREDENTIALS):
-        return _of_kind(AccessRefused, site, said, "")
+        message = f"The portal has no AWS credentials that it could use for {site}: {said}"
+        return AccessRefused(message, code=codes.NOT_SIGNED, operation=site.operation)
     if isinstance(error, NEVER_SENT):
         return Refused(f"{site} was not sent: {said}", operation=site.operation)
     return _of_kind(Ambiguous, site, said, "")

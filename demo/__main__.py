@@ -15,7 +15,7 @@ import yaml
 from embedded import EmbeddedError, LabOptions, Stack, stop_on_signals
 from lab.roots import images, tools
 from lab.roots.tools import RootsUnavailable
-from lab.scenario import PORTAL_ROLE, load
+from lab.scenario import PORTAL_ROLE, RESULTS_BUCKET, load
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "lab" / "scenarios"
 SCENARIO, ROOT_SCENARIO = SCENARIOS / "demo.yaml", SCENARIOS / "root.yaml"
@@ -72,6 +72,7 @@ def run(options: argparse.Namespace, state: Path, scenario: Path) -> int:
         "AWS_SECRET_ACCESS_KEY": "of-the-simulated-account",
         "AWS_REGION": "eu-central-1",
         "AWS_EXTERNAL_ID": fleet["accounts"][0]["external_id"],
+        "RESULTS_BUCKET": RESULTS_BUCKET,
     }
     with Stack(state=state, port=options.port, environment=environment, lab=lab) as stack:
         os.environ.update(stack.environment_of_children(), DJANGO_SETTINGS_MODULE="portal.settings")

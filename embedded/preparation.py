@@ -20,6 +20,7 @@ MIGRATIONS = (
     "portal/audit/database_roles.py",
     "requirements.txt",
 )
+NOT_STARTED = "Patch Portal did not start. "  # as portal/start.py begins it
 STATIC = ("static/**/*", "portal/settings.py", "requirements.txt")
 
 
@@ -62,6 +63,9 @@ def run_manage(arguments: tuple[str, ...], environment: dict[str, str]) -> str:
     command = [PYTHON, str(ROOT / "manage.py"), *arguments]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
+        _, its_own, sentence = done.stderr.rpartition(NOT_STARTED)
+        if its_own:  # a setting is missing or wrong, and the sentence says which
+            raise EmbeddedError(sentence.strip())
         words = (done.stderr or done.stdout).strip().splitlines()[-15:]
         raise EmbeddedError(
             f"manage.py {' '.join(arguments)} ended with code {done.returncode}:\n" + "\n".join(words)

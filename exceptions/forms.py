@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 
+from exceptions.models import ExceptionRequest
 from exceptions.rules import CATEGORIES, MAX_REASON
 from exceptions.states import ExceptionState
 
@@ -34,6 +37,33 @@ class AskForm(forms.Form):
     @staticmethod
     def zones() -> list[str]:
         return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+
+
+class DecisionForm(forms.Form):
+    """What is typed beside a decision; which of it a decision needs, its operation says."""
+
+    reason = forms.CharField(
+        label="Your reason",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "maxlength": MAX_REASON}),
+    )
+    until = forms.DateField(
+        label="Last day, still unpatched",
+        required=False,
+        widget=Day(format="%Y-%m-%d"),
+        help_text="To grant fewer days than asked for.",
+    )
+
+    def __init__(self, request: ExceptionRequest, data: Mapping[str, Any] | None = None) -> None:
+        again = request.state == ExceptionState.RETURNED
+        super().__init__(data, initial={"until": request.to_date, "reason": request.reason if again else ""})
+        days = {"min": request.from_date.isoformat(), "max": request.to_date.isoformat()}
+        self.fields["until"].widget.attrs |= days
+        reason: Any = self.fields["reason"]
+        if request.state == ExceptionState.SUBMITTED:
+            reason.help_text = "Rejecting and asking for changes need one."
+        else:
+            reason.needed = True  # its operation refuses to do without, and says why
 
 
 class RegisterFilter(forms.Form):

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from django.db.models import Exists, F, Model, OuterRef, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from exceptions.models import Approval, Covered, ExceptionRequest
 from exceptions.rules import LONGEST_DAYS
-from exceptions.states import ExceptionState
+from exceptions.states import GRANTED, ExceptionState
 from portal.access.models import Grant
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
 
 Row = TypeVar("Row", bound=Model)
 APPROVED, REVOKED = ExceptionState.APPROVED.value, ExceptionState.REVOKED.value
-GRANTED = (ExceptionState.APPROVED, ExceptionState.ACTIVE, ExceptionState.EXPIRED, ExceptionState.REVOKED)
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def broken() -> Iterator[BrokenException]:
     """I9, of every exception that was ever granted."""
     yield from _own_requests()
     yield from _without_end()
+    yield from _longer_than_granted()
     yield from _unapproved()
     yield from _by_whom_may_not()
 
@@ -64,6 +65,16 @@ def _without_end() -> Iterator[BrokenException]:
         yield BrokenException(
             "I9", row.pk, f"It lasts until {row.to_date:%-d %B %Y}, longer than {LONGEST_DAYS} days."
         )
+
+
+def _longer_than_granted() -> Iterator[BrokenException]:
+    """The latest approval tells its last day; those before 2026-11-30 granted what was asked for."""
+    last = Approval.objects.filter(request=OuterRef("pk"), decision=APPROVED).order_by("-pk")
+    rows = ExceptionRequest.objects.filter(state__in=GRANTED)
+    rows = rows.annotate(granted=Coalesce(Subquery(last.values("granted_to_date")[:1]), "asked_to_date"))
+    for row in rows.filter(to_date__gt=F("granted")):
+        said = f"It lasts until {row.to_date:%-d %B %Y}, longer than the approval grants."
+        yield BrokenException("I9", row.pk, said)
 
 
 def _unapproved() -> Iterator[BrokenException]:

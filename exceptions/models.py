@@ -36,6 +36,7 @@ class ExceptionRequest(models.Model):
     state = models.CharField(max_length=50, choices=ExceptionState.choices, default=ExceptionState.DRAFT)
     from_date = models.DateField()
     to_date = models.DateField()  # the last day that is still excepted
+    asked_to_date = models.DateField()  # as it was asked for: an approver may grant fewer days, never more
     time_zone = models.CharField(max_length=64)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
@@ -53,6 +54,9 @@ class ExceptionRequest(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(to_date__gte=F("from_date")), name="exception_days_in_order"),
             models.CheckConstraint(
+                condition=Q(to_date__lte=F("asked_to_date")), name="exception_not_longer_than_asked"
+            ),
+            models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")), name="exception_ends_after_start"
             ),
         ]
@@ -60,6 +64,11 @@ class ExceptionRequest(models.Model):
 
     def __str__(self) -> str:
         return f"Exception {self.pk}"
+
+    @property
+    def shortened(self) -> bool:
+        """Whether fewer days were granted than asked for."""
+        return self.to_date < self.asked_to_date
 
 
 class Covered(models.Model):
@@ -82,6 +91,8 @@ class Approval(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     decision = models.CharField(max_length=16)  # approved | rejected | returned | revoked
     reason = models.TextField(blank=True)
+    # The last day that an approval granted; None with other decisions, and on approvals before 2026-11-30.
+    granted_to_date = models.DateField(null=True)
     at = models.DateTimeField()  # by the database's clock
 
     class Meta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -18,11 +18,13 @@ from exceptions.rules import (
     check_days,
     check_decide,
     check_given,
+    check_granted,
     check_move,
     check_open_end,
     check_requester,
     check_revoke,
     check_words,
+    full_day,
 )
 from exceptions.states import EXCEPTION, IN_FORCE, ExceptionState
 from exceptions.tag_value import format_interval
@@ -30,7 +32,7 @@ from portal.access.models import User
 from portal.audit.operations import Entry
 from portal.inventory.models import Asset
 from portal.isolation import isolated
-from portal.machine.mover import Mover, Step
+from portal.machine.mover import NOTHING, Mover, Step
 from portal.tags.operations import InstanceRef, request_tag
 
 S = ExceptionState
@@ -55,8 +57,8 @@ def submit(
     check_assets(assets, by)
     check_approvable(assets, by)
     request = ExceptionRequest.objects.create(
-        from_date=from_date, to_date=to_date, time_zone=time_zone, starts_at=starts_at, ends_at=ends_at,
-        category=category, reason=reason, requested_by=by, created_at=now, submitted_at=now,
+        from_date=from_date, to_date=to_date, asked_to_date=to_date, time_zone=time_zone, starts_at=starts_at,
+        ends_at=ends_at, category=category, reason=reason, requested_by=by, created_at=now, submitted_at=now,
     )  # fmt: skip
     Covered.objects.bulk_create(Covered(request=request, asset=asset) for asset in assets)
     _enter(
@@ -70,20 +72,24 @@ def submit(
 
 
 @transaction.atomic
-def approve(*, request: ExceptionRequest, by: User, reason: str = "", now: datetime) -> ExceptionRequest:
-    """From the commit on, no send includes its assets in the interval: it locks the rows that a send locks."""
+def approve(
+    *, request: ExceptionRequest, by: User, reason: str = "", until: date | None = None, now: datetime
+) -> ExceptionRequest:
+    """Grants the days that were asked for, or only those until `until`. Raises Denied, Conflict or Invalid.
+
+    From the commit on, no send includes its assets in the interval: it locks the rows that a send locks.
+    """
     request = _locked(request)
     check_decide(request, by)
     check_move(request, S.APPROVED, now)
     check_open_end(request, now)
+    until = until or request.to_date
+    ends_at = check_granted(request, until, now)
+    said = f"approved the exception until {full_day(until)}{_fewer(request, until)}"
     _decide(
-        request,
-        S.APPROVED,
-        by=by,
-        reason=reason,
-        now=now,
-        said=f"approved the exception until {_last(request)}",
-    )
+        request, S.APPROVED, by=by, reason=reason, now=now, said=said, granted_to_date=until,
+        facts={"to_date": until, "ends_at": ends_at},
+    )  # fmt: skip
     if request.starts_at <= now:
         _enter(request, S.ACTIVE, by=None, now=now, said="put the exception into force", quiet=True)
     _tags(request, by=by, now=now)
@@ -190,12 +196,15 @@ def _locked(request: ExceptionRequest) -> ExceptionRequest:
 
 
 def _decide(
-    request: ExceptionRequest, to: ExceptionState, *, by: User, reason: str, now: datetime, said: str
-) -> None:
+    request: ExceptionRequest, to: ExceptionState, *, by: User, reason: str, now: datetime, said: str,
+    granted_to_date: date | None = None, facts: Mapping[str, Any] = NOTHING,
+) -> None:  # fmt: skip
     reason = check_given(reason, "") if reason.strip() else ""
-    Approval.objects.create(request=request, by=by, decision=to.value, reason=reason, at=now)
+    Approval.objects.create(
+        request=request, by=by, decision=to.value, reason=reason, at=now, granted_to_date=granted_to_date
+    )
     said += f": {reason}" if reason else ""
-    _enter(request, to, by=by, now=now, said=said, decided_at=now)
+    _enter(request, to, by=by, now=now, said=said, decided_at=now, **facts)
 
 
 def _enter(
@@ -253,7 +262,13 @@ def _servers(assets: Sequence[Asset]) -> str:
 
 
 def _last(request: ExceptionRequest) -> str:
-    return f"{request.to_date:%-d %B %Y}"
+    return full_day(request.to_date)
+
+
+def _fewer(request: ExceptionRequest, until: date) -> str:
+    """What of the days asked for is not granted; '' when all are."""
+    days = (request.asked_to_date - until).days
+    return f", {days} {'day' if days == 1 else 'days'} fewer than asked for" if days else ""
 
 
 def _fresh(request: ExceptionRequest) -> ExceptionRequest:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from exceptions.models import Covered, ExceptionRequest
-from exceptions.states import IN_FORCE, ExceptionState
+from exceptions.states import GRANTED, IN_FORCE, UNDECIDED, ExceptionState
 from exceptions.tag_value import parse
 from portal.access.models import Grant, User
 from portal.access.queries import covers, scope_of
@@ -20,6 +20,7 @@ from portal.tags.models import TagChange
 from portal.tags.states import TagState
 
 FAR = datetime.max.replace(tzinfo=UTC)
+FEW = 5  # other requests that a page of one request names
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,38 @@ def current_for(assets: Iterable[Asset], now: datetime) -> dict[int, ExceptionRe
     for row in rows.select_related("request").order_by("request__starts_at", "-request__ends_at"):
         found.setdefault(row.asset_id, row.request)
     return found
+
+
+def undecided_for(assets: Iterable[Asset], user: User) -> QuerySet[ExceptionRequest]:
+    """Requests of these assets that somebody still has to decide or to change; `shared`: how many of them."""
+    return _sharing(assets, user).filter(state__in=UNDECIDED).order_by("submitted_at", "pk")
+
+
+@dataclass(frozen=True)
+class Related:
+    """Other requests for servers of one request. Each bears `shared`: how many of its servers that is."""
+
+    overlapping: list[ExceptionRequest]  # waiting or in force, on some of the same days
+    earlier: list[ExceptionRequest]  # granted, and over before its days begin; the latest first
+    earlier_count: int  # also of those that are not in the list
+
+
+def related(request: ExceptionRequest, assets: Iterable[Asset], user: User) -> Related:
+    """What this person may see of the last year before the request, and of its own days."""
+    others = _sharing(assets, user).exclude(pk=request.pk)
+    same_days = others.filter(starts_at__lt=request.ends_at, ends_at__gt=request.starts_at)
+    overlapping = same_days.filter(state__in=(*UNDECIDED, *IN_FORCE)).order_by("starts_at", "pk")
+    a_year = request.starts_at - timedelta(days=365)
+    earlier = others.filter(state__in=GRANTED, ends_at__gt=a_year, ends_at__lte=request.starts_at)
+    latest = list(earlier.order_by("-ends_at", "-pk")[: FEW + 1])
+    count = len(latest) if len(latest) <= FEW else earlier.count()
+    return Related(list(overlapping[:FEW]), latest[:FEW], count)
+
+
+def _sharing(assets: Iterable[Asset], user: User) -> QuerySet[ExceptionRequest]:
+    rows = ExceptionRequest.objects.visible_to(user).select_related("requested_by")
+    shared = rows.filter(covered__asset__in=[asset.pk for asset in assets])
+    return shared.annotate(shared=Count("covered"))
 
 
 def approvers_of(assets: Iterable[Asset], *, without: User) -> list[User]:

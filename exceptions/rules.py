@@ -35,7 +35,7 @@ def check_days(first: date, last: date, zone: str, now: datetime) -> tuple[datet
     _check_zone(zone)
     if last < first:
         raise Invalid(
-            f"The last day, {last:%-d %B %Y}, is before the first, {first:%-d %B %Y}. Swap them.",
+            f"The last day, {full_day(last)}, is before the first, {full_day(first)}. Swap them.",
             field="to_date",
         )
     if (last - first).days + 1 > LONGEST_DAYS:
@@ -50,7 +50,7 @@ def check_days(first: date, last: date, zone: str, now: datetime) -> tuple[datet
     today = now.astimezone(ZoneInfo(zone)).date()
     if first < today:
         raise Invalid(
-            f"The first day, {first:%-d %B %Y}, is over already. Choose today or a later day.",
+            f"The first day, {full_day(first)}, is over already. Choose today or a later day.",
             field="from_date",
         )
     return starts_at, ends_at
@@ -64,6 +64,31 @@ def _check_zone(zone: str) -> None:
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+def check_granted(request: ExceptionRequest, until: date, now: datetime) -> datetime:
+    """The end, in UTC, of a request that is granted until this day. Raises Invalid naming the days to choose from."""
+    if until > request.to_date:
+        raise Invalid(
+            f"{full_day(until)} is later than {full_day(request.to_date)}, the last day that was asked for. "
+            "Choose that day or an earlier one.",
+            field="until",
+        )
+    if until < request.from_date:
+        raise Invalid(
+            f"{full_day(until)} is before {full_day(request.from_date)}, the first day. "
+            "Choose a later day, or reject the request.",
+            field="until",
+        )
+    _, ends_at = whole_days(request.from_date, until, request.time_zone)
+    if ends_at <= now:
+        raise Invalid(f"{full_day(until)} is over. Choose today or a later day.", field="until")
+    return ends_at
+
+
+def full_day(day: date) -> str:
+    """`5 December 2026`"""
+    return f"{day:%-d %B %Y}"
 
 
 def check_words(category: str, reason: str) -> str:
@@ -135,7 +160,7 @@ def check_requester(request: ExceptionRequest, by: User, deed: str) -> None:
 
 def check_open_end(request: ExceptionRequest, now: datetime) -> None:
     if request.ends_at <= now:
-        last = f"{request.to_date:%-d %B %Y}"
+        last = full_day(request.to_date)
         raise Denied(f"Its last day, {last}, is over, so nothing is left to decide. Ask for a new exception.")
 
 

@@ -41,3 +41,5 @@ STATES: dict[ExceptionState, Facts[ExceptionState]] = {
 }
 EXCEPTION = Machine(STATES, ExceptionState.DRAFT, audit="exception")
 IN_FORCE = (ExceptionState.APPROVED, ExceptionState.ACTIVE)
+GRANTED = (*IN_FORCE, ExceptionState.EXPIRED, ExceptionState.REVOKED)
+UNDECIDED = (ExceptionState.SUBMITTED, ExceptionState.RETURNED)

@@ -45,13 +45,20 @@ class Host:
     lives: int = 0  # raised when the host goes down: what ran before is dead
     moves: int = 0  # raised at every power move: tells late timers that they are late
     taken: set[str] = field(default_factory=set)  # ids of the commands that its agent has been given
+    profile: str = ""  # the instance profile that somebody attached
+    profile_registers: bool = False  # its role lets the agent register
     seen_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def registered(self) -> bool:
         """Systems Manager lists it: running, an agent, and a role that lets the agent register."""
-        absent = self.spec.agent == "absent" or "ssm_absent" in self.faults or not self.spec.instance_profile
+        absent = self.spec.agent == "absent" or "ssm_absent" in self.faults
+        absent = absent or not (self.spec.instance_profile or self.profile_registers)
         return self.state == "running" and not absent
+
+    @property
+    def has_profile(self) -> bool:
+        return self.spec.instance_profile or bool(self.profile)
 
     @property
     def reachable(self) -> bool:

@@ -21,6 +21,8 @@ _lock = threading.Lock()
 
 def open_bucket(world: worlds.World) -> None:
     """The results bucket in the portal's account with what earlier starts left; hosts of all accounts write to it."""
+    if world.scenario.bare:
+        return
     backend = s3_backends[world.scenario.portal_account]["aws"]
     name = world.scenario.results_bucket
     backend.create_bucket(name, scenario.RESULTS_REGION)

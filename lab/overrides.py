@@ -12,7 +12,7 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 from moto.sts.responses import TokenResponse
 
 from lab import objects, sts
-from lab.ec2 import describe, powering, snapshots, tags, target_health
+from lab.ec2 import describe, powering, profiles, snapshots, tags, target_health
 from lab.ssm import documents, listing, nodes, send, versions
 
 # Moto calls the method that has the operation's name in snake case.
@@ -27,6 +27,7 @@ OPERATIONS: dict[type, tuple[Callable[..., Any], ...]] = {
         powering.terminate_instances,
         powering.reboot_instances,
         powering.run_instances,
+        profiles.associate_iam_instance_profile,
         snapshots.create_snapshot,
         snapshots.describe_snapshots,
         snapshots.delete_snapshot,

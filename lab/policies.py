@@ -71,14 +71,14 @@ def listed(value: Any) -> list[Any]:
 def _names(principal: Any, request: Request) -> bool:
     if principal == "*" or _names_account(principal, request):
         return True
-    return any(name in ("*", request.principal_arn) for name in listed(principal["AWS"]))
+    return any(name in ("*", request.principal_arn) for name in listed(principal.get("AWS", [])))
 
 
 def _names_account(principal: Any, request: Request) -> bool:
     if principal == "*":
         return False
     root = f"arn:{request.principal_arn.split(':')[1]}:iam::{request.account}:root"
-    return any(name in (root, request.account) for name in listed(principal["AWS"]))
+    return any(name in (root, request.account) for name in listed(principal.get("AWS", [])))
 
 
 def _matches(patterns: Any, text: str) -> bool:

@@ -87,6 +87,9 @@ class Scenario:
     hosts: tuple[HostSpec, ...]
     portal_account: str
     results_bucket: str = RESULTS_BUCKET
+    bare: bool = (
+        False  # no bucket and no role is there: somebody makes them, and AWS judges by what they made
+    )
 
 
 def load(source: Mapping[str, Any] | Path) -> Scenario:
@@ -104,6 +107,7 @@ def load(source: Mapping[str, Any] | Path) -> Scenario:
         hosts=tuple(hosts),
         portal_account=portal,
         results_bucket=str(raw.get("results_bucket", RESULTS_BUCKET)),
+        bare=bool(raw.get("bare", False)),
     )
 
 

@@ -19,7 +19,7 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from lab import objects, overrides, scenario
+from lab import iam, objects, overrides, scenario
 from lab import world as worlds
 from lab.delays import Delays
 from lab.ssm import lifecycle
@@ -63,6 +63,7 @@ class LabServer:
         overrides.install()
         self.world.when_down.append(lifecycle.host_went_down)
         self.world.when_up.append(lifecycle.host_came_up)
+        iam.prepare(self.scenario)
         objects.open_bucket(self.world)
         self._server: BaseWSGIServer = make_server(
             HOST, self._port, App(self.world), threaded=True, request_handler=QuietHandler

@@ -42,6 +42,8 @@ class World:
         self.throttles = Throttles(self.clock)
         self.drops = Drops()
         self.boundaries = Boundaries()
+        # Account → actions that are taken from whoever acts in it, as an organisation's policy would.
+        self.denied: dict[str, set[str]] = {}
         self.visibility_s = delays.visibility_s
         # Who wants to know when a host's power goes and when its agent is back.
         self.when_down: list[Callable[[World, Host], None]] = []

@@ -33,6 +33,11 @@ KINDS = [
         link=lambda _: reverse("patching:recurring"), tone=Tone.ATTENTION,
     ),
     Kind(
+        "run.hindered", ("admins",), _admins,
+        sentence=lambda run, said, by: f"{run.name} cannot go on as planned: {said[:1].lower()}{said[1:]}.",
+        link=lambda run: f"{reverse('patching:run', args=[run.pk])}#needs", tone=Tone.DANGER,
+    ),
+    Kind(
         "runs.audit", AUDIT.notifies(AuditState.DONE), _admins, sentence=_audited,
         link=lambda _: reverse("patching:audits"), tone=Tone.DANGER,
     ),

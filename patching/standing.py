@@ -101,6 +101,8 @@ def _named(state: TargetState, group: Group, *, retryable: bool = False) -> tupl
     return (state, ""), Standing(str(state.label), group, retryable=retryable)
 
 
+CHECKED = "checked"  # the reason code of a server that its run only checked
+
 TABLE: dict[Key, Standing] = {
     **dict(
         [

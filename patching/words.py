@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from patching.documents import aws_windows
-from patching.models import Run, Window
+from patching.models import Run, Target, Window
 from patching.policy.run_policy import RunPolicy
 from patching.queries.runs import Progress
 from patching.states import RUN_STATES, Agreement, RunState
@@ -48,6 +49,17 @@ def unguarded(policy: RunPolicy, platforms: Iterable[str]) -> str:
         return ""
     chosen = any(aws_windows.chosen(policy.windows_method, platform) for platform in platforms)
     return aws_windows.WARNING if chosen else ""
+
+
+def said_once(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of one page: a sentence stands in the first row that says it, and `said_by` leads the others there."""
+    first: dict[tuple[str, str], Target] = {}
+    shown = []
+    for row in rows:
+        target = row["target"]
+        said = first.setdefault((row["tone"], target.agreement + target.reason), target)
+        shown.append(row | {"said_by": said if target.reason and said is not target else None})
+    return shown
 
 
 def time_left(run: Run, counts: Progress, now: datetime) -> str:

@@ -40,6 +40,16 @@ class Environment:
             raise ImproperlyConfigured(f"{name} is {value!r}; write {example}.")
         return value
 
+    def bucket(self, name: str) -> str:
+        """There is no default: the names of buckets are the world's, and another's would get the hosts' reports."""
+        value = os.environ.get(name, "").strip()
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
+            raise ImproperlyConfigured(
+                f"{name} must name the S3 bucket of the portal's own account that keeps the reports, e.g. "
+                f"patch-portal-results-111122223333 (docs/pilot.md makes one); it is {value!r}."
+            )
+        return value
+
     def tag_key(self, name: str, *, default: str) -> str:
         """A key that EC2 takes: 1 to 128 characters, not beginning with AWS's own prefix."""
         example = f"a tag key of 1 to 128 characters that does not begin with aws:, e.g. {default}"

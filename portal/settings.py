@@ -23,8 +23,9 @@ configure_structlog()
 
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret("SECRET_KEY", example="a long random string, e.g. from `openssl rand -base64 48`")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 PORTAL_URL = env.url("PORTAL_URL", default="http://127.0.0.1:8000")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+ALLOWED_HOSTS = ALLOWED_HOSTS or [urlsplit(PORTAL_URL).hostname or ""]
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 # The application's role reads and writes; the owner's alone makes tables, and only manage.py migrate is told of it.
 DATABASE_APPLICATION = env.postgres("DATABASE_URL")
@@ -53,6 +54,7 @@ INSTALLED_APPS = [
     "portal.notify",
     "portal.tags",
     "portal.inventory",
+    "portal.people",
     "portal.web",
     "exceptions",
     "patching",
@@ -225,10 +227,7 @@ AWS_PORTAL_ROLE_ARN = env.matching(
     example="the ARN of the role that the portal runs with, e.g. arn:aws:iam::111122223333:role/PatchPortalServer",
 )  # fmt: skip
 AWS_ACCESSES = "portal.inventory.queries.accesses"  # which accounts portal.cloud may enter, and how
-RESULTS_BUCKET = env.matching(
-    "RESULTS_BUCKET", default="patch-portal-results", pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
-    example="a bucket's name, e.g. patch-portal-results",
-)  # fmt: skip
+RESULTS_BUCKET = env.bucket("RESULTS_BUCKET")
 EVENTS_QUEUE_URL = env.matching(
     "EVENTS_QUEUE_URL", default="", pattern=r"(https?://\S+)?",
     example="the address of a queue, e.g. https://sqs.eu-central-1.amazonaws.com/111122223333/events, or nothing",
@@ -282,3 +281,4 @@ NOTIFICATION_KINDS = [
 ]
 PORTAL_BANNERS = ["patching.navigation.banners"]
 PORTAL_SEARCH = "reports:search"
+EXCEPTION_CONSEQUENCES = "patching.queries.consequences"

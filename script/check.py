@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "DATABASE_URL": "postgres://postgres@/portal?host=/nonexistent",
     "REDIS_URL": "unix:///nonexistent/valkey.sock",
     "SECRET_KEY": "only-for-checks-only-for-checks-only-for-checks",
+    "RESULTS_BUCKET": "patch-portal-results",
     "PLAIN_STATIC": "true",
 }
 

@@ -32,6 +32,7 @@ NO_AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "RESULTS_BUCKET": "patch-portal-results",  # as the lab's scenarios call it
 }
 UNSET = (
     "AWS_PROFILE",

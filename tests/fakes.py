@@ -182,6 +182,9 @@ class FakeEc2:
             host.instance = replace(host.instance, tags=left)
         self.cloud.after("DeleteTags")
 
+    def may_write_tags(self, instance_id: str, key: str) -> None:
+        self.cloud.call("DryRun", (instance_id,))
+
     def start_instances(self, instance_ids: Sequence[str]) -> None:
         self.cloud.call("StartInstances", instance_ids)
         for host in self._named(instance_ids):

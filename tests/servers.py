@@ -38,6 +38,7 @@ class RunServers:
             "DATABASE_URL": f"postgres://postgres@/portal?host={self.sockets}",
             "REDIS_URL": f"unix://{self.sockets / 'valkey.sock'}",
             "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
+            "RESULTS_BUCKET": "patch-portal-results",
             "PLAIN_STATIC": "true",
             "STATIC_ROOT": str(self.folder / "static"),
             "REQUEST_SECONDS": "60",  # a machine that is busy with tests refuses none of their pages

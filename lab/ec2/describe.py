@@ -154,8 +154,8 @@ def optional(host: Host) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if has_platform(host):
         extra["Platform"] = "windows"
-    if host.spec.instance_profile:
-        arn = f"arn:aws:iam::{host.spec.account}:instance-profile/PatchedInstance"
+    if host.has_profile:
+        arn = f"arn:aws:iam::{host.spec.account}:instance-profile/{host.profile or 'PatchedInstance'}"
         extra["IamInstanceProfile"] = {"Arn": arn, "Id": "AIPA0PATCHEDINSTANCE0"}
     if volume := worlds.current().volumes.root_of(host):
         extra["BlockDeviceMappings"] = [

@@ -66,5 +66,5 @@ def store_in_s3(command: Command, invocation: Invocation, *, allowed: bool) -> N
         step.s3 = step_prefix(command, invocation.instance_id, step)
         for name, data in (("stdout", step.stdout), ("stderr", step.stderr)):
             key = f"{step.s3}/{name}"
-            if data and host and permissions.may_store(world, host, key):
+            if data and host and permissions.may_store(world, host, bucket, key):
                 backend.put_object(bucket, key, data)

@@ -112,6 +112,12 @@ def release(world: World, body: Json) -> Json:
     return world.boundaries.release(int(body["id"]), drop=bool(body.get("drop"))).view()
 
 
+def deny(world: World, body: Json) -> Json:
+    """Takes these actions from everybody who acts in the account; no actions: gives all back."""
+    world.denied[str(body["account"])] = {str(action) for action in body["actions"]}
+    return {}
+
+
 def visibility(world: World, body: Json) -> Json:
     world.visibility_s = float(body["seconds"])
     return {}
@@ -134,12 +140,13 @@ def credentials(world: World, body: Json) -> Json:
 
 
 def reset(world: World, _: Json) -> Json:
-    """Faults, throttles, drops, boundaries, delays and credentials as at the start; hosts stay as they are."""
+    """Faults, throttles, drops, boundaries, delays, rights and credentials as at the start; hosts stay as they are."""
     world.throttles.clear()
     world.drops.clear()
     world.boundaries.clear()
     world.visibility_s = world.delays.visibility_s
     with world.lock:
+        world.denied.clear()
         for account in world.scenario.accounts:
             world.credentials.set_state(account, "ok")
         for host in world.fleet:
@@ -156,6 +163,7 @@ ACTIONS: dict[tuple[str, str], Callable[[World, Json], Any]] = {
     ("POST", "/lab/boundary"): boundary,
     ("GET", "/lab/boundaries"): boundaries,
     ("POST", "/lab/release"): release,
+    ("POST", "/lab/deny"): deny,
     ("POST", "/lab/visibility"): visibility,
     ("POST", "/lab/time-scale"): time_scale,
     ("POST", "/lab/credentials"): credentials,

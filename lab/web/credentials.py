@@ -23,6 +23,7 @@ class Session:
 
     account: str
     token: str
+    role: str
 
 
 class Credentials:
@@ -51,7 +52,7 @@ class Credentials:
     def host_of(self, access_key: str) -> Host | None:
         """An instance's id as a key stands for the credentials of its instance profile."""
         host = self._fleet.get(access_key)
-        return host if host and host.spec.instance_profile else None
+        return host if host and host.has_profile else None
 
     def set_state(self, account: str, state: str, *, renewable: bool = False) -> None:
         """revoked and expired refuse every call of the account's keys; renewable: AssumeRole gives good ones."""
@@ -64,8 +65,12 @@ class Credentials:
     def may_be_assumed(self, account: str) -> bool:
         return self._states.get(account) != "revoked"
 
-    def remember(self, access_key: str, account: str, token: str) -> None:
-        self._sessions[access_key] = Session(account, token)
+    def role_of(self, access_key: str) -> str:
+        """The role that a session's keys are of."""
+        return self._sessions[access_key].role
+
+    def remember(self, access_key: str, account: str, token: str, role: str) -> None:
+        self._sessions[access_key] = Session(account, token, role)
 
     def refusal(self, call: Call) -> Refusal | None:
         """Why AWS does not take the keys of this call."""
@@ -75,10 +80,16 @@ class Credentials:
         session = self._sessions.get(call.access_key)
         forged = session is not None and session.token != call.session_token
         host = self._fleet.get(call.access_key)
-        forged = forged or (host is not None and not host.spec.instance_profile)
+        forged = forged or (host is not None and not host.has_profile)
+        forged = forged or (self._scenario.bare and self._nobodys(call.access_key))
         if state == "revoked" or forged or (call.access_key and call.account not in self._known()):
             return invalid(call)
         return expired(call) if state == "expired" else None
+
+    def _nobodys(self, access_key: str) -> bool:
+        """Where nothing is set up, no key belongs to a role that nobody made."""
+        known = self.is_session(access_key) or self.host_of(access_key) or _ACCOUNT_KEY.fullmatch(access_key)
+        return bool(access_key) and not known
 
     def _known(self) -> set[str]:
         return {*self._scenario.accounts, self._scenario.portal_account}

@@ -11,6 +11,7 @@ from patching.engine.rollout import undispatched
 from patching.engine.scope import Scope
 from patching.models import Run
 from patching.operations import targets
+from patching.queries import hindrances
 from patching.states import DISPATCH_IN_FLIGHT, TARGET_OVER, Phase
 from patching.states import TargetState as T
 from portal.tagging.writer import write_due
@@ -25,6 +26,8 @@ def enforce_deadlines(scope: Scope) -> None:
     if now >= run.cutoff_at:
         waiting = run.targets.filter(Q(state__in=WAITING) | Q(pk__in=undispatched(run, Phase.PRECHECK)))
         reason = "The window's cutoff came before its turn."
+        if stopped := hindrances.stopping(run):
+            reason = f"{stopped.title} until the window's cutoff, so nothing was sent. {stopped.sentence}"
         targets.move(waiting.values_list("pk", flat=True), T.SKIPPED, now=now, code="cutoff", reason=reason)
     if now >= run.ends_at + timedelta(seconds=run.run_policy.end_bound_s):
         _close_everything(scope)

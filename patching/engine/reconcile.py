@@ -12,6 +12,7 @@ from patching.engine import (
     collect,
     power,
     power_down,
+    requirements,
     rescan,
     rollout,
     run_state,
@@ -21,6 +22,7 @@ from patching.engine import (
 )
 from patching.engine.scope import Scope
 from patching.engine.trouble import guarded
+from patching.operations import hindrances
 from patching.operations.power import OPEN as OPEN_HOLDS
 from patching.queries.outline import Outline, outline
 from patching.states import DISPATCH_IN_FLIGHT, RUN_OVER, TARGET_OVER, WAVE_OVER, HoldState, RunState
@@ -35,6 +37,10 @@ class Phase:
     act: Callable[[Scope], datetime | None]
     has_work: Callable[[Outline], bool]
 
+    @property
+    def name(self) -> str:
+        return self.act.__name__
+
 
 def reconcile_run(run_id: int, *, cloud: Cloud, clock: Clock) -> datetime | None:
     """One pass over all phases. Returns when the run is due again: the earliest time that a phase asked for.
@@ -44,9 +50,13 @@ def reconcile_run(run_id: int, *, cloud: Cloud, clock: Clock) -> datetime | None
     seen = outline(run_id, now=clock())
     asked: list[datetime | None] = []
     for phase in phases(seen):
+        scope = Scope(run=seen.run, cloud=cloud, clock=clock)
         if seen.run.state not in RUN_OVER and phase.has_work(seen):
-            asked.append(_reconcile_phase(phase, Scope(run=seen.run, cloud=cloud, clock=clock)))
+            asked.append(_reconcile_phase(phase, scope))
+            _end_hindrance(phase, scope, seen)
             seen = outline(run_id, now=clock())
+        elif phase.name in seen.hindrances:
+            _end_hindrance(phase, scope, seen)
     return None if seen.run.state in RUN_OVER else min(filter(None, asked), default=None)
 
 
@@ -55,9 +65,15 @@ def phases(seen: Outline) -> tuple[Phase, ...]:
 
 
 def _reconcile_phase(phase: Phase, scope: Scope) -> datetime | None:
-    with guarded(scope.run, phase.act.__name__):
+    with guarded(scope, phase.name):
         return phase.act(scope)
     return scope.soon()
+
+
+def _end_hindrance(phase: Phase, scope: Scope, seen: Outline) -> None:
+    """What a phase was refused is over once it got through, or has nothing left to do."""
+    if phase.name in seen.hindrances:
+        hindrances.end(scope.run, [phase.name], seen_before=seen.now, now=scope.now())
 
 
 def _power_is_held(seen: Outline) -> bool:
@@ -68,18 +84,20 @@ def _is_over(seen: Outline) -> bool:
     return seen.targets <= TARGET_OVER
 
 
-FIRST = (Phase(run_state.begin, lambda seen: True),)
+TRIAL = Phase(requirements.try_requirements, requirements.due)
+FIRST = (TRIAL, Phase(run_state.begin, lambda seen: True))
 # In their order, each with the question whether there is anything for it to do.
 PHASES: tuple[Phase, ...] = (
+    TRIAL,
     Phase(send.recover_dispatches, lambda seen: bool(seen.dispatches & DISPATCH_IN_FLIGHT)),
     Phase(collect.collect_results, lambda seen: bool(seen.dispatches & DISPATCH_IN_FLIGHT)),
-    Phase(power.hold_hosts, lambda seen: T.PLANNED in seen.targets),
-    Phase(power.start_hosts, _power_is_held),
+    Phase(power.hold_hosts, lambda seen: T.PLANNED in seen.targets and seen.may_send),
+    Phase(power.start_hosts, lambda seen: _power_is_held(seen) and seen.may_send),
     Phase(power.watch_hosts, lambda seen: HoldState.STARTING in seen.holds),
     Phase(power.expire_starts, lambda seen: HoldState.WANTED in seen.holds),
     Phase(waves.reconcile_waves, lambda seen: T.WAITING in seen.targets or bool(seen.waves - WAVE_OVER)),
-    Phase(rollout.send_checks, lambda seen: T.CHECKING in seen.targets),
-    Phase(rollout.send_patches, lambda seen: T.READY in seen.targets),
+    Phase(rollout.send_checks, lambda seen: T.CHECKING in seen.targets and seen.may_send),
+    Phase(rollout.send_patches, lambda seen: T.READY in seen.targets and seen.may_send),
     Phase(rescan.send_rescans, lambda seen: T.VERIFYING in seen.targets),
     Phase(closing.enforce_deadlines, lambda seen: seen.now >= seen.run.cutoff_at),
     Phase(run_tags.remove_run_tags, _is_over),

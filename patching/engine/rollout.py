@@ -17,6 +17,7 @@ from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, runs, targets
 from patching.planner import batches, by_place
 from patching.policy.waking import Place
+from patching.standing import CHECKED
 from patching.states import IN_FLIGHT, Phase, TargetState, WaveState
 from portal.inventory.operations import refresh
 from portal.tagging.writer import write_due
@@ -38,7 +39,7 @@ def send_checks(scope: Scope) -> datetime | None:
     ids = list(waiting.order_by(*IN_PLACES).values_list("pk", flat=True)[:MOST_AT_ONCE])
     if ids:
         more = len(ids) == MOST_AT_ONCE or _gathering(run, since)
-        with guarded(run, send_checks.__name__):  # a refusal of one account delays none of the others
+        with guarded(scope, send_checks.__name__):  # a refusal of one account delays none of the others
             _publish_and_send(scope, Phase.PRECHECK, ids, more=more)
     return at_once_when_full(scope, Phase.PRECHECK, since)
 
@@ -125,7 +126,7 @@ def send_patches(scope: Scope) -> datetime | None:
     run_tags.block_refused(scope)
     ready = _room(run, run_tags.tagged(run), scope.now())
     if ready and (admitted := _through_the_gates(scope, wave, ready)):
-        with guarded(run, send_patches.__name__):
+        with guarded(scope, send_patches.__name__):
             _secure_and_send(scope, admitted)
     return at_once_when_full(scope, Phase.PATCH, since)
 
@@ -144,7 +145,7 @@ def _secure_and_send(scope: Scope, ready: list[int]) -> None:
 def _end_checked(run: Run, *, now: datetime) -> None:
     checked = run.targets.filter(state=T.READY).values_list("pk", flat=True)
     reason = "It passed the pre-check; this run only checks."
-    targets.move(checked, T.DONE, now=now, code="checked", reason=reason)
+    targets.move(checked, T.DONE, now=now, code=CHECKED, reason=reason)
 
 
 def _to_be_tagged(run: Run, wave: Wave, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from patching.models import Run
 from patching.operations import results, runs, targets
 from patching.queries.outline import target_states
 from patching.queries.waking import wakes_at
-from patching.states import DISPATCH_IN_FLIGHT, TARGET_OVER, RunState
+from patching.states import DISPATCH_IN_FLIGHT, RUN_OVER, TARGET_OVER, RunState
 from patching.states import TargetState as T
 
 LONGEST_SLEEP = timedelta(seconds=60)  # of a planned run: its lead time may change
@@ -54,6 +54,8 @@ def reconcile_state(scope: Scope) -> datetime:
             if to in {RunState.FINISHED, RunState.HALTED}:
                 results.remember_unpatched(run.pk)
             runs.enter(run, to, now=now, summary=f"{to.label}")
+            if to in RUN_OVER:
+                run.hindrances.filter(over_at=None).update(over_at=now)
     return scope.soon()
 
 

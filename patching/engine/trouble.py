@@ -8,19 +8,39 @@ from contextlib import contextmanager
 import structlog
 from django.db import transaction
 
-from aws.errors import CloudError
+from aws.errors import CloudError, Refused
 from patching.engine.places import ENDS_RECONCILE
+from patching.engine.scope import Scope
 from patching.models import Run
+from patching.operations import hindrances
+from patching.operations.hindrances import Refusal
 from portal.audit.models import AuditEvent
 from portal.audit.operations import Entry, record
 from portal.isolation import sentence
 
+# What a phase that is refused cannot do.
+CANNOT = {
+    "recover_dispatches": "Commands whose answer was lost cannot be looked up",
+    "collect_results": "Results cannot be collected",
+    "start_hosts": "Stopped servers cannot be started",
+    "watch_hosts": "Started servers cannot be watched",
+    "send_checks": "Checks cannot be sent",
+    "send_patches": "Patches cannot be sent",
+    "send_rescans": "Servers cannot be looked at again",
+    "remove_run_tags": "Tags cannot be taken away",
+    "power_down": "Servers that were started cannot be stopped",
+    "clean_up": "Tags cannot be taken away",
+}
 log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def guarded(run: Run, phase: str) -> Iterator[None]:
-    """Trouble inside is told in the run's log and goes no further; what ends the work itself passes."""
+def guarded(scope: Scope, phase: str) -> Iterator[None]:
+    """Trouble inside is told in the run's log and goes no further; what ends the work itself passes.
+
+    What AWS refuses will be refused again: it stands on the run's page until the phase gets through.
+    """
+    run = scope.run
     try:
         yield
     except ENDS_RECONCILE:
@@ -28,9 +48,15 @@ def guarded(run: Run, phase: str) -> Iterator[None]:
     except CloudError as error:
         log.warning("phase_refused", run=run.pk, phase=phase, error=str(error))
         record_trouble(run, phase, f"AWS: {error}")
+        if isinstance(error, Refused):
+            hindrances.note(run, refusal_of(phase, error), now=scope.now())
     except Exception as error:  # nobody foresaw it: the log keeps its trace
         log.exception("phase_failed", run=run.pk, phase=phase)
         record_trouble(run, phase, f"A step of this run failed and will be tried again. {sentence(error)}")
+
+
+def refusal_of(phase: str, error: CloudError) -> Refusal:
+    return Refusal(phase, CANNOT.get(phase, "AWS refuses a step of this run"), sentence(error))
 
 
 @transaction.atomic

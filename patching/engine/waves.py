@@ -9,7 +9,7 @@ from patching.engine.scope import Scope
 from patching.engine.trouble import record_trouble
 from patching.models import Run, Wave
 from patching.operations import runs, waves
-from patching.standing import FAILED_VERDICTS, outcomes_that
+from patching.standing import CHECKED, FAILED_VERDICTS, outcomes_that
 from patching.states import TARGET_OPEN, TargetState, WaveState
 
 BEGUN = {TargetState.READY, TargetState.IN_DISPATCH, TargetState.VERIFYING}
@@ -79,7 +79,7 @@ def _bake(scope: Scope, wave: Wave) -> None:
 def too_many_errors(run: Run, wave: Wave, *, at_least: int = 1) -> str:
     """Why this wave stops the run; empty when it does not. A wave that proved nothing proves no good either."""
     rows = run.targets.filter(wave=wave.number)
-    good = rows.filter(outcomes_that(lambda standing: standing.updated) | Q(reason_code="checked"))
+    good = rows.filter(outcomes_that(lambda standing: standing.updated) | Q(reason_code=CHECKED))
     # few, and with an index of their own: asked at each reconcile
     bad = rows.filter(verdict__in=FAILED_VERDICTS).count()
     if bad >= max(at_least, 1) and bad * 100 > (judged := good.count() + bad) * limit(run, wave):

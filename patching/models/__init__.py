@@ -2,6 +2,7 @@
 
 from patching.models.audits import RunAudit
 from patching.models.documents import PublishedDocument
+from patching.models.hindrances import Hindrance
 from patching.models.power import PowerHold, SchedulerHold
 from patching.models.proposals import FixProposal
 from patching.models.results import AssetPatchState, HostReport, PackageChange
@@ -15,6 +16,7 @@ __all__ = [
     "DispatchTarget",
     "Enrolment",
     "FixProposal",
+    "Hindrance",
     "HostReport",
     "PackageChange",
     "PowerHold",

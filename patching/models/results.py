@@ -85,6 +85,9 @@ class AssetPatchState(models.Model):
     kernel_previous = models.CharField(max_length=300, blank=True)
     available_count = models.PositiveIntegerField(null=True)  # None: never told
     security_count = models.PositiveIntegerField(null=True)
+    # Since when some were open, at each look from then on; None: none is, or nobody knows.
+    updates_open_since = models.DateTimeField(null=True)
+    security_open_since = models.DateTimeField(null=True)
     reboot_pending_since = models.DateTimeField(null=True)
     # its root volume went back; the next run's result clears it
     restored_at = models.DateTimeField(null=True)

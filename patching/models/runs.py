@@ -57,6 +57,8 @@ class Run(models.Model):
     lease_token = models.UUIDField(null=True)
     next_look_at = models.DateTimeField()  # when the run is due: no tick touches it before
     swept_at = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField(null=True)  # when all that it needs of AWS was last tried
+    tried_places = models.PositiveIntegerField(default=0, db_default=0)  # of a trial that is under way
 
     objects = RunQuerySet.as_manager()
 

@@ -26,7 +26,9 @@ PATCHED_FIELDS = ["verdict", "agreement", "kernel_before", "kernel_after", "kern
                   "available_count", "rebooted", "reboot_needed"]  # fmt: skip
 LAST_FIELDS = ["last_run", "last_target", "last_run_at", "last_state", "last_reason", "last_verdict"]
 STATE_FIELDS = [*LAST_FIELDS, "last_patched_at", "kernel_previous", "kernel_running", "kernel_newest",
-                "available_count", "security_count", "reboot_pending_since", "restored_at", "restored_to"]  # fmt: skip
+                "available_count", "security_count", "updates_open_since", "security_open_since",
+                "reboot_pending_since", "restored_at", "restored_to"]  # fmt: skip
+CHECKED_STATE_FIELDS = ["kernel_running", "available_count", "updates_open_since"]
 DISAGREE = {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED}
 
 
@@ -223,8 +225,15 @@ def _current_state(state: AssetPatchState, item: Stored, judgement: Judgement, n
     state.kernel_running, state.kernel_newest = target.kernel_after, target.kernel_newest
     state.available_count = packages.upgradable if packages else None
     state.security_count = packages.security if packages else None
+    state.updates_open_since = _open_since(state.updates_open_since, state.available_count, now)
+    state.security_open_since = _open_since(state.security_open_since, state.security_count, now)
     pending = judgement.verdict == Verdict.PATCHED_REBOOT_PENDING
     state.reboot_pending_since = (state.reboot_pending_since or now) if pending else None
+
+
+def _open_since(before: datetime | None, count: int | None, now: datetime) -> datetime | None:
+    """A look that finds none open, or cannot tell, ends the age of what was open."""
+    return (before or now) if count else None
 
 
 def remember(state: AssetPatchState, target: Target) -> None:
@@ -245,9 +254,12 @@ def remember_unpatched(run_id: int) -> None:
         for target in chunk:
             remember(states[target.asset_id], target)
             _remember_check(states[target.asset_id], target)
-        locked_rows.write(states.values(), [*LAST_FIELDS, "kernel_running", "available_count"])
+        locked_rows.write(states.values(), [*LAST_FIELDS, *CHECKED_STATE_FIELDS])
 
 
 def _remember_check(state: AssetPatchState, target: Target) -> None:
     if target.kernel_before and target.state != TargetState.LOST:  # a lost one may run anything by now
         state.kernel_running, state.available_count = target.kernel_before, target.available_count
+        state.updates_open_since = _open_since(
+            state.updates_open_since, target.available_count, target.run.starts_at
+        )

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import connection
 
 from patching.models import Run
+from patching.models.hindrances import BUCKET
 
 
 def _states_in(table: str) -> str:
@@ -25,7 +26,8 @@ OUTLINE = f"""
 SELECT run.*, {_states_in("patching_target")} AS targets_in, {_states_in("patching_dispatch")} AS dispatches_in,
     ARRAY(SELECT DISTINCT state FROM patching_wave WHERE run_id = run.id) AS waves_in,
     {_states_in("patching_powerhold")} AS holds_in,
-    EXISTS(SELECT FROM patching_schedulerhold WHERE run_id = run.id AND released_at IS NULL) AS scheduler_held
+    EXISTS(SELECT FROM patching_schedulerhold WHERE run_id = run.id AND released_at IS NULL) AS scheduler_held,
+    ARRAY(SELECT subject FROM patching_hindrance WHERE run_id = run.id AND over_at IS NULL) AS hindered_by
 FROM patching_run run WHERE run.id = %s"""
 TARGET_STATES = f"SELECT {_states_in('patching_target')} FROM patching_run run WHERE run.id = %s"
 
@@ -41,6 +43,12 @@ class Outline:
     waves: frozenset[str]
     holds: frozenset[str]
     scheduler_held: bool
+    hindrances: frozenset[str]
+
+    @property
+    def may_send(self) -> bool:
+        """Without a place for reports nothing would be proven, so nothing is begun."""
+        return BUCKET not in self.hindrances
 
 
 def outline(run_id: int, *, now: datetime) -> Outline:
@@ -50,6 +58,7 @@ def outline(run_id: int, *, now: datetime) -> Outline:
         return Outline(
             run, now, frozenset(found["targets_in"]), frozenset(found["dispatches_in"]),
             frozenset(found["waves_in"]), frozenset(found["holds_in"]), found["scheduler_held"],
+            frozenset(found["hindered_by"]),
         )  # fmt: skip
     raise Run.DoesNotExist(f"There is no run {run_id}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,11 +33,21 @@ def skipped_starts(
     assets: Iterable[Asset], begins_at: datetime, ends_at: datetime, *, shown: int = 4
 ) -> list[Skipped]:
     """Starts on which these assets would stay unpatched for [begins_at, ends_at), the soonest first."""
+    return skipped_of(enrolled(assets).values(), begins_at, ends_at, shown=shown)
+
+
+def enrolled(assets: Iterable[Asset]) -> dict[int, Window]:
+    """asset pk → the window on offer that patches it."""
     rows = Enrolment.objects.filter(asset__in=list(assets), ended_at=None, window__active=True)
-    servers: dict[Window, int] = {}
-    for row in rows.select_related("window"):
-        servers[row.window] = servers.get(row.window, 0) + 1
-    found = [_of(window, count, begins_at, ends_at, shown) for window, count in servers.items()]
+    return {row.asset_id: row.window for row in rows.select_related("window")}
+
+
+def skipped_of(
+    windows: Iterable[Window], begins_at: datetime, ends_at: datetime, *, shown: int = 4
+) -> list[Skipped]:
+    """`windows`: one for each server."""
+    servers = Counter(windows).items()
+    found = [_of(window, count, begins_at, ends_at, shown) for window, count in servers]
     return sorted((one for one in found if one.count), key=lambda one: one.starts[0])
 
 

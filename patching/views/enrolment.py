@@ -48,10 +48,15 @@ def _pick_page(request: SignedIn, assets: list[Asset], refusal: str = "", status
         "offers": [_offer(window, moves, now) for window in offered],
         "moves": moves,
         "uncovered": [asset for asset in assets if asset.coverage],
-        "chosen": request.POST.get("window", "") or request.GET.get("window", ""),
+        "chosen": request.POST.get("window", "") or request.GET.get("window", "") or _only(offered),
         "refusal": refusal,
     }
     return render(request, "patching/pick_window.html", context, status=status)
+
+
+def _only(offered: list[Window]) -> str:
+    """Where there is nothing to choose from, nobody has to choose."""
+    return offered[0].slug if len(offered) == 1 else ""
 
 
 def _moves(assets: list[Asset]) -> list[dict[str, Any]]:

@@ -19,13 +19,14 @@ from patching.models import Run, Target
 from patching.navigation import is_admin
 from patching.operations import runs as operations
 from patching.queries.board import log_of, with_group
+from patching.queries.hindrances import hindered_run
 from patching.queries.runs import Progress, progress
 from patching.queries.waves import waves_of
 from patching.rules import check_cancellable, check_haltable
 from patching.standing import BAR, TROUBLE, Group, standing_of
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
-from patching.words import DISAGREEMENTS, phases, state_look, time_left, unguarded
+from patching.words import DISAGREEMENTS, phases, said_once, state_look, time_left, unguarded
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.isolation import CANNOT_BE_SHOWN, each
@@ -93,6 +94,7 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "waves": waves_of(found, targets),
         "unguarded": unguarded(found.run_policy, (row.platform for row in _windows_of(targets))),
         "retryable": counts.retryable,
+        "hindered": hindered_run(found),
     }
 
 
@@ -113,7 +115,7 @@ def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": each(page, shown, not_shown),
+        "rows": said_once(each(page, shown, not_shown)),
         "total": None,
         "over": found.state in RUN_OVER,
         "admin": is_admin(request),

@@ -41,8 +41,7 @@ def _skipped(request: SignedIn) -> dict[str, Any]:
     if not days.is_valid():
         raise Invalid("Choose both days and a time zone: then the starts that are skipped stand here.")
     values = days.cleaned_data
-    begins_at, ends_at = check_days(
-        values["from_date"], values["to_date"], values["time_zone"], timezone.now()
-    )
-    found = skipped_starts(assets, begins_at, ends_at)
+    now = timezone.now()
+    begins_at, ends_at = check_days(values["from_date"], values["to_date"], values["time_zone"], now)
+    found = skipped_starts(assets, max(begins_at, now), ends_at)
     return {"found": found, "assets": assets, "starts": sum(row.count for row in found)}

@@ -16,6 +16,7 @@ from patching.models import Run, Target, Window
 from patching.navigation import is_admin
 from patching.queries.board import enrolled_counts, progress_by_run, with_group
 from patching.queries.coming import Start, coming
+from patching.queries.hindrances import hindered
 from patching.queries.runs import Progress
 from patching.standing import TROUBLE
 from patching.states import RUN_OVER, RunState
@@ -41,6 +42,8 @@ def tonight(request: SignedIn) -> HttpResponse:
     runs, starts = _begun(request, now), _next(request, enrolled, now)
     counts = progress_by_run([*runs, *(start.run for start in starts if start.run)], targets)
     active = [run for run in runs if run.state not in RUN_OVER]
+    found = hindered([*active, *(start.run for start in starts if start.run)])
+    stopped = [one.named for one in found.values() if one.whole]
     to_come = [_with_servers(start, counts, enrolled) for start in starts]
     context = {
         "active": [_card(run, counts[run.pk], now) for run in active],
@@ -50,6 +53,8 @@ def tonight(request: SignedIn) -> HttpResponse:
         "next": to_come,
         "soonest": next((row for row in to_come if row["servers"]), None),
         "admin": is_admin(request),
+        "hindered": list(found.values()),
+        "stopped": stopped,
     }
     template = (
         "patching/_board.html" if request.headers.get("HX-Target") == "board" else "patching/tonight.html"

@@ -56,3 +56,8 @@ def read_grants_once(user: User | AnonymousUser) -> None:
 
 def people_with(role: Role) -> list[User]:
     return list(User.objects.filter(grants__role=role, is_active=True).distinct().order_by("username"))
+
+
+def an_admin_is_left() -> bool:
+    """Whether anybody who may sign in is a patch admin: without one nobody can change who rules the portal."""
+    return User.objects.filter(grants__role=Role.ADMIN, is_active=True).exists()

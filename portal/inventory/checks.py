@@ -1,61 +1,79 @@
-"""Tries what the portal needs in AWS, and compares the results bucket with what is generated. Changes nothing."""
+"""Tries what the portal needs in AWS, and compares the results bucket with what is generated.
+
+Changes nothing but one small object a day in the bucket.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
+from django.utils import timezone
 
-from aws.errors import CloudError, Missing
+from aws.errors import CloudError, Missing, Refused
 from aws.policies import BUCKET_SETTINGS, bucket_policy
 from aws.ports import Cloud
-from portal.inventory.models import Account
+from portal.evidence.trial import write_and_read
+from portal.inventory.models import Account, Asset
 from portal.inventory.setup import names
+from portal.inventory.trials import ENTERING, Trial, trials_of
 from portal.isolation import isolated
 
 Found = TypeVar("Found")
 POLICY = "Policy of the results bucket"
+KEEP = "Write a report into the results bucket, and read it back"
 NO_ROLE = "It cannot be checked: AWS_PORTAL_ROLE_ARN is not set, so the portal does not know which role it should name."
 
 
 class Tried(NamedTuple):
-    """`works` is None where it cannot be checked; `said` is why not, or what is wrong, in a sentence."""
+    """`works` is None where it cannot be checked; `said` is why not, or what is wrong, in a sentence.
+
+    `actions` are those of IAM that were tried by it, in the role of the account.
+    """
 
     what: str
     works: bool | None
     said: str
+    actions: tuple[str, ...] = ()
 
 
 def try_account(account: Account, *, cloud: Cloud) -> list[Tried]:
-    """Each permission that a sync needs; AWS's sentence where it is refused."""
-    results = [_tried("Enter the account", lambda: cloud.identity(account.account_id).account_id())]
+    """All that can be tried without doing it (portal/inventory/trials.py); AWS's sentence where it is refused."""
+    enter = Trial("Enter the account", ENTERING, lambda: cloud.identity(account.account_id).account_id())
+    results = [_tried(enter)]
     if not results[0].works:
         return results
     for region in account.regions:
-        ec2, ssm = cloud.ec2(account.account_id, region), cloud.ssm(account.account_id, region)
-        results.append(_tried(f"Read instances in {region}", partial(_first, ec2.describe_instances)))
-        results.append(_tried(f"Read Systems Manager in {region}", partial(_first, ssm.managed_nodes)))
+        known = Asset.objects.present().filter(account=account, region=region).order_by("pk")
+        sample = known.values_list("instance_id", flat=True).first()
+        results += map(_tried, trials_of(cloud, account.account_id, region, sample))
     return results
 
 
-def _first(ask: Callable[[], Iterable[object]]) -> object:
-    return next(iter(ask()), None)
-
-
-def _tried(what: str, call: Callable[[], object]) -> Tried:
+def _tried(trial: Trial) -> Tried:
+    """What AWS merely did not answer is neither allowed nor refused."""
     said: list[str] = []
-    with isolated("account_check_failed", said.append, tried=what):
-        call()
-    return Tried(what, not said, "".join(said))
+    works: bool | None = False
+    with isolated("account_check_failed", said.append, tried=trial.what):
+        try:
+            trial.ask()
+        except Refused:
+            raise
+        except CloudError:
+            works = None
+            raise
+        works = True
+    return Tried(trial.what, works, "".join(said), trial.actions)
 
 
 def check_bucket(*, cloud: Cloud) -> list[Tried]:
     """The bucket that hosts of all accounts write to: its policy, and the settings that no policy can replace."""
     bucket = cloud.bucket(settings.RESULTS_BUCKET)
+    keep = Trial(KEEP, (), lambda: write_and_read(cloud.objects(), day=timezone.now().date()))
     owner, block = BUCKET_SETTINGS["object_ownership"], BUCKET_SETTINGS["public_access_block"]
     return [
+        _tried(keep),
         _compared(POLICY, bucket.policy, _policy_differs) if settings.AWS_PORTAL_ROLE_ARN
         else Tried(POLICY, None, NO_ROLE),
         _compared("Object ownership of the results bucket", bucket.ownership, _wanted(owner)),

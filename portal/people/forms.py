@@ -21,6 +21,28 @@ class PersonForm(forms.Form):
     email = forms.CharField(label="E-mail", max_length=254, widget=forms.EmailInput())
 
 
+class FirstAdminForm(forms.Form):
+    name = forms.CharField(label="Your name", max_length=200, help_text="As it stands beside what you do.")
+    username = forms.CharField(label="User name", max_length=150)
+    email = forms.CharField(
+        label="E-mail", max_length=254, required=False, widget=forms.EmailInput(),
+        help_text="You can sign in with it, too.",
+    )  # fmt: skip
+    password = forms.CharField(
+        label="Password", help_text="At least 12 characters.", strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )  # fmt: skip
+    again = forms.CharField(
+        label="The password again", strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )  # fmt: skip
+
+    def clean_again(self) -> str:
+        if self.cleaned_data["again"] != self.cleaned_data.get("password"):
+            raise forms.ValidationError("The two passwords differ. Type both anew.")
+        return str(self.cleaned_data["again"])
+
+
 # The whole fleet is the last choice and never the one that stands there by itself.
 NARROW_FIRST = sorted(Dimension.choices, key=lambda choice: choice[0] == Dimension.EVERYTHING)
 

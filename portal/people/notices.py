@@ -1,7 +1,20 @@
-"""The notifications of what an admin changed of a person: address, grants, and whether they may sign in."""
+"""The notifications of what an admin changed of a person, and of an admin made by whoever runs the server."""
 
 from __future__ import annotations
 
-from portal.sign_in.notices import personal
+from django.urls import reverse
 
-KINDS = [personal(f"person.{what}") for what in ("changed", "granted", "revoked", "let_in", "shut_out")]
+from portal.access.queries import people_with
+from portal.access.states import Role
+from portal.notify.kinds import Kind
+from portal.sign_in.notices import personal
+from portal.tones import Tone
+
+KINDS = [
+    *(personal(f"person.{what}") for what in ("changed", "granted", "revoked", "let_in", "shut_out")),
+    Kind(
+        "person.first_admin", ("admins",), people=lambda _, word: people_with(Role.ADMIN),
+        sentence=lambda _, said, by: said, link=lambda person: reverse("people:person", args=[person.pk]),
+        tone=Tone.ATTENTION, personal=True,
+    ),
+]  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from portal.people import views
+from portal.people import entrance, views
 
 app_name = "people"
 urlpatterns: list[URLPattern] = [
     path("", views.people, name="list"),
     path("new/", views.person_new, name="new"),
+    path("first-admin/<str:token>/", entrance.first_admin, name="first-admin"),
     path("<int:pk>/", views.person, name="person"),
     path("<int:pk>/change/", views.person_change, name="change"),
     path("<int:pk>/give/", views.person_grant, name="grant"),

@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from portal.access.models import User
 from portal.sign_in import known_browser, sign_ins
+from portal.web.chrome import HOME, Chrome
 from portal.web.client_address import client_address
 
 SAME_PASSWORD = "This is the password that you have. Choose another."
@@ -55,6 +56,8 @@ class ClosedSignUp(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: User, **facts: Any) -> HttpResponse:
         sign_ins.signed_in(user, client_address(request))
         answer: HttpResponse = super().post_login(request, user, **facts)
+        if answer.headers.get("Location") == HOME:  # no page in mind: begin with the work that waits
+            answer.headers["Location"] = Chrome(request).start
         known_browser.remember(answer, user)
         return answer
 

@@ -15,7 +15,10 @@ from portal.access.rules import Conflict
 from portal.web.requests import SignedIn
 
 log = structlog.get_logger(__name__)
-SENDS_NONE = "This portal sends no e-mail. Ask a patch admin: they give you a new password at once."
+SENDS_NONE = (
+    "This portal sends no e-mail. Ask a patch admin: they give you a new password at once. "
+    "Is none left? Whoever runs the server lets one in: manage.py first_admin NAME."
+)
 NOT_SENT = "The mail server did not take the link. Try again in a few minutes, or ask a patch admin."
 NO_PASSWORD = "You sign in without a password, so there is none to change. A patch admin can give you one."
 

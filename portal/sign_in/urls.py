@@ -8,10 +8,11 @@ from __future__ import annotations
 from allauth.account import views
 from django.urls import URLPattern, path, re_path
 
+from portal.sign_in.entrance import LoginPage
 from portal.sign_in.password import password_change, password_reset
 
 urlpatterns: list[URLPattern] = [
-    path("login/", views.login, name="account_login"),
+    path("login/", LoginPage.as_view(), name="account_login"),
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("password/change/", password_change, name="account_change_password"),

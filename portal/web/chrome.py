@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from portal.tones import Tone
 
+HOME = "/"  # the first page of all
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "theme"
 
@@ -74,6 +75,21 @@ class Chrome:
     @cached_property
     def bar(self) -> list[Link]:
         return self._sections.get("", [])
+
+    @property
+    def address(self) -> str:
+        """Of this page, for paper. By the portal's own name: that of the request may be a stranger's."""
+        return f"{settings.PORTAL_URL}{self.request.get_full_path()}"
+
+    @cached_property
+    def waiting(self) -> Link | None:
+        """The first link of the bar whose work waits for this reader."""
+        return next((link for link in self.bar if link.count), None)
+
+    @property
+    def start(self) -> str:
+        """Where the reader begins: with the work that waits, else with the first page of all."""
+        return self.waiting.url if self.waiting else HOME
 
     @cached_property
     def more(self) -> dict[str, list[Link]]:

@@ -17,6 +17,7 @@ from patching.queries.board import progress_by_run, with_group
 from patching.queries.runs import Progress, count_into, progress
 from patching.standing import BAR, standing_of
 from patching.states import RUN_OVER, Agreement
+from patching.words import said_once
 from portal.access.queries import read_grants_once
 from portal.web.charts import Part
 from portal.web.csv_export import csv_response
@@ -69,7 +70,7 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": [line(row) for row in page.rows],
+        "rows": said_once(line(row) for row in page.rows),
         "total": total,
         "capped": capped,
         "counts": counts,

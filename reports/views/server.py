@@ -19,11 +19,11 @@ from patching.states import ProposalState
 from patching.views.recurring import shown
 from portal.access.queries import has_role, read_grants_once
 from portal.access.states import Role
-from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from portal.inventory.states import Coverage
 from portal.web.requests import SignedIn
 from reports.queries.servers import state_of
+from reports.queries.timeline import timeline_of
 
 EVENTS, CHANGES, RUNS = 60, 12, 30
 
@@ -51,9 +51,7 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
         "exception": exception,
         "coverage": [Coverage(reason).label for reason in asset.coverage_reasons],
         "faults": [shown(row) for row in _recurring(asset)] if asset.recurs else [],
-        "events": list(
-            AuditEvent.objects.filter(subject_type="asset", subject_id=str(asset.pk)).order_by("-pk")[:EVENTS]
-        ),
+        "events": timeline_of(asset, EVENTS),
         "changes": list(
             PackageChange.objects.filter(asset=asset)
             .select_related("target__run")

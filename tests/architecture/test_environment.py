@@ -19,7 +19,7 @@ def test_the_example_lists_what_the_settings_and_the_channels_read() -> None:
     read = {name for path in readers for name in re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', path.read_text())}
     listed = set(re.findall(r"^#? ?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
     for_compose = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
-    assert listed - FOR_THE_SDK - for_compose == read
+    assert listed - FOR_THE_SDK - (for_compose - read) == read
     assert for_compose <= listed
 
 

@@ -16,7 +16,11 @@ SCOPED = {"Asset", "Run", "Target", "ExceptionRequest"}
 ASKS = {"visible_to", "none"}
 # (file, function, model): narrowed by something else than the reader, which the reason names.
 NARROWED = {
-    ("exceptions/views.py", "decide", "ExceptionRequest"): "read again after visible_to has let it through",
+    (
+        "exceptions/views/case.py",
+        "decide",
+        "ExceptionRequest",
+    ): "read again after visible_to has let it through",
     ("patching/views/windows.py", "_consequence", "Run"): "admins only: they see all",
     ("patching/views/windows.py", "window_retire", "Run"): "admins only: they see all",
     ("portal/people/views.py", "_names", "Asset"): "admins only: they see all",

@@ -40,6 +40,7 @@ class FastCloud:
         self.hosts = 0
         self.tags: dict[tuple[str, str], bytearray] = {}  # (key, value) → 1 for each host that bears it
         self.commands: dict[str, tuple[Command, SendRequest]] = {}
+        self.trials: dict[str, bytes] = {}  # objects of trials: all others are made when they are read
         self.calls: Counter[str] = Counter()
         self.cost_s = 0.0
         self.answers_after = timedelta(0)
@@ -118,8 +119,14 @@ class FastPlace:
 
     stop_instances = start_instances
 
+    def may_write_tags(self, instance_id: str, key: str) -> None:
+        with self.cloud.call("DryRun"):
+            return
+
     def managed_nodes(self, ids: Sequence[str] | None = None) -> Iterator[ManagedNode]:
-        raise AssertionError("nobody has to be looked for")
+        """Asked by the trial ahead of a run."""
+        with self.cloud.call("DescribeInstanceInformation"):
+            yield from [ManagedNode(item, "Online") for item in ids or ()]
 
     def send_command(self, request: SendRequest) -> Command:
         with self.cloud.call("SendCommand"):
@@ -177,10 +184,14 @@ class FastObjects:
 
     def put_once(self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json") -> bool:
         with self.cloud.call("PutObject"):
+            if "/trial/" in key:
+                self.cloud.trials[key] = body
             return True
 
     def get(self, bucket: str, key: str, *, last_bytes: int, within_s: float) -> bytes:
         with self.cloud.call("GetObject"):
+            if key in self.cloud.trials:
+                return self.cloud.trials[key]
             for command_id, instance_id in _named(key):
                 if command_id in self.cloud.commands:
                     return self.cloud.report(command_id, instance_id).encode()

@@ -22,6 +22,7 @@ from embedded.sockets import new_socket_folder, remove_socket_folder
 from embedded.stack import HOST, NOT_FOR_CHILDREN, ROLE, free_port
 from embedded.supervisor import Process, Supervisor, dies_with_parent
 from embedded.valkey import Valkey
+from lab.scenario import RESULTS_BUCKET
 from tests.crash.scenario import PORTAL, REGION
 
 DATABASE = "portal"
@@ -74,6 +75,7 @@ class LiveStack:
             "DATABASE_URL": self.postgres.url(DATABASE, role=ROLE),
             "REDIS_URL": self.valkey.url,
             "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
+            "RESULTS_BUCKET": RESULTS_BUCKET,
             "PLAIN_STATIC": "true",
             "STATIC_ROOT": str(self.state / "static"),
             "AWS_ENDPOINT_URL": f"http://{HOST}:{self.port}",

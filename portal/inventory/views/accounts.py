@@ -23,6 +23,7 @@ from portal.inventory import checks, operations, queries
 from portal.inventory.forms import AccountForm
 from portal.inventory.models import Account
 from portal.inventory.setup import names
+from portal.inventory.trials import not_tried
 from portal.web.forms import onto
 from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
@@ -127,6 +128,9 @@ def account_check(request: SignedIn, pk: int) -> HttpResponse:
         "refused": sum(row.works is False for row in results),
         "unchecked": sum(row.works is None for row in results),
         "entered": results[0].works,
+        "tried": sorted(tried := {action for row in account_results for action in row.actions}),
+        "not_tried": (left := not_tried(tried)),
+        "not_tried_count": len(left),
         "permissions_missing": any(row.works is False for row in account_results),
         "bucket": settings.RESULTS_BUCKET,
         "bucket_differs": any(row.works is False for row in bucket_results),

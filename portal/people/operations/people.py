@@ -24,20 +24,32 @@ from portal.sign_in.operations import person_entry, random_password
 def add_person(*, username: str, name: str, email: str, by: User, now: datetime) -> tuple[User, str]:
     """A person without any right yet, and the first password, which is shown once and stored only as a hash."""
     check_role(by, Role.ADMIN)
+    _check_email(email.strip().lower())
+    person, password = unsaved(username=username, name=name, email=email), random_password()
+    person.must_change_password = True
+    person.set_password(password)
+    save_new(person)
+    record(person_entry("added", person, f"Added {person.display_name} ({username})"), by=by)
+    return person, password
+
+
+def unsaved(*, username: str, name: str, email: str) -> User:
+    """A person as they would be stored; without an address where none is given. Raises Invalid."""
     email = email.strip().lower()
     _check_username(username)
-    _check_email(email)
+    if email:
+        _check_email(email)
     first, last = _names(name)
-    person = User(username=username, email=email, first_name=first, last_name=last, must_change_password=True)
-    password = random_password()
-    person.set_password(password)
+    return User(username=username, email=email, first_name=first, last_name=last)
+
+
+def save_new(person: User) -> None:
     try:
         with transaction.atomic():
             person.save()
     except IntegrityError as error:
-        raise Conflict(f"Somebody added {username!r} at the same moment. Look at the list.") from error
-    record(person_entry("added", person, f"Added {person.display_name} ({username})"), by=by)
-    return person, password
+        said = f"Somebody added {person.username!r} at the same moment. Look at the list."
+        raise Conflict(said) from error
 
 
 def _names(name: str) -> tuple[str, str]:

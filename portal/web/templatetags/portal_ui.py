@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
+from django.forms import BoundField
 from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.tones import Tone
-from portal.web import charts, moments
+from portal.web import charts, moments, names
 from portal.web.chrome import Chrome
 from portal.web.month import Month
 from portal.web.paging import Page
@@ -59,6 +60,18 @@ def state_pill(label: Any, tone: str = Tone.UNKNOWN, url: str = "") -> SafeStrin
 def why(sentence: Any) -> SafeString:
     """The line under a state that says why; nothing where there is nothing to say."""
     return format_html('<span class="why">{}</span>', sentence) if sentence else SafeString("")
+
+
+@register.simple_tag
+def kernel(before: str | None, after: str | None = "", brief: bool = False) -> SafeString:
+    """One kernel, or the way from one to another, on one line: shortened in the middle, whole where it is looked at."""
+    return names.kernel(before or "", after or "", brief=brief)
+
+
+@register.simple_tag
+def cut(name: Any) -> SafeString:
+    """A name on one line: what does not fit is in its title."""
+    return format_html('<span class="cut-name" title="{}">{}</span>', name, name)
 
 
 @register.simple_tag(takes_context=True)
@@ -101,6 +114,12 @@ def of_field(sentence: Any, label: Any) -> str:
     """A form's sentence where the field is not beside it: its label ahead, unless the sentence begins with it."""
     named = str(sentence).lstrip("“").startswith(str(label))
     return str(sentence) if named else f"{label}: {sentence}"
+
+
+@register.filter
+def is_optional(field: BoundField) -> bool:
+    """Whether it may stay empty. A field that only one of the form's buttons asks for says `needed`."""
+    return not field.field.required and not getattr(field.field, "needed", False)
 
 
 @register.filter

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,15 +66,46 @@ def test_a_second_start_is_quick_and_migrates_nothing(stack: Stack, state: Path)
         assert set(again.pids()) == {"postgres", "valkey", "web"}
 
 
-def test_the_serve_command_stops_cleanly_when_asked_to(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "embedded", "--port", str(free_port()), "--state", str(tmp_path)]
+def test_the_serve_command_reads_env_shows_the_way_in_and_stops_cleanly(tmp_path: Path) -> None:
+    """One start for all that it promises: `.env`, the link, `script/manage` beside it, and nothing left behind."""
+    settings = tmp_path / "settings.env"
+    settings.write_text(
+        "# ours\nRESULTS_BUCKET=from-the-file\nAWS_REGION='eu-west-1' # Ireland\nSECRET_KEY=\n"
+    )
+    state = tmp_path / "state"
+    command = [sys.executable, "-m", "embedded", "--port", str(free_port()), "--state", str(state)]
     environment = {
-        key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "REDIS_URL"}
+        key: value
+        for key, value in os.environ.items()
+        if key not in {"DATABASE_URL", "REDIS_URL", "RESULTS_BUCKET"}
     }
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as serving:
+    beside = {"PATH": os.environ["PATH"], "PATCH_PORTAL_STATE": str(state)}
+    ask = "from django.conf import settings as s; print(s.RESULTS_BUCKET, s.AWS_PORTAL_REGION)"
+    with subprocess.Popen(
+        [*command, "--env-file", str(settings)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as serving:
         assert serving.stdout
-        assert "Patch Portal: http://127.0.0.1:" in serving.stdout.readline()
+        told: list[str] = []
+        while not told or not told[-1].startswith("Patch Portal: "):
+            told.append(serving.stdout.readline())
+            assert told[-1], told
+        said = "".join(told)
+        assert f"Settings of {settings}: AWS_REGION, RESULTS_BUCKET." in said
+        link = next(word for word in said.split() if "/people/first-admin/" in word)
+        assert urllib.request.urlopen(link, timeout=10).status == 200
+        assert f"PATCH_PORTAL_STATE={state}" in said
+        shown = manage(beside, "shell", "-c", ask)
+        assert shown.stdout.split()[-2:] == ["from-the-file", "eu-west-1"], shown.stderr
+        assert (state / "environment").stat().st_mode & 0o777 == 0o600
         below = descendants(serving.pid)
         serving.send_signal(signal.SIGTERM)
         assert serving.wait(timeout=30) == 0
     assert not any(read(pid, "cmdline") for pid in below)
+    refused = manage(beside, "check")
+    assert refused.returncode == 1
+    assert "start script/serve first" in refused.stderr
+
+
+def manage(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(ROOT / "script/manage"), *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)

@@ -143,14 +143,6 @@ def test_without_an_approver_the_page_names_the_admin() -> None:
     assert "Ask Ada to name one" in answer.content.decode()
 
 
-def test_a_disabled_decision_has_its_reason_beside_it() -> None:
-    made = asked()
-    page = browser(cast.ana).get(reverse("exceptions:case", args=[made.pk])).content.decode()
-    assert "You cannot decide your own request" in page
-    assert 'value="approve" disabled' in page
-    assert "Can be decided by Bo." in page
-
-
 def test_self_approval_through_the_browser_is_refused() -> None:
     made = asked()
     Grant.objects.create(user=cast.ana(), role=Role.APPROVER, dimension=Dimension.EVERYTHING)

@@ -126,6 +126,7 @@ def test_a_failed_check_is_repeated_with_all_fixes_then_blocks(stage: Stage) -> 
     assert not patch_sends(stage)
     known = AssetPatchState.objects.get(asset=target.asset)
     assert (known.kernel_running, known.available_count) == ("6.1.96", target.available_count)
+    assert known.updates_open_since == run.starts_at
 
 
 def test_an_early_check_that_is_answered_after_the_start_is_repeated_as_well(stage: Stage) -> None:

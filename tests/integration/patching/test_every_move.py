@@ -119,8 +119,9 @@ def an_audit() -> RunAudit:
 def a_request() -> ExceptionRequest:
     """Of Ana, with a decision of Bo, so that whoever the table names is somebody."""
     request = ExceptionRequest.objects.create(
-        from_date=date(2026, 12, 6), to_date=date(2026, 12, 7), time_zone="UTC", starts_at=NOW,
-        ends_at=NOW + timedelta(days=2), category="audit", reason="Audit.", requested_by=cast.ana(), created_at=NOW,
+        from_date=date(2026, 12, 6), to_date=date(2026, 12, 7), asked_to_date=date(2026, 12, 7), time_zone="UTC",
+        starts_at=NOW, ends_at=NOW + timedelta(days=2), category="audit", reason="Audit.", requested_by=cast.ana(),
+        created_at=NOW,
     )  # fmt: skip
     Covered.objects.create(request=request, asset=cast.an_asset())
     Approval.objects.create(request=request, by=cast.bo(), decision="approved", at=NOW)

@@ -73,8 +73,9 @@ def excepted(
     row = patch_rows(run)[0]
     at = row.dispatch.claimed_at
     request = ExceptionRequest(
-        state=state, from_date=at.date(), to_date=at.date(), time_zone="UTC", starts_at=at - timedelta(hours=1),
-        ends_at=at + timedelta(hours=1), category="audit", reason="Audit", requested_by=cast.ana(), created_at=at,
+        state=state, from_date=at.date(), to_date=at.date(), asked_to_date=at.date(), time_zone="UTC",
+        starts_at=at - timedelta(hours=1), ends_at=at + timedelta(hours=1), category="audit", reason="Audit",
+        requested_by=cast.ana(), created_at=at,
     )  # fmt: skip
     request.save()
     Covered.objects.create(request=request, asset=row.target.asset)

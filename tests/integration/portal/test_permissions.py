@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 # What people may open before they have signed in: signing in itself, and the look of the pages.
 OPEN = {"account_login", "account_logout", "account_reset_password", "account_reset_password_done",
         "account_reset_password_from_key", "account_reset_password_from_key_done", "account_inactive",
-        "web:stylesheet", "web:script", "web:theme"}  # fmt: skip
+        "people:first-admin", "web:stylesheet", "web:script", "web:theme"}  # fmt: skip
 # Addresses that any signed-in person may use, because what they show or do is narrowed to that person.
 EVERYBODY = {
     "exceptions:ask",

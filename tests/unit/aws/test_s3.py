@@ -43,7 +43,8 @@ class Calls:
 
 def get(body: Body, **limits: Any) -> bytes:
     calls: Any = Calls(body)
-    read = s3.S3Adapter(calls).get("bucket", "key", **limits)
+    read = s3.S3Adapter(calls, lambda: "111122223333").get("bucket", "key", **limits)
+    assert calls.asked["ExpectedBucketOwner"] == "111122223333"
     assert calls.asked["Range"] == f"bytes=-{limits['last_bytes']}"
     return read
 

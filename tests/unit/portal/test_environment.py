@@ -17,6 +17,7 @@ GOOD = {
     "DATABASE_URL": "postgres://portal:x@127.0.0.1:1/portal",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "SECRET_KEY": "k" * 30,
+    "RESULTS_BUCKET": "patch-portal-results",
 }
 WRONG = {
     "SECRET_KEY": "short",
@@ -30,7 +31,7 @@ WRONG = {
     "AWS_REGION": "Frankfurt",
     "AWS_ROLE_NAME": "a role",
     "AWS_EXTERNAL_ID": "with blanks in it",
-    "RESULTS_BUCKET": "",
+    "RESULTS_BUCKET": "Our_Bucket",
     "EVENTS_QUEUE_URL": "events",
     "TAG_OWNER": "",
     "TAG_WINDOW": "aws:window",

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from aws.errors import AccessRefused, Missing, Throttled
 from aws.policies import BUCKET_SETTINGS, bucket_policy
-from portal.inventory.checks import check_bucket, policy_difference
+from portal.inventory.checks import KEEP, check_bucket, policy_difference, try_account
 from portal.inventory.models import Account
 from portal.inventory.setup import names
 from portal.inventory.views import accounts
@@ -60,7 +60,7 @@ def as_aws_shows(policy: dict[str, Any]) -> dict[str, Any]:
 
 
 def said(cloud: FakeCloud) -> dict[str, tuple[bool | None, str]]:
-    return {what: (works, why) for what, works, why in check_bucket(cloud=cloud)}
+    return {row.what: (row.works, row.said) for row in check_bucket(cloud=cloud)}
 
 
 def policy_said(cloud: FakeCloud) -> tuple[bool | None, str]:
@@ -69,7 +69,7 @@ def policy_said(cloud: FakeCloud) -> tuple[bool | None, str]:
 
 def test_a_bucket_as_documented_is_fine(cloud: FakeCloud) -> None:
     assert {works for works, _ in said(cloud).values()} == {True}
-    assert len(said(cloud)) == 4
+    assert len(said(cloud)) == 5
 
 
 def statement(cloud: FakeCloud, sid: str) -> dict[str, Any]:
@@ -154,6 +154,34 @@ def test_a_bucket_that_does_not_exist_fails(cloud: FakeCloud) -> None:
     assert policy_said(cloud) == (False, "There is no such bucket.")
 
 
+@pytest.mark.parametrize(
+    ("operation", "error", "works"),
+    [
+        ("PutObject", Missing("There is no such bucket."), False),
+        ("GetObject", AccessRefused("s3:GetObject is not allowed."), False),
+        ("PutObject", Throttled("Rate exceeded."), None),
+    ],
+)
+def test_a_report_is_written_and_read_back(
+    cloud: FakeCloud, operation: str, error: Exception, works: bool | None
+) -> None:
+    assert said(cloud)[KEEP] == (True, "")
+    raising(cloud, operation, error)
+    assert said(cloud)[KEEP] == (works, str(error))
+
+
+@pytest.mark.parametrize(
+    "operation", ["DescribeInstances", "DescribeInstanceInformation", "ListCommands", "DryRun"]
+)
+def test_what_an_account_refuses_is_told_and_named(
+    account: Account, cloud: FakeCloud, operation: str
+) -> None:
+    cast.an_asset(account=account, region="eu-central-1", instance_id="i-00000000000000001")
+    raising(cloud, operation, AccessRefused("Not allowed."))
+    (refused,) = [row for row in try_account(account, cloud=cloud) if not row.works]
+    assert (refused.works, refused.said) == (False, "Not allowed.")
+
+
 def test_without_the_portals_role_the_policy_cannot_be_judged(cloud: FakeCloud, settings: Any) -> None:
     settings.AWS_PORTAL_ROLE_ARN = ""
     works, why = policy_said(cloud)
@@ -173,10 +201,15 @@ def page(account: Account, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_page_tells_all_of_it(
     account: Account, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "can be read, and its results are kept safely." in page(account, cloud, monkeypatch)
+    first = page(account, cloud, monkeypatch)
+    assert "All that was tried works" in first
+    assert "5 of 26 actions of the role were tried" in first, "without a server nothing can be said of tags"
+    assert "ssm:SendCommand" in first.partition("actions were not tried")[2]
+    cast.an_asset(account=account, region="eu-central-1", instance_id="i-00000000000000001")
+    assert "7 of 26 actions of the role were tried" in page(account, cloud, monkeypatch)
     raising(cloud, "GetBucketVersioning", AccessRefused("No."))
     shown = page(account, cloud, monkeypatch)
-    assert "can be read; 1 check could not be made." in shown
+    assert "1 check could not be made." in shown
     assert "Not checked" in shown
     cloud.bucket_has["policy"] = {}
     shown = page(account, cloud, monkeypatch)

@@ -1,0 +1,53 @@
+"""Asking for an exception: which servers, from when to when, and why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from exceptions import operations
+from exceptions.forms import AskForm
+from exceptions.queries import current_for, undecided_for
+from portal.access.rules import Denied
+from portal.inventory.choosing import chosen_assets
+from portal.web.chrome import Chrome
+from portal.web.forms import onto
+from portal.web.requests import SignedIn
+
+
+@require_http_methods(["GET", "POST"])
+def ask(request: SignedIn) -> HttpResponse:
+    assets = chosen_assets(request)
+    if not assets:
+        return render(request, "exceptions/ask_empty.html")
+    posted = request.method == "POST" and "reason" in request.POST
+    form = AskForm(request.POST if posted else None, initial=_first_days(request))
+    if posted and form.is_valid():
+        try:
+            made = operations.submit(assets=assets, by=request.user, now=timezone.now(), **form.cleaned_data)
+        except Denied as refusal:
+            onto(form, refusal)
+        else:
+            messages.success(request, f"Exception {made.pk} is waiting for approval.")
+            return redirect("exceptions:case", made.pk)
+    context = {
+        "form": form,
+        "assets": assets,
+        "ids": ",".join(str(asset.pk) for asset in assets),
+        "zones": form.zones(),
+        "already": current_for(assets, timezone.now()),
+        "undecided": list(undecided_for(assets, request.user)[:5]),
+    }
+    return render(request, "exceptions/ask.html", context, status=422 if posted else 200)
+
+
+def _first_days(request: SignedIn) -> dict[str, Any]:
+    zone = Chrome(request).zone
+    today = timezone.now().astimezone(zone).date()
+    return {"from_date": today, "to_date": today + timedelta(days=6), "time_zone": str(zone)}

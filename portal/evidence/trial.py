@@ -1,0 +1,19 @@
+"""Whether reports can be kept: one small object a day is written into the results bucket and read back."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from aws.iam import EVIDENCE
+from aws.ports import ObjectStore
+from portal.evidence.store import EvidenceAltered, read_report, store_report
+
+__all__ = ["EvidenceAltered", "write_and_read"]
+
+
+def write_and_read(objects: ObjectStore, *, day: date) -> None:
+    """Raises CloudError, and EvidenceAltered where something else lies there. On later tries of a day AWS judges the
+    write, and refuses only to write the same object over."""
+    raw = f"Patch Portal tried on {day:%Y-%m-%d} whether it can keep reports here.\n".encode()
+    kept = store_report(objects, key=f"{EVIDENCE}/trial/{day:%Y-%m-%d}.txt", raw=raw)
+    read_report(objects, kept)
