@@ -62,13 +62,25 @@ victim() {
 install_pending() {
     : >"$LAB/kernels_added"
     awk -F'\t' -v security="$1" -v victim="$VICTIM" -v how="$2" -v lab="$LAB" -f "${0%/*}/../install.awk" \
-        "$LAB/held" "$LAB/pending" "$LAB/packages" || return 1
+        "$(kept_back)" "$LAB/pending" "$LAB/packages" || return 1
     mv "$LAB/packages.new" "$LAB/packages"
     mv "$LAB/pending.new" "$LAB/pending"
     while IFS= read -r kernel; do
         : >"$HOST/boot/vmlinuz-$kernel"
         echo "$kernel" >"$LAB/kernel_newest"
     done <"$LAB/kernels_added"
+}
+
+# A file with the names that the host's own settings keep back: locks or holds where LOCKS is 1, exclusions and pins
+# where EXCLUDES is.
+kept_back() {
+    : >"$LAB/now.held"
+    [ "$LOCKS" = 0 ] || cat "$LAB/held" >>"$LAB/now.held"
+    [ "$EXCLUDES" = 0 ] || {
+        sed -n 's/^exclude *= *//p' "$HOST/etc/dnf/dnf.conf" 2>/dev/null | tr ' ' '\n'
+        sed -n 's/^Package: *//p' "$HOST/etc/apt/preferences" 2>/dev/null
+    } >>"$LAB/now.held"
+    echo "$LAB/now.held"
 }
 
 # For ever, or for so many seconds as the fault says, with the package lock in its hands.

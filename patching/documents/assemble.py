@@ -23,7 +23,7 @@ KINDS = [(phase, platform) for phase in PHASES for platform in PLATFORMS]
 HERE = Path(__file__).parent
 COMMON = (
     *("head", "system", "packages", "choose", "checks", "checks-host", "checks-disk", "checks-packages"),
-    *("snapshot", "outcome", "kept", "report"),
+    *("offers", "snapshot", "outcome", "kept", "report"),
 )
 # Each document carries what its phase needs: only the pre-check repairs and looks back, only the patch installs.
 PARTS: dict[Phase, tuple[str, ...]] = {

@@ -2,6 +2,7 @@
 PHASE=precheck
 
 FIXES='{{ Fixes }}'
+MODE='{{ Mode }}'
 SENT_AT='{{ SentAt }}'
 AFTER_DISPATCH='{{ AfterDispatch }}'
 
@@ -15,7 +16,7 @@ trap on_signal HUP INT TERM
 precheck_status() {
     if [ "$BLOCKED" = true ]; then
         echo blocked
-    elif [ ! -s "$W/before.available" ] && [ ! -s "$W/reasons" ]; then
+    elif [ ! -s "$W/before.available" ] && [ ! -s "$W/reasons" ] && [ "$WITHHELD" = 0 ]; then
         echo nothing_to_do
     else
         echo ready

@@ -118,7 +118,11 @@ repositories_named() {
 check_updates() {
     OK=true
     snapshot before
-    if [ "$known" = true ]; then
+    if [ "$known$MODE" = truesecurity ] && [ "$TOLD" = false ]; then
+        OK=false
+        CODE=security_unknown
+        DETAIL="No repository of this host tells which updates are for security, so a run for security updates alone cannot choose any."
+    elif [ "$known" = true ]; then
         DETAIL="$(lines "$W/before.available") updates are open."
     elif [ "$REPOS_OK" = false ]; then
         not_measured "the repositories were not read"
@@ -143,6 +147,8 @@ check_repositories() {
         DETAIL="No package repository is configured."
     elif [ "$OK" = false ]; then
         name_repositories
+    elif [ "$PHASE" = precheck ]; then
+        look_for_base
     fi
     REPOS_OK=$OK
 }

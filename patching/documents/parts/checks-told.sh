@@ -212,3 +212,53 @@ check_repository_signing() {
     OK=false
     DETAIL="Taken without any signature: $(sort -u "$W/unsigned" | tr '\n' ' ' | cut -c1-200)"
 }
+
+# Every system has bash, and no vendor's repository offers it: where none does, the system's own are not among them.
+look_for_base() {
+    [ -z "$(without_exclusions offered bash)" ] || return 0
+    OK=false
+    CODE=base_repository_missing
+    DETAIL="No enabled repository offers bash, a package of every system: the system's own repositories are missing, and its updates cannot be seen."
+}
+
+check_withheld() {
+    OK=true
+    DETAIL='The host keeps no update back.'
+    [ "$known" = true ] || { not_measured "the list of updates was not read"; return 0; }
+    [ "$WITHHELD" != 0 ] || return 0
+    [ "$SECURE" = 0 ] || OK=false
+    DETAIL=$(told_withheld)
+}
+
+# Repositories that are pinned to a release of the system tell of no later one: AL2023's to the installed, others by file.
+check_release() {
+    OK=true release='' newest=''
+    DETAIL="Release $OS_VERSION."
+    [ "$FAMILY" = dnf ] || return 0
+    for file in "${PATCH_PORTAL_ROOT}/etc/yum/vars/releasever" "${PATCH_PORTAL_ROOT}/etc/dnf/vars/releasever"; do
+        [ ! -r "$file" ] || read -r release <"$file"
+    done
+    if [ "$OS_ID$OS_VERSION" = amzn2023 ]; then
+        [ -n "$release" ] || release=$(ask release rpm -q --qf '%{VERSION}' system-release) || release=''
+        newest=$(newest_release)
+    fi
+    fact release.in_use "$release"
+    fact release.newest "$newest"
+    case $release in *.*) fact release.pinned true ;; esac
+    case $release:$newest in
+        *.*:) DETAIL="Pinned to release $release; whether a later one is out is not known." ;;
+        *.*:"$release") DETAIL="Pinned to release $release, the newest." ;;
+        *.*:*)
+            OK=false
+            DETAIL="Pinned to release $release, whose repositories offer nothing of the later ones; $newest is out."
+            ;;
+    esac
+}
+
+# Amazon's tool ends with an error where it has found a later release, and tells them on either channel.
+newest_release() {
+    already=$(lines "$LOG")
+    ! ask release dnf -q check-release-update >"$W/releases" || echo " Version $release:" >>"$W/releases"
+    tail -n +$((already + 1)) "$LOG" >>"$W/releases"
+    sed -n 's/^ *Version \([0-9.]*\):.*/\1/p' "$W/releases" | awk -F. '$NF > best { best = $NF; name = $0 } END { print name }'
+}

@@ -67,6 +67,8 @@ examine_all() {
     examine pending_reboot never -
     told clock never
     examine updates never repository_unreachable
+    told withheld never
+    told release never
 }
 
 examine_packages() {

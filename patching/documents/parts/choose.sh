@@ -1,5 +1,5 @@
 # ---- which of the pending updates this run installs: by mode, exclude list or tested set ----
-# wanted FILE: rows of an "available" list that shall go in. aside FILE: names that stay out on purpose.
+# wanted FILE [MODE]: rows of an "available" list that shall go in. aside FILE: names that stay out on purpose.
 
 # An exclude list knows the globs * and ?; a set holds name=version and lets nothing else in.
 # shellcheck disable=SC2016  # an awk program: its dollars are awk's
@@ -30,5 +30,5 @@ mode == "security" && tested == "" && $5 != 1 { next }
 want && !out { print }
 !want && out && (mode != "security" || $5 == 1) { print $1 }'
 
-wanted() { awk -v want=1 -v mode="$MODE" -v excluded="$EXCLUDE" -v tested="$PACKAGE_SET" "$CHOOSE" "$1"; }
+wanted() { awk -v want=1 -v mode="${2:-$MODE}" -v excluded="$EXCLUDE" -v tested="$PACKAGE_SET" "$CHOOSE" "$1"; }
 aside() { awk -v want=0 -v mode="$MODE" -v excluded="$EXCLUDE" -v tested="$PACKAGE_SET" "$CHOOSE" "$1"; }

@@ -42,7 +42,7 @@ export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 ZYPP_LOCK_TIMEOUT="$LOCK_WAIT"
 
 STARTED=$(date +%s)
 ERROR_CODE='' ERROR_DETAIL=''
-BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false SUSPECT=false
+BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false SUSPECT=false OPEN='' EXCLUDE='' PACKAGE_SET=''
 SIDE=before  # of the work: what had no answer belongs to it
 
 # The work directory is in memory where that has room: a full disk must not cost us the report, nor a full /run.

@@ -111,25 +111,9 @@ set_to_install() {
         done | sort -u >"$W/set"
 }
 
-# name TAB version of all that the repositories here have of the packages of the set; none is an error to some tools.
-offered() {
-    # shellcheck disable=SC2046  # names of packages: no blank, no glob
-    set -- $(cut -f1 "$W/set")
-    case $FAMILY:$TOOL in
-        apt:*) ask offered apt-cache madison "$@" | awk -F'[ |]+' '{ sub(/^ +/, ""); print $1 "\t" $2 }' ;;
-        dnf:dnf) dnf_list --available "$@" ;;
-        dnf:*) dnf_list available "$@" ;;
-        zypper:*) zypper_xml search -s --match-exact -t package "$@" | cut -f1,4 ;;
-    esac
-}
-
-dnf_list() {
-    ask offered "$TOOL" -q list --showduplicates "$@" >"$W/raw"
-    dnf_rows | cut -f1,3
-}
-
 split_by_offer() {
-    offered >"$W/offered"
+    # shellcheck disable=SC2046  # names of packages: no blank, no glob
+    offered $(cut -f1 "$W/set") >"$W/offered"
     mv "$W/set" "$W/wished"
     : >"$W/set"
     awk -F'\t' -v dir="$W/" 'FILENAME ~ /offered$/ { here[$1 "=" $2] = 1; next }

@@ -22,6 +22,8 @@ name_what_is_left() {
         fail_with repository_unreachable "What is still open cannot be read: $(last_words)"
     elif [ "$(wanted_left)" -gt 0 ]; then
         fail_with updates_left "Still wanting an update: $(cut -f1 "$W/left" | tr '\n' ' ' | cut -c1-300 | sed 's/ *$//').$(would_remove)"
+    elif [ "$AFTER_KNOWN" = true ] && [ "$SECURE" != 0 ]; then
+        fail_with withheld_by_host "$(told_withheld)"
     fi
 }
 
@@ -37,6 +39,7 @@ final_status() {
                 echo patched
             fi
             ;;
+        withheld_by_host) echo partial ;;
         *) if [ "$changed" -gt 0 ]; then echo partial; else echo failed; fi ;;
     esac
 }

@@ -110,21 +110,37 @@ pm_available() {
     esac
 }
 
+# apt counts at the end what it has listed: a list without that line, or of another length, is none.
 apt_available() {
-    ask updates apt-get -s dist-upgrade >"$W/raw" || return 1
-    awk '/^Inst / {
+    # shellcheck disable=SC2086  # a list of options
+    ask updates apt-get -s $OPEN dist-upgrade >"$W/raw" || return 1
+    awk '/^[0-9]+ upgraded, / {
+        whole = 1
+        for (i = 1; i < NF; i++) if ($(i + 1) ~ /^(upgraded|newly|reinstalled|downgraded)/) n -= $i
+    }
+    /^Inst / {
+        n++
         from = $3 ~ /^\[/ ? substr($3, 2, length($3) - 2) : "-"
         inner = substr($0, index($0, "(") + 1)
         split(inner, word, " ")
         arch = match(inner, /\[[^]]*\]\)/) ? substr(inner, RSTART + 1, RLENGTH - 3) : ""
         print $2 "\t" arch "\t" from "\t" word[1] "\t" (inner ~ /Debian-Security:|-security/ ? 1 : 0)
-    }' "$W/raw"
+    }
+    END { exit !whole || n != 0 }' "$W/raw" || { incomplete apt-get; return 1; }
 }
+
+# Half an answer is none.
+incomplete() { printf 'updates\t%s\n' "the list of $1 is not whole" >>"$W/silent"; }
 
 # check-update: 100 = there are updates, 0 = none, anything else is an error. Long names and versions wrap.
 dnf_check() {
-    ask updates "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' "$@" >"$W/raw"
-    case $? in 0 | 100) ;; *) return 1 ;; esac
+    # shellcheck disable=SC2086  # a list of options
+    ask updates "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' $OPEN "$@" >"$W/raw"
+    case $? in
+        0) ;;
+        100) [ -n "$(dnf_rows)" ] || grep -q '^Obsoleting' "$W/raw" || { incomplete "$TOOL"; return 1; } ;;
+        *) return 1 ;;
+    esac
     dnf_rows
 }
 
@@ -158,13 +174,14 @@ zypper_xml() {
     ask updates zypper -n --xmlout "$@" >"$W/raw"
     # 103: it wants to be run again after updating itself
     case $? in 0 | 100 | 101 | 102 | 103) ;; *) return 1 ;; esac
+    grep -q '</stream>' "$W/raw" || { incomplete zypper; return 1; }
     awk 'BEGIN { RS = "<" }
         function attribute(name,    text) {
             if (!match($0, "[ \n\t]" name "=\"[^\"]*\"")) return "-"
             text = substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4)
             return text == "" ? "-" : text
         }
-        /^(update|solvable)[ \n\t]/ && attribute("name") != "-" && attribute("type") attribute("kind") ~ /package/ {
+        /^(update|solvable)[ \n\t]/ && attribute("name") != "-" && attribute("repository") !~ /^\(/ && attribute("type") attribute("kind") ~ /package/ {
             print attribute("name") "\t" attribute("arch") "\t" attribute("edition-old") "\t" attribute("edition")
         }' "$W/raw"
 }
@@ -185,6 +202,22 @@ zypper_patched() {
     ask updates zypper -n info -t patch "$@" >"$W/patches" || return 1
     awk '/^[A-Z][A-Za-z ]*:/ { on = /^Conflicts/; sub(/^[^:]*: */, "") }
         on && $2 ~ /^</ && !/^srcpackage:/ { sub(/[.](noarch|x86_64|aarch64|i[3-6]86)$/, "", $1); print $1 }' "$W/patches"
+}
+
+# name TAB version of all that the repositories here have of these packages; none is an error to some tools.
+offered() {
+    case $FAMILY:$TOOL in
+        apt:*) ask offered apt-cache madison "$@" | awk -F'[ |]+' '{ sub(/^ +/, ""); print $1 "\t" $2 }' ;;
+        dnf:dnf) dnf_list --available "$@" ;;
+        dnf:*) dnf_list available "$@" ;;
+        zypper:*) zypper_xml search -s --match-exact -t package "$@" | cut -f1,4 ;;
+    esac
+}
+
+dnf_list() {
+    # shellcheck disable=SC2086  # a list of options
+    ask offered "$TOOL" -q $OPEN list --showduplicates "$@" | awk '$3 !~ /^_/' >"$W/raw"
+    dnf_rows | cut -f1,3
 }
 
 # The names that newly available kernels would run under.

@@ -13,6 +13,8 @@ snapshot() {
     known=$REPOS_OK
     [ "$known" = false ] || pm_available "$S.installed" >"$S.available" || known=false
     [ "$known" = true ] || : >"$S.available"
+    WITHHELD='' SECURE=''
+    [ "$known" = false ] || weigh
     [ "$1" = before ] || AFTER_KNOWN=$known
     snapshot_facts "$1"
 }
@@ -33,7 +35,10 @@ snapshot_facts() {
         return 0
     fi
     fact "$1.upgradable" "$(lines "$S.available")"
-    fact "$1.security" "$(awk -F'\t' '$5 == 1' "$S.available" | wc -l | tr -d ' ')"
+    fact "$1.security" "$(security "$S.available")"
+    [ "$PHASE$1" != patchbefore ] || return 0
+    fact "$1.withheld.total" "$WITHHELD"
+    fact "$1.withheld.security" "$SECURE"
 }
 
 # A version that stays beside a new one (kernels) makes the new one an install, not an upgrade.
