@@ -8,6 +8,7 @@ LASTING_FIXES = {
     "swap": ("Swap", "Give the host more memory, or find what outgrows it; more swap only hides it."),
     "filesystems": ("File systems", "Look at the volume: a file system that turns read-only is often failing."),
     "package_lock": ("Package lock", "Another tool installs packages at this time: move it out of the window."),
+    "withheld": ("Withheld updates", "Take the exclusion, lock, hold or pin off, or exclude it in the window."),
     "package_db": ("Package database", "Find what interrupts package work, and rebuild the database in the image."),
     "repositories": ("Repositories", "Put the approved definition into the image, and check the way to the mirror."),
     "repository_signing": ("Repository signing", "Install the repository's current key in the image."),
@@ -35,6 +36,7 @@ QUESTIONS = {
     "disk": "how much room is left",
     "agent": "how the agent is",
     "clock": "whether the clock is right",
+    "release": "which releases of the system are out",
 }
 
 # Checks that block nobody, but whose repair waits for the window's start: a fit host is checked once more for them.
