@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import string
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -187,7 +189,26 @@ def packed(text: str) -> str:
     code = "\n".join([first, *(line for line in stripped if line and not line.startswith("#"))]) + "\n"
     head, defined, rest = code.partition(ROOT_IS)
     short = re.sub(r"\$\{PATCH_PORTAL_ROOT\}(?=[/\"])", "$R", rest)
-    return f"{head}{defined}R=$PATCH_PORTAL_ROOT\n{short}" if defined else code
+    return _short_names(f"{head}{defined}R=$PATCH_PORTAL_ROOT\n{short}" if defined else code)
+
+
+def _short_names(code: str) -> str:
+    """Functions of two words and more get names of two letters, the most frequent ones first.
+
+    Not those that stand for something else too: checks and fixes, which are called by the end of their names, words of
+    the schema, and what a run keeps on the host.
+    """
+    named = set(re.findall(r"^((?!check_|fix_)[a-z]+_[a-z0-9_]+)\(\)", code, re.MULTILINE))
+    words = set(re.findall(r'"(\w+)"', (HERE / "host-report.schema.json").read_text()))
+    words |= set(re.findall(r"\b(?:fact|recall|remember) (\w+)", code))
+    often = sorted(named - words, key=lambda name: (-code.count(name), name))
+    short = {name: f"_{letter}" for name, letter in zip(often, _letters(), strict=False)}
+    return re.sub(r"\b[a-z]+_[a-z0-9_]+\b", lambda word: short.get(word[0], word[0]), code)
+
+
+def _letters() -> Iterator[str]:
+    yield from string.ascii_lowercase
+    yield from (first + second for first in string.ascii_lowercase for second in string.ascii_lowercase)
 
 
 def source(phase: Phase, platform: Platform) -> str:
