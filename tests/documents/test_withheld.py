@@ -60,6 +60,32 @@ def test_an_ordinary_update_that_the_host_excludes_is_told(make_host: Make, os: 
     )
 
 
+PINS = {
+    "Package: *\nPin: release a=unstable\nPin-Priority: -10": False,  # a preference among sources
+    "Package: nginx\nPin: origin packages.example\nPin-Priority: 900": False,
+    "Package: *nginx*\nPin: release *\nPin-Priority: -1": True,
+    "# ours\nExplanation: the shop needs it\nPackage: nginx\nPin: version 1.2*\nPin-Priority: 1001": True,
+    "Package: nginx\nPin: release a=stable\nPin-Priority: 99": True,
+    "Package: *\nPin: release a=x\nPin-Priority: 90\n\nPackage: nginx\nPin: release *\nPin-Priority: -1": True,
+}
+
+
+@pytest.mark.parametrize("pin", PINS)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_preferences_that_keep_a_package_back(make_host: Make, pin: str, shell: str) -> None:
+    host = make_host("debian12", shell=shell)
+    (host.root / "etc/apt/preferences.d").mkdir(parents=True)
+    (host.root / "etc/apt/preferences.d/ours").write_text(pin)
+    answer = f'case " $* " in *" --ignore-hold "*) cat "${{4#*=}}" >{host.root}/used ;; esac'
+    host.tool("apt-get", f'{answer}\nexec {template.BIN}/apt-get "$@"')
+    assert host.run("precheck").status == "nothing_to_do"
+    used = host.root / "used"
+    assert used.exists() is PINS[pin]
+    if PINS[pin]:
+        assert "Pin: version" not in used.read_text()
+        assert used.read_text().count("Package:") == pin.count("Package:") - 1
+
+
 OTHER = "4f0e6a52-9d5b-4c1e-8a77-0c2f4b1d9e10"
 
 

@@ -35,7 +35,7 @@ unpinned() {
     for file in "${PATCH_PORTAL_ROOT}/etc/apt/preferences" "${PATCH_PORTAL_ROOT}"/etc/apt/preferences.d/*; do
         [ ! -f "$file" ] || sed "\$G" "$file"
     done | awk -v RS= -v ORS='\n\n' -v pins="$W/pins" '
-        !/(^|\n)Package: *[*]/ && /\nPin: *version|\nPin-Priority: *(-|[0-9]?[0-9] *(\n|$))/ { print >pins; next }
+        !/(^|\n)Package: *[*] *\n/ && /\nPin: *version|\nPin-Priority: *(-|[0-9]?[0-9] *(\n|$))/ { print >pins; next }
         { print }' >"$W/preferences"
 }
 
