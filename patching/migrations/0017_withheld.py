@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """What hosts withhold, the release that they are pinned to, and whether their window wants a newer one."""
 
-    dependencies = [("patching", "0014_no_rebooting")]
+    dependencies = [("patching", "0016_open_since")]
 
     operations = [
         *(
