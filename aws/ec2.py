@@ -9,7 +9,14 @@ from typing import Any
 from aws.calls import Calls
 from aws.errors import Refused
 from aws.iam import iam
-from aws.ports import TAGGED_RESOURCES_PER_CALL, Instance, RootVolumeTask, Unreadable, VolumeSnapshot
+from aws.ports import (
+    TAGGED_RESOURCES_PER_CALL,
+    Instance,
+    Platform,
+    RootVolumeTask,
+    Unreadable,
+    VolumeSnapshot,
+)
 from aws.states import SnapshotState
 
 INSTANCES_PER_PAGE = 1000
@@ -148,7 +155,7 @@ def instance_of(raw: Mapping[str, Any], account_id: str, region: str) -> Instanc
         region=region,
         instance_id=raw["InstanceId"],
         state=raw["State"]["Name"],
-        platform="windows" if str(raw.get("Platform", "")).lower() == "windows" else "linux",
+        platform=_platform(raw),
         image_id=raw.get("ImageId", ""),
         instance_type=raw.get("InstanceType", ""),
         availability_zone=raw.get("Placement", {}).get("AvailabilityZone", ""),
@@ -160,6 +167,12 @@ def instance_of(raw: Mapping[str, Any], account_id: str, region: str) -> Instanc
         launch_time=in_utc(raw.get("LaunchTime")),
         tags={tag["Key"]: tag["Value"] for tag in raw.get("Tags", ())},
     )
+
+
+def _platform(raw: Mapping[str, Any]) -> Platform:
+    """Platform is empty for some Windows, whose PlatformDetails says `Windows BYOL`, `Windows with SQL Server …`."""
+    words = (raw.get("Platform", ""), raw.get("PlatformDetails", ""))
+    return "windows" if any(str(word).lower().startswith("windows") for word in words) else "linux"
 
 
 def _root_volume(raw: Mapping[str, Any]) -> str:

@@ -203,4 +203,4 @@ def check(run) -> list[str]:  # type: ignore[no-untyped-def]
 def standing(row):  # type: ignore[no-untyped-def]
     from patching.standing import standing_of
 
-    return standing_of(row.state, row.verdict)
+    return standing_of(row.state, row.verdict, row.behind)

@@ -73,6 +73,9 @@ class HostSpec:
     held: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     root_device: str = "ebs"
+    platform_details: str = (
+        ""  # what EC2 calls its image, where that is not what runs: Linux/UNIX, Windows BYOL
+    )
 
 
 @dataclass(frozen=True)

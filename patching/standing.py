@@ -7,7 +7,7 @@ row of this table.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from django.db.models import Case, CharField, IntegerField, Q, Value, When
@@ -92,13 +92,23 @@ class Standing:
         return self.group.rank
 
 
-Key = tuple[str, str]  # (state, verdict); the verdict is empty where nothing was judged
+# (state, verdict, behind); the verdict is empty where nothing was judged. behind: patched within its release, but the
+# window wants the newest one.
+Key = tuple[str, str, bool]
 T, V, G = TargetState, Verdict, Group
 
 
 def _named(state: TargetState, group: Group, *, retryable: bool = False) -> tuple[Key, Standing]:
     """A state is called what its enum calls it."""
-    return (state, ""), Standing(str(state.label), group, retryable=retryable)
+    return (state, "", False), Standing(str(state.label), group, retryable=retryable)
+
+
+def _judged(verdict: Verdict, standing: Standing) -> dict[Key, Standing]:
+    """Of a host that was judged; one that is behind needs attention even where all is well within its release."""
+    behind = standing
+    if standing.group is G.SUCCESS:
+        behind = replace(standing, word=f"{standing.word}, older release", group=G.ATTENTION)
+    return {(T.DONE, verdict, False): standing, (T.DONE, verdict, True): behind}
 
 
 CHECKED = "checked"  # the reason code of a server that its run only checked
@@ -119,13 +129,15 @@ TABLE: dict[Key, Standing] = {
             _named(T.LOST, G.DANGER, retryable=True),
         ]
     ),
-    (T.DONE, ""): Standing("Checked", G.SUCCESS),  # a run that only checks judges nobody
-    (T.DONE, V.PATCHED): Standing("Patched", G.SUCCESS, proven=True, updated=True),
-    (T.DONE, V.NOTHING_TO_DO): Standing("Nothing to do", G.SUCCESS, proven=True, updated=True),
-    (T.DONE, V.PATCHED_REBOOT_PENDING): Standing("Reboot pending", G.ATTENTION, updated=True, retryable=True),
-    (T.DONE, V.PARTLY): Standing("Partly patched", G.ATTENTION, failed=True, retryable=True),
-    (T.DONE, V.FAILED): Standing("Failed", G.DANGER, failed=True, retryable=True),
-    (T.DONE, V.UNKNOWN): Standing("Outcome unknown", G.DANGER, failed=True, retryable=True),
+    (T.DONE, "", False): Standing("Checked", G.SUCCESS),  # a run that only checks judges nobody
+    **_judged(V.PATCHED, Standing("Patched", G.SUCCESS, proven=True, updated=True)),
+    **_judged(V.NOTHING_TO_DO, Standing("Nothing to do", G.SUCCESS, proven=True, updated=True)),
+    **_judged(
+        V.PATCHED_REBOOT_PENDING, Standing("Reboot pending", G.ATTENTION, updated=True, retryable=True)
+    ),
+    **_judged(V.PARTLY, Standing("Partly patched", G.ATTENTION, failed=True, retryable=True)),
+    **_judged(V.FAILED, Standing("Failed", G.DANGER, failed=True, retryable=True)),
+    **_judged(V.UNKNOWN, Standing("Outcome unknown", G.DANGER, failed=True, retryable=True)),
 }
 
 
@@ -133,14 +145,19 @@ TABLE: dict[Key, Standing] = {
 NOT_KNOWN = Standing("Cannot be shown", Group.DANGER)
 
 
-def standing_of(state: str, verdict: str) -> Standing:
+def standing_of(state: str, verdict: str, behind: bool = False) -> Standing:
     """The verdict decides where the host was judged, else the state itself."""
-    return TABLE.get((state, verdict if state == TargetState.DONE else ""), NOT_KNOWN)
+    judged = state == TargetState.DONE and verdict != ""
+    return TABLE.get((state, verdict if judged else "", behind and judged), NOT_KNOWN)
 
 
 def verdicts_that(holds: Callable[[Standing], bool]) -> list[str]:
     """E.g. those that count as failed; for columns that hold a verdict alone."""
-    return [str(verdict) for (_, verdict), standing in TABLE.items() if verdict and holds(standing)]
+    return [
+        str(verdict)
+        for (_, verdict, behind), standing in TABLE.items()
+        if verdict and not behind and holds(standing)
+    ]
 
 
 def outcomes_that(holds: Callable[[Standing], bool], prefix: str = "", *, last: bool = False) -> Q:
@@ -148,11 +165,20 @@ def outcomes_that(holds: Callable[[Standing], bool], prefix: str = "", *, last: 
 
     `prefix` is the path to the row; `last`: its columns are those of an asset's last run.
     """
-    state, verdict = (f"{prefix}{'last_' if last else ''}{name}" for name in ("state", "verdict"))
+    state, verdict, behind = (
+        f"{prefix}{'last_' if last else ''}{name}" for name in ("state", "verdict", "behind")
+    )
     keys = [key for key, standing in TABLE.items() if holds(standing)]
-    judged = [verdict_ for state_, verdict_ in keys if state_ == TargetState.DONE]
-    states = [state_ for state_, _ in keys if state_ != TargetState.DONE]
-    return Q(**{f"{state}__in": states}) | Q(**{state: TargetState.DONE, f"{verdict}__in": judged})
+    states = [state_ for state_, _, _ in keys if state_ != TargetState.DONE]
+    right, old = ({verdict_ for state_, verdict_, behind_ in keys if state_ == TargetState.DONE and behind_ is which}
+                  for which in (False, True))  # fmt: skip
+    found = Q(**{f"{state}__in": states}) | Q(
+        **{state: TargetState.DONE, f"{verdict}__in": sorted(right & old)}
+    )
+    for which, verdicts in ((False, right - old), (True, old - right)):
+        if verdicts:
+            found |= Q(**{state: TargetState.DONE, f"{verdict}__in": sorted(verdicts), behind: which})
+    return found
 
 
 def group_of_row() -> Case:
@@ -173,7 +199,11 @@ def _of(group: Group) -> Q:
 
 def verdict_choices() -> list[tuple[str, str]]:
     """(verdict, word) for filters."""
-    return [(str(verdict), standing.word) for (_, verdict), standing in TABLE.items() if verdict]
+    return [
+        (str(verdict), standing.word)
+        for (_, verdict, behind), standing in TABLE.items()
+        if verdict and not behind
+    ]
 
 
 # Among them an index looks: in one order, so that no migration is wanted for another.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aws.command_status import Proves, is_over, proves, succeeded, told
+from patching import offers
+from patching.checks import QUESTIONS
+from patching.documents.host_facts import Release, Withheld
 from patching.documents.host_report import Report, ReportStatus
 from patching.documents.result_line import ResultLine
 from patching.standing import standing_of
@@ -12,10 +15,11 @@ from patching.states import Agreement, TargetState, Verdict
 
 # What a pre-check calls a host that may be patched.
 FIT = frozenset({ReportStatus.READY, ReportStatus.NOTHING_TO_DO})
-NAMED = 5  # packages that a sentence names
+NONE_LEFT = "no update is left"
 _BAD_STATUS = frozenset({ReportStatus.FAILED, ReportStatus.PARTIAL, ReportStatus.BLOCKED})
 # Errors that leave the packages right and only the restart open.
 _REBOOT_ERRORS = frozenset({"kernel_not_running", "reboot_did_not_happen"})
+_NOT_MEASURED = "not_measured"  # the error of a question that the verdict stands on and that had no answer
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Evidence:
     ssm_status: str = ""
     ssm_status_details: str = ""
     mode: str = "all"  # all | security: which updates had to go in
+    newest_release: bool = False  # the window wants the newest release of the system
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Judgement:
     verdict: Verdict
     agreement: Agreement
     reason: str  # a sentence for a person
+    behind: bool = False  # right within its release, but the window wants the newest
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,10 @@ class _Host:
     rebooted: bool
     kernel: str
     looked_after: bool
+    unanswered: tuple[str, ...] = ()  # questions after the work that had no answer
+    change_unknown: bool = False  # not even what is installed can be told
+    withheld: Withheld | None = None  # by the host's own settings
+    release: Release | None = None
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -64,15 +74,20 @@ def judge(evidence: Evidence) -> Judgement:
         reason = host.detail or "Another command is working on this dispatch."
         return Judgement(Verdict.UNKNOWN, Agreement.NO_REPORT, reason)
     verdict = _verdict(host)
-    return Judgement(verdict, _agreement(verdict, evidence), _reason(verdict, host))
+    behind = evidence.newest_release and bool(host.release and host.release.behind)
+    return Judgement(verdict, _agreement(verdict, evidence), _reason(verdict, host), behind)
 
 
 def _host(evidence: Evidence) -> _Host | None:
-    if evidence.patch is not None:
-        return _from_report(evidence.patch, evidence.mode)
-    if evidence.line is not None and evidence.line.phase == "patch":
-        return _from_line(evidence.line, evidence.mode)
-    return None
+    report, line = evidence.patch, evidence.line
+    if report is not None:
+        found = _from_report(report, evidence.mode)
+    elif line is not None and line.phase == "patch":
+        found = _from_line(line, evidence.mode)
+    else:
+        return None
+    withheld = offers.withheld_after(report, line)
+    return replace(found, withheld=withheld, release=offers.release_of(report, evidence.before))
 
 
 def _from_report(report: Report, mode: str) -> _Host:
@@ -91,6 +106,10 @@ def _from_report(report: Report, mode: str) -> _Host:
         rebooted=report.boot_changed,
         kernel=after.kernel.running if after else "",
         looked_after=after is not None,
+        unanswered=(after.unanswered or ()) if after else (),
+        change_unknown=bool(
+            error and error.code == _NOT_MEASURED and after and after.packages.installed is None
+        ),
     )
 
 
@@ -108,6 +127,7 @@ def _from_line(line: ResultLine, mode: str) -> _Host:
         rebooted=line.reboot_done,
         kernel=line.kernel_running,
         looked_after=line.status != ReportStatus.BLOCKED,
+        change_unknown=line.error == _NOT_MEASURED and line.installed is None,
     )
 
 
@@ -123,7 +143,7 @@ def _left(pending: int | None, held_back: int) -> int | None:
 
 def _not_offered(report: Report) -> str:
     """E.g. ` Not on offer here and left out: nginx=1.2 and 3 more.`"""
-    names, count = (report.not_offered or ())[:NAMED], report.not_offered_count
+    names, count = (report.not_offered or ())[: offers.NAMED], report.not_offered_count
     more = f" and {count - len(names)} more" if count > len(names) else ""
     return f" Not on offer here and left out: {', '.join(names)}{more}." if count else ""
 
@@ -144,17 +164,30 @@ def _reboot_open(report: Report) -> str:
 
 
 def _verdict(host: _Host) -> Verdict:
+    if host.change_unknown:
+        return Verdict.UNKNOWN
     if _something_wrong(host):
         return Verdict.PARTLY if host.changed else Verdict.FAILED
+    if host.error == offers.WITHHELD or offers.keeps_security_back(host.withheld):
+        return Verdict.PARTLY
     if host.reboot_open:
         return Verdict.PATCHED_REBOOT_PENDING
-    return Verdict.PATCHED if host.changed or host.rebooted else Verdict.NOTHING_TO_DO
+    return Verdict.PATCHED if _may_have_done_something(host) else Verdict.NOTHING_TO_DO
+
+
+def _may_have_done_something(host: _Host) -> bool:
+    """A question without an answer is never nothing to do; the host's line tells it by its status."""
+    return bool(host.changed or host.rebooted or host.unanswered or host.status == ReportStatus.PATCHED)
 
 
 def _something_wrong(host: _Host) -> bool:
     """Unknown is wrong too: a host that cannot tell what is left is not proven patched."""
+    if host.broken or host.left or host.left is None:
+        return True
+    if host.error == offers.WITHHELD:  # all that is on offer is in
+        return False
     error = host.error and host.error not in _REBOOT_ERRORS
-    return bool(error or host.broken or host.left or host.left is None or host.status in _BAD_STATUS)
+    return bool(error or host.status in _BAD_STATUS)
 
 
 def _agreement(verdict: Verdict, evidence: Evidence) -> Agreement:
@@ -171,26 +204,34 @@ def _ended_badly(status: str) -> bool:
 
 
 def _reason(verdict: Verdict, host: _Host) -> str:
-    return _what_happened(verdict, host) + host.not_offered
+    return _what_happened(verdict, host) + host.not_offered + offers.release_words(host.release)
 
 
 def _what_happened(verdict: Verdict, host: _Host) -> str:
     updates = _counted(host.changed, "package") + " changed"
-    rest = (
-        f"{_counted(host.held_back, 'update')} left out on purpose" if host.held_back else "no update is left"
-    )
+    rest = _rest(host)
     if verdict is Verdict.NOTHING_TO_DO:
-        return (
-            f"Nothing was to be done: {rest}."
-            if host.held_back
-            else "No update was open and no restart was due."
-        )
+        plain = rest == NONE_LEFT
+        return "No update was open and no restart was due." if plain else f"Nothing was to be done: {rest}."
+    if verdict is Verdict.PARTLY and host.withheld is not None and not _something_wrong(host):
+        return f"{updates}, all on offer is in, but {offers.security_back_words(host.withheld)}."
     if verdict is Verdict.PATCHED:
-        return f"{updates}, {rest}{_kernel_note(host)}."
+        return f"{updates}, {rest}{_kernel_note(host)}{_not_measured(host)}."
     if verdict is Verdict.PATCHED_REBOOT_PENDING:
         return f"{updates}, {rest}. {host.reboot_open} {host.detail}".strip()
+    if host.change_unknown:
+        return f"What changed is not known. {host.detail}"
     start = f"{updates}, but not all is well: " if host.changed else "Nothing changed: "
     return start + _what_is_wrong(host)
+
+
+def _rest(host: _Host) -> str:
+    """What was not put in although nothing is wrong."""
+    left_out = f"{_counted(host.held_back, 'update')} left out on purpose" if host.held_back else ""
+    told = [words for words in (left_out, offers.withheld_words(host.withheld)) if words]
+    if not told:
+        return NONE_LEFT
+    return ", ".join(told) if left_out else f"all on offer is in, {told[0]}"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -199,6 +240,12 @@ def _counted(count: int, noun: str) -> str:
 
 def _kernel_note(host: _Host) -> str:
     return f"; restarted, kernel {host.kernel} runs" if host.rebooted and host.kernel else ""
+
+
+def _not_measured(host: _Host) -> str:
+    """E.g. `; not measured: which services want a restart`"""
+    words = [QUESTIONS[question] for question in sorted(host.unanswered)]
+    return f"; not measured: {', '.join(words)}" if words else ""
 
 
 def _what_is_wrong(host: _Host) -> str:

@@ -9,6 +9,7 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
+from aws.regions import known_regions
 from portal.environment import Environment
 from portal.headers import *  # noqa: F403
 from portal.logs import *  # noqa: F403 - constants that Django reads by their names
@@ -207,8 +208,8 @@ for entry in CELERY_BEAT_SCHEDULE.values():
 AWS_PORTAL_REGION = env.matching(
     "AWS_REGION",
     default="eu-central-1",
-    pattern=r"[a-z]{2}(-[a-z]+)+-\d",
-    example="a region, e.g. eu-central-1",
+    pattern="|".join(sorted(known_regions())),
+    example="a region that the AWS SDK knows, e.g. eu-central-1",
 )
 AWS_ROLE_NAME = env.matching(
     "AWS_ROLE_NAME",

@@ -86,4 +86,14 @@ def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: st
         changes=([openssl] if host.changes is None else host.changes) if ends and status == "patched" else [],
         reboot={"needed": False, "reasons": [], "done": ends and status == "patched"},
     )
+    if host.release and phase == "precheck":
+        told["os"] = told["os"] | {"release": host.release}
+    for place in ("before", "after"):
+        if host.withheld and told[place]:
+            told[place] = withholding(told[place], *host.withheld)
     return printed(told)
+
+
+def withholding(side: dict[str, Any], total: int, security: int) -> dict[str, Any]:
+    withheld = {"total": total, "security": security, "names": [f"kept{number}" for number in range(total)]}
+    return side | {"packages": side["packages"] | {"withheld": withheld}}

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from tests.fakes import FakeCloud, FakeHost
 
 
+# what an agent tells of its system: type, name, version
+SYSTEMS = {
+    "linux": ("Linux", "Debian GNU/Linux", "12"),
+    "windows": ("Windows", "Microsoft Windows Server 2022 Datacenter", "10.0.20348"),
+}
+
+
 @dataclass
 class FakeSsm:
     cloud: FakeCloud
@@ -30,9 +37,8 @@ class FakeSsm:
             item = host.instance
             if (item.account_id, item.region) == (self.account, self.region) and item.state == "running":
                 ping = "Online" if host.online else "ConnectionLost"
-                yield ManagedNode(
-                    item.instance_id, ping, "3.3.1", "Linux", "Debian GNU/Linux", "12", self.cloud.clock()
-                )
+                system = SYSTEMS[host.runs or item.platform]
+                yield ManagedNode(item.instance_id, ping, "3.3.1", *system, self.cloud.clock())
 
     def send_command(self, request: SendRequest) -> Command:
         self.cloud.call("SendCommand", request.instance_ids)

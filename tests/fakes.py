@@ -28,6 +28,7 @@ class FakeHost:
 
     instance: Instance
     online: bool = True
+    runs: str = ""  # what its agent says, where EC2 calls its image something else
     pending: int = 3
     precheck: str = "ready"
     patch: str = "patched"
@@ -35,6 +36,8 @@ class FakeHost:
     checks: list[dict[str, Any]] = field(default_factory=list)  # of its pre-check
     gone_silent: bool = False  # nor does it answer when it is looked at again
     changes: list[dict[str, Any]] | None = None  # that its patch tells of; None: openssl, as everybody
+    withheld: tuple[int, int] | None = None  # updates that it withholds: all, for security
+    release: dict[str, Any] | None = None  # that its repositories are bound to
     executed: list[str] = field(default_factory=list)  # dispatch ids whose patch document really ran
 
 

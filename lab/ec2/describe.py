@@ -26,7 +26,7 @@ VALUES: dict[str, Callable[[Host], Iterable[str]]] = {
     "tag-key": lambda host: host.tags,
     "availability-zone": lambda host: (host.availability_zone,),
     "private-ip-address": lambda host: (host.private_ip,),
-    "platform": lambda host: ("windows",) if host.spec.os.startswith("windows") else (),
+    "platform": lambda host: ("windows",) if has_platform(host) else (),
     "image-id": lambda host: (image_id(host),),
     "instance-type": lambda host: (instance_type(host),),
     "root-device-type": lambda host: (host.spec.root_device,),
@@ -135,15 +135,24 @@ def instance(host: Host) -> dict[str, Any]:
         "RootDeviceName": "/dev/xvda",
         "VirtualizationType": "hvm",
         "Hypervisor": "xen",
-        "PlatformDetails": "Windows" if spec.os.startswith("windows") else "Linux/UNIX",
+        "PlatformDetails": platform_details(host),
         "Tags": [{"Key": key, "Value": value} for key, value in host.tags.items()],
     }
     return view | optional(host)
 
 
+def platform_details(host: Host) -> str:
+    return host.spec.platform_details or ("Windows" if host.spec.os.startswith("windows") else "Linux/UNIX")
+
+
+def has_platform(host: Host) -> bool:
+    """EC2 knows by the image that a Windows is one; of an own licence or an import it may say nothing."""
+    return platform_details(host) == "Windows"
+
+
 def optional(host: Host) -> dict[str, Any]:
     extra: dict[str, Any] = {}
-    if host.spec.os.startswith("windows"):
+    if has_platform(host):
         extra["Platform"] = "windows"
     if host.has_profile:
         arn = f"arn:aws:iam::{host.spec.account}:instance-profile/{host.profile or 'PatchedInstance'}"

@@ -21,7 +21,7 @@ VOLATILE = frozenset({"lock_held", "disk_full", "filesystem_readonly"})
 SCRIPTED = frozenset(
     {
         *("repo_broken", "repo_broken_unfixable", "repo_unsigned", "repo_signing_off"),
-        *("update_fails", "hang", "slow", "db_broken", "lock_held", "disk_full"),
+        *("update_fails", "hang", "slow", "db_broken", "lock_held", "disk_full", "tool_hangs"),
         *("agent_inactive", "agent_disabled", "clock_off"),
     }
 )

@@ -60,6 +60,11 @@ leave_half_done() {
     esac
 }
 
+hanging_tools() {
+    [ "$FAMILY" = apt ] && usual=dpkg-query || usual=rpm
+    for word in ${content:-$usual}; do [ -e "/usr/bin/$word.lab" ] || command -v "$word"; done
+}
+
 # Where the package tool keeps what it has downloaded from the repository lab-old.
 downloads() {
     case $FAMILY in
@@ -90,6 +95,9 @@ case $name:$way in
     hang:on) : >/etc/lab/hang ;;
     hang:off) rm -f /etc/lab/hang ;;
     slow:on) echo "${content:-5}" >/etc/lab/slow-seconds ;;
+    # a tool that never answers: those that the content names, else the one that lists what is installed
+    tool_hangs:on) hanging_tools | while read -r tool; do mv "$tool" "$tool.lab" && printf '#!/bin/sh\nexec sleep 86400\n' >"$tool" && chmod 755 "$tool"; done ;;
+    tool_hangs:off) for tool in /usr/bin/*.lab; do [ ! -e "$tool" ] || mv "$tool" "${tool%.lab}"; done ;;
     slow:off) rm -f /etc/lab/slow-seconds ;;
     db_broken:on) leave_half_done >/dev/null 2>&1 </dev/null ;;
     agent_inactive:on) : >/etc/lab/agent.inactive ;;

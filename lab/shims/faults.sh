@@ -96,9 +96,49 @@ take_out() {
     done
 }
 
+# The older version of each package that is there twice: it stands first in the table. Rows of name, arch, version.
+older_twins() {
+    awk -F'\t' 'FILENAME != last { last = FILENAME; round++ } round == 1 { n[$2]++; next }
+        n[$2] > 1 && $2 !~ /^kernel/ && ++seen[$2] < n[$2] { print $2 "\t" $3 "\t" $4 }' "$LAB/packages" "$LAB/./packages" >"$LAB/twice"
+}
+
+take_out_older_twins() {
+    awk -F'\t' 'FILENAME ~ /twice$/ { gone[$1, $2, $3] = 1; next } !(($2, $3, $4) in gone)' "$LAB/twice" "$LAB/packages" >"$LAB/packages.new"
+    mv "$LAB/packages.new" "$LAB/packages"
+    rm -f "$LAB/faults/db_broken"
+}
+
+# The host's own settings keep its first security update back, or the package that the fault names.
+show_excluded() {
+    if turned_on updates_excluded; then
+        read_line "$LAB/faults/updates_excluded"
+        name=${LINE:-$(awk -F'\t' '$5 == 1 { print $1; exit }' "$LAB/pending")}
+        case $(cat "$LAB/family") in
+            apt) printf 'Package: %s\nPin: release *\nPin-Priority: -1\n' "$name" >"$HOST/etc/apt/preferences" ;;
+            dnf) mkdir -p "$HOST/etc/dnf"; printf '[main]\nexclude=%s\n' "$name" >"$HOST/etc/dnf/dnf.conf" ;;
+            zypper) echo "$name" >>"$LAB/held" ;;
+        esac
+    elif turned_off updates_excluded; then
+        rm -f "$HOST/etc/apt/preferences" "$HOST/etc/dnf/dnf.conf"
+        : >"$LAB/held"
+    fi
+}
+
+# Amazon Linux stays at the release that it was installed from.
+show_release() {
+    if turned_on release_pinned; then
+        mkdir -p "$HOST/etc/dnf/vars"
+        echo 2023.8.20250818 >"$HOST/etc/dnf/vars/releasever"
+    elif turned_off release_pinned; then
+        rm -f "$HOST/etc/dnf/vars/releasever"
+    fi
+}
+
 clean_cache() { rm -f "$LAB/faults/disk_full" "$LAB/faults/inodes_full"; }
 
 show_kernel_files
 show_signing
 show_broken_db
 show_old_kernels
+show_excluded
+show_release

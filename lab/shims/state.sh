@@ -62,13 +62,25 @@ victim() {
 install_pending() {
     : >"$LAB/kernels_added"
     awk -F'\t' -v security="$1" -v victim="$VICTIM" -v how="$2" -v lab="$LAB" -f "${0%/*}/../install.awk" \
-        "$LAB/held" "$LAB/pending" "$LAB/packages" || return 1
+        "$(kept_back)" "$LAB/pending" "$LAB/packages" || return 1
     mv "$LAB/packages.new" "$LAB/packages"
     mv "$LAB/pending.new" "$LAB/pending"
     while IFS= read -r kernel; do
         : >"$HOST/boot/vmlinuz-$kernel"
         echo "$kernel" >"$LAB/kernel_newest"
     done <"$LAB/kernels_added"
+}
+
+# A file with the names that the host's own settings keep back: locks or holds where LOCKS is 1, exclusions and pins
+# where EXCLUDES is.
+kept_back() {
+    : >"$LAB/now.held"
+    [ "$LOCKS" = 0 ] || cat "$LAB/held" >>"$LAB/now.held"
+    [ "$EXCLUDES" = 0 ] || {
+        sed -n 's/^exclude *= *//p' "$HOST/etc/dnf/dnf.conf" 2>/dev/null | tr ' ' '\n'
+        sed -n 's/^Package: *//p' "$HOST/etc/apt/preferences" 2>/dev/null
+    } >>"$LAB/now.held"
+    echo "$LAB/now.held"
 }
 
 # For ever, or for so many seconds as the fault says, with the package lock in its hands.
@@ -84,6 +96,14 @@ hang_if_asked() {
     show_faults
 }
 
+# A tool that never answers: those that the fault names, else the one that lists what is installed.
+hang_if_named() {
+    fault tool_hangs || return 0
+    read_line "$LAB/faults/tool_hangs"
+    case " ${LINE:-dpkg-query rpm} " in *" ${0##*/} "*) exec sleep 86400 ;; esac
+}
+
+hang_if_named
 show_faults
 # shellcheck source=lab/shims/faults.sh
 . "${0%/*}/../faults.sh"

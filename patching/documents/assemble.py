@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import string
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +25,7 @@ KINDS = [(phase, platform) for phase in PHASES for platform in PLATFORMS]
 HERE = Path(__file__).parent
 COMMON = (
     *("head", "system", "packages", "choose", "checks", "checks-host", "checks-disk", "checks-packages"),
-    *("snapshot", "outcome", "kept", "report"),
+    *("offers", "snapshot", "outcome", "kept", "report"),
 )
 # Each document carries what its phase needs: only the pre-check repairs and looks back, only the patch installs.
 PARTS: dict[Phase, tuple[str, ...]] = {
@@ -130,6 +132,7 @@ LONGEST = {
     "PreScript": 40, "PostScript": 40, "DocumentHash": 64,
 }  # fmt: skip
 SHORT_BYTES = 10
+ROOT_IS = "PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}\n"
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,11 @@ class Document:
 @cache
 def document(phase: Phase, platform: Platform) -> Document:
     """The document of a phase for a platform. Raises ValueError when it outgrows AWS's limit."""
-    text = yaml.dump(_body(phase, platform), Dumper=_Compact, sort_keys=False, width=LIMIT_BYTES)
+    text = (
+        _linux_text(phase)
+        if platform == "linux"
+        else _dumped(_body(phase, platform, script(phase, platform)))
+    )
     made = Document(name_of(phase, platform), text, hashlib.sha256(text.encode()).hexdigest())
     if (free := free_bytes(made)) < 0:
         raise ValueError(f"{made.name} and its longest parameters are {-free} bytes too large for AWS")
@@ -176,10 +183,32 @@ def script(phase: Phase, platform: Platform) -> str:
 
 
 def packed(text: str) -> str:
-    """The same shell script without comments and indentation: AWS's limit counts every byte."""
+    """The same shell script without comments and indentation, $R for the root: AWS's limit counts every byte."""
     first, *others = text.splitlines()
-    stripped = (line.strip() for line in others)
-    return "\n".join([first, *(line for line in stripped if line and not line.startswith("#"))]) + "\n"
+    stripped = (re.sub(r"^(\w+=\w*)  # .*", r"\1", line.strip()) for line in others)
+    code = "\n".join([first, *(line for line in stripped if line and not line.startswith("#"))]) + "\n"
+    head, defined, rest = code.partition(ROOT_IS)
+    short = re.sub(r"\$\{PATCH_PORTAL_ROOT\}(?=[/\"])", "$R", rest)
+    return _short_names(f"{head}{defined}R=$PATCH_PORTAL_ROOT\n{short}" if defined else code)
+
+
+def _short_names(code: str) -> str:
+    """Functions of two words and more get names of two letters, the most frequent ones first.
+
+    Not those that stand for something else too: checks and fixes, which are called by the end of their names, words of
+    the schema, and what a run keeps on the host.
+    """
+    named = set(re.findall(r"^((?!check_|fix_)[a-z]+_[a-z0-9_]+)\(\)", code, re.MULTILINE))
+    words = set(re.findall(r'"(\w+)"', (HERE / "host-report.schema.json").read_text()))
+    words |= set(re.findall(r"\b(?:fact|recall|remember) (\w+)", code))
+    often = sorted(named - words, key=lambda name: (-code.count(name), name))
+    short = {name: f"_{letter}" for name, letter in zip(often, _letters(), strict=False)}
+    return re.sub(r"\b[a-z]+_[a-z0-9_]+\b", lambda word: short.get(word[0], word[0]), code)
+
+
+def _letters() -> Iterator[str]:
+    yield from string.ascii_lowercase
+    yield from (first + second for first in string.ascii_lowercase for second in string.ascii_lowercase)
 
 
 def source(phase: Phase, platform: Platform) -> str:
@@ -191,7 +220,22 @@ def source(phase: Phase, platform: Platform) -> str:
     return "\n".join((HERE / name).read_text() for name in names)
 
 
-def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
+def _linux_text(phase: Phase) -> str:
+    """YAML whose script stands in single quotes, each line break twice: fewest bytes, and readable in AWS's console.
+
+    Such a text loses the blanks around its lines, of which a packed script has none; written as one flow, no line of it
+    needs to be indented.
+    """
+    text, place = script(phase, "linux").rstrip("\n"), "THE-SCRIPT"
+    frame = _dumped(_body(phase, "linux", place), flow=True)
+    return frame.replace(place, "'" + text.replace("'", "''").replace("\n", "\n\n") + "'")
+
+
+def _dumped(body: dict[str, Any], *, flow: bool = False) -> str:
+    return yaml.dump(body, Dumper=_Compact, sort_keys=False, width=LIMIT_BYTES, default_flow_style=flow)
+
+
+def _body(phase: Phase, platform: Platform, text: str) -> dict[str, Any]:
     declared = parameters_of(name_of(phase, platform))
     action = "aws:runShellScript" if platform == "linux" else "aws:runPowerShellScript"
     return {
@@ -205,7 +249,7 @@ def _body(phase: Phase, platform: Platform) -> dict[str, Any]:
                 "precondition": {"StringEquals": ["platformType", platform.title()]},
                 "inputs": {
                     "timeoutSeconds": str(TIMEOUT_SECONDS[phase]),
-                    "runCommand": [script(phase, platform).rstrip("\n")],
+                    "runCommand": [text.rstrip("\n")],
                 },
             }
         ],

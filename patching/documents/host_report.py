@@ -1,4 +1,4 @@
-"""What a host reports, as typed values: the one file that knows the keys of `host-report.schema.json`.
+"""What a host reports, as typed values: with `host_facts` the file that knows the keys of `host-report.schema.json`.
 
 `of` takes JSON that the schema has accepted, and nothing else; `to_json` gives the same JSON back. What the schema lets
 a report leave out is None here; what is null there is None as well.
@@ -7,12 +7,12 @@ a report leave out is None here; what is null there is None as well.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-Json = Mapping[str, Any]
-Texts = tuple[str, ...]
+from patching.documents.host_facts import Json, Part, System, Texts, Withheld
+
 # Keys that SQL reads in stored reports.
 CHECKS, DISPATCH, INSTANCE, PHASE = "checks", "dispatch", "instance_id", "phase"
 
@@ -30,31 +30,12 @@ class ReportStatus(StrEnum):
     DUPLICATE_RUNNING = "duplicate_running"
 
 
-class Part:
-    """A value of a report, which JSON writes as an object."""
-
-    __slots__ = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The JSON that it was made of, as the schema spells it."""
-        return {key: _json(getattr(self, name)) for name, key in _FIELDS[type(self)]}
-
-
 @dataclass(frozen=True, slots=True)
 class Error(Part):
     """The first thing that went wrong; `detail` is a sentence for a person."""
 
     code: str
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class System(Part):
-    """The operating system, by its own names."""
-
-    id: str
-    version: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +118,21 @@ class Kernel(Part):
 
 @dataclass(frozen=True, slots=True)
 class Packages(Part):
-    """Counts; `upgradable` and `security` are None where the repositories did not answer: unknown, not zero."""
+    """Counts; `upgradable` and `security` are None where the repositories did not answer: unknown, not zero.
+
+    `security` also where none of them tells which updates are for security.
+    """
 
     installed: int | None
     upgradable: int | None
     security: int | None
     held: Texts  # by the package tool's own mark
+    withheld: Withheld | None = None  # None: documents of old and Windows' do not tell, or nobody was asked
 
     @classmethod
     def of(cls, told: Json) -> Self:
-        return cls(told["installed"], told["upgradable"], told["security"], tuple(told["held"]))
+        withheld = Withheld.of(told["withheld"]) if "withheld" in told else None
+        return cls(told["installed"], told["upgradable"], told["security"], tuple(told["held"]), withheld)
 
     def pending(self, mode: str) -> int | None:
         """Updates that a run of this mode is to put in."""
@@ -177,13 +163,15 @@ class Side(Part):
     broken: Texts
     duplicates: Texts
     available: tuple[Update, ...]
+    unanswered: Texts | None = None  # questions to tools that had no answer; None: each had one
     lengths: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, told: Json, lengths: Mapping[str, int]) -> Self:
         return cls(
             Kernel.of(told["kernel"]), told["boot_id"], told["uptime_s"], Packages.of(told["packages"]),
-            tuple(told["broken"]), tuple(told["duplicates"]), tuple(map(Update.of, told["available"])), lengths,
+            tuple(told["broken"]), tuple(told["duplicates"]), tuple(map(Update.of, told["available"])),
+            tuple(told["unanswered"]) if "unanswered" in told else None, lengths,
         )  # fmt: skip
 
     @property
@@ -225,7 +213,7 @@ class Report(Part):
         return cls(
             **{name: told[name] for name in _PLAIN},
             error=Error(**told["error"]) if told["error"] else None,
-            os=System(**told["os"]),
+            os=System.of(told["os"]),
             checks=tuple(map(Check.of, told["checks"])),
             before=_side(told, "before", lengths),
             after=_side(told, "after", lengths),
@@ -238,13 +226,8 @@ class Report(Part):
         )
 
     def to_json(self) -> dict[str, Any]:
-        told = {
-            key: value
-            for key, value in Part.to_json(self).items()
-            if value is not None or key not in _OPTIONAL
-        }
         cut = _cut("before", self.before) | _cut("after", self.after)
-        return told | {"truncated": {**self.lengths, **cut}}
+        return Part.to_json(self) | {"truncated": {**self.lengths, **cut}}
 
     @property
     def changed(self) -> int:
@@ -268,15 +251,6 @@ class Report(Part):
 
 _PLAIN = ("schema", "dispatch", "command_id", "instance_id", "document_hash", "phase", "status", "boot_count",
           "host_time", "took_s")  # fmt: skip
-_OPTIONAL = ("aside", "not_offered")
-_KEYS = {"held_back": "aside", "old": "from", "new": "to"}
-
-
-# part → (attribute, key) of each field that JSON knows
-_FIELDS: dict[type, list[tuple[str, str]]] = {
-    part: [(one.name, _KEYS.get(one.name, one.name)) for one in fields(part) if one.name != "lengths"]
-    for part in (Error, System, Fix, Check, Update, Change, Service, Kernel, Packages, Reboot, Side, Report)
-}
 
 
 def _side(told: Json, name: str, lengths: dict[str, int]) -> Side | None:
@@ -289,9 +263,3 @@ def _side(told: Json, name: str, lengths: dict[str, int]) -> Side | None:
 
 def _cut(name: str, side: Side | None) -> dict[str, int]:
     return {f"{name}.{key}": length for key, length in side.lengths.items()} if side else {}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_json(item) for item in value]
-    return value.to_json() if isinstance(value, Part) else value

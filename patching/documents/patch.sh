@@ -11,11 +11,6 @@ POST_SCRIPT='{{ PostScript }}'
 # Repairs are the pre-check's: here is only looked whether the host is still fit.
 may_fix() { return 1; }
 
-finish() {
-    services_waiting >"$W/services"
-    publish "$1"
-}
-
 # The stored result answers a second delivery of the same dispatch; a full disk must not stop the printed one.
 publish() {
     render "$1" >"$W/result"
@@ -44,19 +39,14 @@ begin() {
     remember work "$W"
     remember pid $$
     examine_all
-    [ -z "$FAMILY" ] || [ -z "${RUNNING:-}" ] || snapshot before
-    [ "$BLOCKED" = false ] || finish blocked
+    [ "$BLOCKED" = false ] || publish blocked
     if ! save_lists; then
         fail_with disk_full "What is known before the install cannot be kept: $(tail -n 1 "$LOG")"
-        finish blocked
-    fi
-    if [ "$known" = false ]; then
-        fail_with repository_unreachable "The list of updates cannot be read: $(last_words)"
-        finish blocked
+        publish blocked
     fi
     if ! run_hook "$PRE_SCRIPT" pre; then
         fail_with pre_script_failed "$HOOK_DETAIL"
-        finish blocked
+        publish blocked
     fi
     install
 }
@@ -64,6 +54,7 @@ begin() {
 install() {
     remember stage installing
     INSTALLING=true
+    : >"$W/silent"
     pm_install
     code=$?
     # 137 is our own last resort, and also what a package tool leaves that somebody else has killed
@@ -86,22 +77,32 @@ settle() {
     if [ -n "$HOLDER" ]; then
         ERROR_CODE=''
         fail_with lock_held "$(holder_named) still works on packages, so what comes of it is not known yet. $ERROR_DETAIL"
-    elif [ "$FAMILY" = apt ]; then
-        configure_all
+        return 0
     fi
+    # a deadline in the middle of dpkg's work leaves packages half configured: the repair has time of its own
+    give_time 300
+    [ "$FAMILY" != apt ] || configure_all
+}
+
+# give_time SECONDS: at least so many from now on, deadline or not.
+give_time() {
+    left=$(seconds_left)
+    [ "$left" -ge "$1" ] || GRACE=$(($1 - left))
 }
 
 conclude() {
+    SIDE=after
     scripts_failed >>"$W/scripts"
     snapshot after
     sort -u "$W/scripts" >>"$W/after.broken"
     aside "$W/after.available" >"$W/aside"
     changes
     reboot_reasons >"$W/reasons"
+    services_waiting >"$W/services"
     [ ! -s "$W/reasons" ] || may_reboot || explain_no_reboot
     name_what_is_left
     run_hook "$POST_SCRIPT" post || fail_with post_script_failed "$HOOK_DETAIL"
-    finish "$(final_status)"
+    publish "$(final_status)"
 }
 
 # Reboots when it can; does not return then. Never into a half installed system, never past the deadline.
@@ -151,16 +152,17 @@ resume() {
 # The agent or the host died in the middle of an install: repair, then go on with the same lists before.
 carry_on() {
     settle
+    GRACE=0
     if [ -n "$HOLDER" ]; then conclude; else install; fi
 }
 
 after_reboot() {
     [ "$(boot_id)" = "$(recall boot_id)" ] || REBOOTED=true
     IFS=$TAB read -r ERROR_CODE ERROR_DETAIL <"$STATE/error"
-    # a restart may outlast the deadline; what was installed before it must still be told
-    GRACE=180
     # timers of the host that start with it hold the lists for a while
     check_package_lock
+    # a restart may outlast the deadline, and the agent come back hours later; what was installed must still be told
+    give_time 180
     pm_refresh || REPOS_OK=false
     conclude
 }
@@ -170,7 +172,7 @@ INSTALLING=false
 KEPT=true
 known=false
 # together always below this document's own time-out, whatever the policy says
-[ "$DEADLINE" -le 27000 ] || DEADLINE=27000
+[ "$DEADLINE" -le 26400 ] || DEADLINE=26400
 [ "$LOCK_WAIT" -le 1000 ] || LOCK_WAIT=1000
 claim
 read_system

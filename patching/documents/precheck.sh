@@ -2,6 +2,7 @@
 PHASE=precheck
 
 FIXES='{{ Fixes }}'
+MODE='{{ Mode }}'
 SENT_AT='{{ SentAt }}'
 AFTER_DISPATCH='{{ AfterDispatch }}'
 
@@ -15,16 +16,13 @@ trap on_signal HUP INT TERM
 precheck_status() {
     if [ "$BLOCKED" = true ]; then
         echo blocked
-    elif [ "$REPOS_OK" = true ] && [ "$KNOWN" != true ]; then
-        echo blocked
-    elif [ ! -s "$W/before.available" ] && [ ! -s "$W/reasons" ]; then
+    elif [ ! -s "$W/before.available" ] && [ ! -s "$W/reasons" ] && [ "$WITHHELD" = 0 ]; then
         echo nothing_to_do
     else
         echo ready
     fi
 }
 
-KNOWN=false
 # always below this document's own time-out, whatever the policy says
 [ "$DEADLINE" -le 3000 ] || DEADLINE=3000
 read_system
@@ -32,10 +30,5 @@ choose_family
 REBOOTED=false
 [ -z "$AFTER_DISPATCH" ] || [ -z "$FAMILY" ] || look_back
 examine_all
-if [ -n "$FAMILY" ] && [ -n "${RUNNING:-}" ]; then
-    snapshot before
-    KNOWN=$known
-    [ "$KNOWN" = true ] || fail_with repository_unreachable "The list of updates cannot be read: $(last_words)"
-fi
 render "$(precheck_status)"
 exit 0

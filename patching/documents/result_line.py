@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from patching.documents.host_facts import Withheld
+
 Kind = Literal["REPORT", "PACKAGES"]
+
+
+def _withheld(packages: Mapping[str, Any]) -> Withheld | None:
+    if "withheld" not in packages or packages["upgradable"] is None:
+        return None
+    return Withheld(packages["withheld"], packages.get("withheld_security"), ())
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class ResultLine:
     held_back: int = 0  # pending, and left out on purpose
     report_sha256: str = ""  # in hex; empty: there is no such block
     packages_sha256: str = ""
+    withheld: Withheld | None = None  # None: documents of old do not tell
 
     def sha256_of(self, kind: Kind) -> str:
         return self.report_sha256 if kind == "REPORT" else self.packages_sha256
@@ -58,4 +67,5 @@ class ResultLine:
             held_back=packages["aside"],
             report_sha256=sums["report"],
             packages_sha256=sums["packages"],
+            withheld=_withheld(packages),
         )

@@ -52,9 +52,10 @@ def _values(dispatch: Dispatch) -> dict[str, str]:
         "MinFreeMb": str(policy.min_free_mb),
         "LockWaitSeconds": str(policy.lock_wait_s),
         "DeadlineSeconds": str(policy.deadline_s),
+        "Mode": policy.mode,
     }
     if dispatch.phase != Phase.PRECHECK:  # the re-scan too: what is left out on purpose is not missing
-        values |= {"Mode": policy.mode, "RebootPolicy": policy.reboot, "Exclude": policy.exclude}
+        values |= {"RebootPolicy": policy.reboot, "Exclude": policy.exclude}
     if dispatch.phase == Phase.PATCH:
         values |= {"PreScript": policy.pre_script, "PostScript": policy.post_script}
         values |= {"PackageSet": dispatch.package_set}

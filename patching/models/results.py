@@ -88,6 +88,10 @@ class AssetPatchState(models.Model):
     # Since when some were open, at each look from then on; None: none is, or nobody knows.
     updates_open_since = models.DateTimeField(null=True)
     security_open_since = models.DateTimeField(null=True)
+    withheld_count = models.PositiveIntegerField(null=True)  # these four as those of the last target
+    release = models.CharField(max_length=300, blank=True)
+    newest_release = models.CharField(max_length=300, blank=True)
+    last_behind = models.BooleanField(default=False)
     reboot_pending_since = models.DateTimeField(null=True)
     # its root volume went back; the next run's result clears it
     restored_at = models.DateTimeField(null=True)

@@ -136,6 +136,12 @@ class Target(models.Model):
     os_label = models.CharField(max_length=200, blank=True)
     updated_count = models.PositiveIntegerField(null=True)
     available_count = models.PositiveIntegerField(null=True)
+    withheld_count = models.PositiveIntegerField(null=True)  # of the host's own; None: not known
+    release = models.CharField(
+        max_length=300, blank=True
+    )  # of the system, where its repositories are pinned to it
+    newest_release = models.CharField(max_length=300, blank=True)  # empty: not known
+    behind = models.BooleanField(default=False)  # in an older release than the window wants
     rebooted = models.BooleanField(null=True)
     reboot_needed = models.BooleanField(null=True)
     # tag removed, host re-stopped or kept: nothing of the run is left

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from patching import offers
 from patching.checks import REPAIRED_FROM_THE_START
 from patching.documents.host_report import Error, Report
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
@@ -21,14 +22,17 @@ from patching.verdicts import FIT, Evidence, Judgement, judge
 from portal.audit.operations import record_all
 from portal.machine import locked_rows
 
-CHECKED_FIELDS = ["kernel_before", "kernel_newest", "os_label", "available_count"]
+CHECKED_FIELDS = ["kernel_before", "kernel_newest", "os_label", "available_count", "withheld_count", "release",
+                  "newest_release"]  # fmt: skip
 PATCHED_FIELDS = ["verdict", "agreement", "kernel_before", "kernel_after", "kernel_newest", "updated_count",
-                  "available_count", "rebooted", "reboot_needed"]  # fmt: skip
-LAST_FIELDS = ["last_run", "last_target", "last_run_at", "last_state", "last_reason", "last_verdict"]
+                  "available_count", "withheld_count", "behind", "rebooted", "reboot_needed"]  # fmt: skip
+HOSTS_OWN = ("withheld_count", "release", "newest_release")  # what it withholds, and its release
+LAST_FIELDS = ["last_run", "last_target", "last_run_at", "last_state", "last_reason", "last_verdict",
+               "last_behind"]  # fmt: skip
 STATE_FIELDS = [*LAST_FIELDS, "last_patched_at", "kernel_previous", "kernel_running", "kernel_newest",
-                "available_count", "security_count", "updates_open_since", "security_open_since",
+                "available_count", "security_count", *HOSTS_OWN, "updates_open_since", "security_open_since",
                 "reboot_pending_since", "restored_at", "restored_to"]  # fmt: skip
-CHECKED_STATE_FIELDS = ["kernel_running", "available_count", "updates_open_since"]
+CHECKED_STATE_FIELDS = ["kernel_running", "available_count", *HOSTS_OWN, "updates_open_since"]
 DISAGREE = {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED}
 
 
@@ -135,6 +139,8 @@ def _why_blocked(report: Report) -> tuple[str, str]:
 
 def _facts(target: Target, report: Report) -> None:
     target.os_label = (report.os.name or target.os_label)[:200]
+    release = report.os.release if report.os.release and report.os.release.pinned else None
+    target.release, target.newest_release = (release.in_use, release.newest) if release else ("", "")
     side = report.before
     if side is None:
         target.kernel_newest = ""
@@ -142,6 +148,7 @@ def _facts(target: Target, report: Report) -> None:
     target.kernel_before = target.kernel_before or side.kernel.running
     target.kernel_newest = side.kernel.newest_available or side.kernel.newest_installed
     target.available_count = side.packages.upgradable
+    target.withheld_count = side.packages.withheld.total if side.packages.withheld else None
 
 
 def _after_patches(stored: list[Stored], now: datetime) -> None:
@@ -150,9 +157,11 @@ def _after_patches(stored: list[Stored], now: datetime) -> None:
     checks = rescans.last_checks([item.target for item in stored])
     judged = {item.target: judge(_evidence(item, checks.get(item.target.pk))) for item in stored}
     for item in stored:
-        item.target.verdict, item.target.agreement = (
-            judged[item.target].verdict,
-            judged[item.target].agreement,
+        found = judged[item.target]
+        item.target.verdict, item.target.agreement, item.target.behind = (
+            found.verdict,
+            found.agreement,
+            found.behind,
         )
         if item.outcome.report is not None:
             _patched_facts(item.target, item.outcome.report)
@@ -183,6 +192,7 @@ def _evidence(item: Stored, check: Report | None) -> Evidence:
         ssm_status=item.outcome.status,
         ssm_status_details=item.outcome.status_details,
         mode=item.target.run.run_policy.mode,
+        newest_release=item.target.run.run_policy.newest_release,
     )
 
 
@@ -193,6 +203,8 @@ def _patched_facts(target: Target, report: Report) -> None:
     target.kernel_newest = after.kernel.newest_installed if after else ""
     target.updated_count = report.changed
     target.available_count = after.packages.upgradable if after else None
+    withheld = offers.withheld_after(report, None)
+    target.withheld_count = withheld.total if withheld else None
     target.rebooted, target.reboot_needed = report.reboot.done, report.reboot.needed
 
 
@@ -227,6 +239,7 @@ def _current_state(state: AssetPatchState, item: Stored, judgement: Judgement, n
     state.security_count = packages.security if packages else None
     state.updates_open_since = _open_since(state.updates_open_since, state.available_count, now)
     state.security_open_since = _open_since(state.security_open_since, state.security_count, now)
+    _hosts_own(state, target)
     pending = judgement.verdict == Verdict.PATCHED_REBOOT_PENDING
     state.reboot_pending_since = (state.reboot_pending_since or now) if pending else None
 
@@ -240,6 +253,12 @@ def remember(state: AssetPatchState, target: Target) -> None:
     """The last thing that happened to the asset, whatever it was: also why it was not patched."""
     state.last_run, state.last_target, state.last_run_at = target.run, target, target.run.starts_at
     state.last_state, state.last_reason, state.last_verdict = target.state, target.reason, target.verdict
+    state.last_behind = target.behind
+
+
+def _hosts_own(state: AssetPatchState, target: Target) -> None:
+    for name in HOSTS_OWN:
+        setattr(state, name, getattr(target, name))
 
 
 @transaction.atomic
@@ -263,3 +282,4 @@ def _remember_check(state: AssetPatchState, target: Target) -> None:
         state.updates_open_since = _open_since(
             state.updates_open_since, target.available_count, target.run.starts_at
         )
+        _hosts_own(state, target)

@@ -49,6 +49,11 @@ class RunPolicy:
         label="What is installed", card=HOW, term="Installs",
         choices={"all": "All updates", "security": "Security updates only"},
     ))  # fmt: skip
+    newest_release: bool = asked(False, Flag(
+        label="Servers follow the newest release of their system", card=HOW, term="Release",
+        told="the newest of the system: a server that is pinned to an older one needs attention",
+        help="Amazon Linux 2023 stays at the release that it is pinned to, and counts as patched within it.",
+    ))  # fmt: skip
     reboot: str = asked("if-needed", Choice(
         label="Reboot", card=HOW,
         choices={"if-needed": "If an update needs it", "never": "Never; owners reboot themselves"},

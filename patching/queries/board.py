@@ -28,11 +28,11 @@ def progress_by_run(runs: Iterable[Run], targets: QuerySet[Target]) -> dict[int,
     rows = (
         targets.filter(run__in=list(found))
         .order_by()
-        .values("run_id", "state", "verdict")
+        .values("run_id", "state", "verdict", "behind")
         .annotate(n=Count("pk"))
     )
     for row in rows:
-        count_into(found[row["run_id"]], row["state"], row["verdict"], row["n"])
+        count_into(found[row["run_id"]], (row["state"], row["verdict"], row["behind"]), row["n"])
     return found
 
 

@@ -95,22 +95,23 @@ def progress(run: Run, targets: QuerySet[Target] | None = None) -> Progress:
     rows = (
         (run.targets if targets is None else targets)
         .order_by()
-        .values("state", "verdict")
+        .values("state", "verdict", "behind")
         .annotate(n=Count("pk"))
     )
     counts = Progress()
     for row in rows:
-        count_into(counts, row["state"], row["verdict"], row["n"])
+        count_into(counts, (row["state"], row["verdict"], row["behind"]), row["n"])
     return counts
 
 
-def count_into(counts: Progress, state: str, verdict: str, n: int) -> None:
-    """Adds `n` targets of this state and verdict to the counts."""
+def count_into(counts: Progress, outcome: tuple[str, str, bool], n: int) -> None:
+    """Adds `n` targets of this outcome, a (state, verdict, behind), to the counts."""
+    state, verdict, _ = outcome
     counts.total += n
     counts.states[state] = counts.states.get(state, 0) + n
     if verdict:
         counts.verdicts[verdict] = counts.verdicts.get(verdict, 0) + n
-    standing = standing_of(state, verdict)
+    standing = standing_of(*outcome)
     for name in {standing.tone.value, standing.group.value}:  # skipped and waiting are of the tone unknown
         setattr(counts, name, getattr(counts, name) + n)
     counts.proven += n * standing.proven

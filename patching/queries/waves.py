@@ -28,9 +28,9 @@ def waves_of(run: Run, targets: QuerySet[Target]) -> list[ShownWave]:
     if len(waves) < 2:
         return []
     counts = {wave.number: Progress() for wave in waves}
-    rows = targets.order_by().values("wave", "state", "verdict").annotate(n=Count("pk"))
+    rows = targets.order_by().values("wave", "state", "verdict", "behind").annotate(n=Count("pk"))
     for row in rows.filter(wave__in=list(counts)):
-        count_into(counts[row["wave"]], row["state"], row["verdict"], row["n"])
+        count_into(counts[row["wave"]], (row["state"], row["verdict"], row["behind"]), row["n"])
     return [_shown(wave, counts[wave.number]) for wave in waves]
 
 

@@ -124,7 +124,7 @@ def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
 
 def shown(row: Target) -> dict[str, Any]:
     """A target with the word and the tone of where it stands."""
-    standing = standing_of(row.state, row.verdict)
+    standing = standing_of(row.state, row.verdict, row.behind)
     may_skip = row.state in operations.BEFORE_SENDING
     return {
         "target": row,

@@ -16,7 +16,7 @@ from aws.plain import plain
 from aws.ports import Instance, ManagedNode
 from aws.states import PingStatus
 from portal.inventory.models import Account, Asset
-from portal.inventory.rules import coverage
+from portal.inventory.rules import coverage, platform
 from portal.isolation import Told
 from portal.tags.models import TagChange
 
@@ -46,8 +46,9 @@ def asset_from(
         raise Unstorable("it has no instance id")
     tags, told = bound_tags(item.tags)
     row = Asset(
-        account=account, region=item.region, instance_id=item.instance_id, state=item.state, platform=item.platform,
-        instance_type=item.instance_type, image_id=item.image_id, availability_zone=item.availability_zone,
+        account=account, region=item.region, instance_id=item.instance_id, state=item.state,
+        platform=platform(item, node, known.os_name if known else ""), instance_type=item.instance_type,
+        image_id=item.image_id, availability_zone=item.availability_zone,
         private_ip=item.private_ip, instance_profile_arn=item.instance_profile_arn,
         root_device_type=item.root_device_type, launch_time=item.launch_time, tags=tags, name=tags.get("Name", ""),
         **{field: tags.get(settings.TAG_KEYS[field], "") for field in READ_FIELDS}, **_of_the_agent(node, known),

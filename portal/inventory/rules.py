@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from aws.ports import Instance, ManagedNode
+from aws.regions import known_regions
 from aws.states import InstanceState, PingStatus
 from portal.access.rules import Invalid
 from portal.inventory.states import Coverage
@@ -61,6 +62,18 @@ def known_platform(node: ManagedNode) -> bool:
     return node.platform_type == "Linux" and any(name in node.platform_name.lower() for name in LINUX_NAMES)
 
 
+def platform(instance: Instance, node: ManagedNode | None, os_name: str) -> str:
+    """windows or linux: by the agent's word, which comes from the system itself; `os_name` is what it said before.
+
+    EC2 tells what the image was registered as: of a Windows brought along or imported it may say Linux.
+    """
+    if node is not None and node.platform_type in ("Windows", "Linux"):
+        return node.platform_type.lower()
+    if node is None and os_name:
+        return "windows" if "windows" in os_name.lower() else "linux"
+    return instance.platform
+
+
 def drift(tags: Mapping[str, str], written: Mapping[str, str | None]) -> dict[str, dict[str, str | None]]:
     """Keys that somebody changed outside the portal: key → what the portal wrote, what AWS shows (None: no tag)."""
     return {
@@ -90,7 +103,11 @@ def check_account_fields(account_id: str, role_name: str, regions: list[str]) ->
             f"The role name {role_name!r} is not a role's name, e.g. PatchPortal.", field="role_name"
         )
     for region in regions:
-        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region):
-            raise Invalid(f"{region!r} is not a region, e.g. eu-central-1.", field="regions")
+        if region not in known_regions():
+            raise Invalid(
+                f"{region!r} is no region that the portal's AWS SDK knows, e.g. eu-central-1; "
+                "a new one comes with an update of the portal.",
+                field="regions",
+            )
     if not regions:
         raise Invalid("Name at least one region, e.g. eu-central-1.", field="regions")

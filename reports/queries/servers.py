@@ -86,6 +86,7 @@ class Row:
     kernel_from: str
     kernel_to: str
     updates: int | None
+    withheld: int | None  # by the server's own settings
     window: Window | None
     next_start: datetime | None
     exception: ExceptionRequest | None
@@ -108,7 +109,9 @@ def rows_of(assets: Iterable[Asset], windows: dict[int, Window], now: datetime) 
     return each(
         assets,
         lambda asset: _row(asset, windows, starts, excepted.get(asset.pk), now),
-        lambda asset: Row(asset, CANNOT_BE_SHOWN, Tone.DANGER, WHY_NOT_SHOWN, "", "", None, None, None, None),
+        lambda asset: Row(
+            asset, CANNOT_BE_SHOWN, Tone.DANGER, WHY_NOT_SHOWN, "", "", None, None, None, None, None
+        ),
     )
 
 
@@ -126,6 +129,7 @@ def _row(asset, windows, starts, exception, now) -> Row:  # type: ignore[no-unty
         kernel_from=patch.kernel_previous if patch else "",
         kernel_to=patch.kernel_running if patch else "",
         updates=patch.available_count if patch else None,
+        withheld=patch.withheld_count if patch else None,
         window=windows.get(asset.window_id),
         next_start=starts.get(asset.window_id),
         exception=exception,
@@ -150,7 +154,7 @@ def state_of(
     if asset.coverage in {reason.value for reason in BLOCKING}:
         return Coverage(asset.coverage).label, Tone.ATTENTION, "It cannot be patched until this is mended."
     if patch and patch.last_state:
-        standing = standing_of(patch.last_state, patch.last_verdict)
+        standing = standing_of(patch.last_state, patch.last_verdict, patch.last_behind)
         return standing.word, standing.tone, patch.last_reason
     if not has_window:
         return "In no window", Tone.ATTENTION, "Nobody has picked a maintenance window for it."
@@ -162,7 +166,9 @@ def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
     if patch.restored_at and patch.restored_to:
         why = f"Its root volume is as it was at {patch.restored_to:%-d %b %Y %H:%M} UTC: updates since then are gone."
         return f"Restored on {patch.restored_at:%-d %b}", Tone.ATTENTION, why
-    standing = standing_of(patch.last_state, patch.last_verdict) if patch.last_state else None
+    standing = (
+        standing_of(patch.last_state, patch.last_verdict, patch.last_behind) if patch.last_state else None
+    )
     if standing and standing.group in TROUBLE:
         return standing.word, standing.tone, patch.last_reason
     return None

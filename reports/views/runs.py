@@ -79,6 +79,7 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
         "disagreements": everything.exclude(
             agreement__in=["", Agreement.AGREES, Agreement.NO_REPORT]
         ).count(),
+        "withholding": everything.filter(withheld_count__gt=0).count(),
         "query": request.GET.urlencode(),
     }
     return render(request, "reports/run_report.html", context)
@@ -98,7 +99,7 @@ def _parts(counts: Progress) -> list[Part]:
 def _totals(rows: QuerySet[Target]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Per account, application and system: how many servers, and what became of them; one query for all."""
     columns = [column for _, column in TOTALS]
-    counted = list(rows.order_by().values(*columns, "state", "verdict").annotate(n=Count("pk")))
+    counted = list(rows.order_by().values(*columns, "state", "verdict", "behind").annotate(n=Count("pk")))
     return [(title, _grouped(counted, column)) for title, column in TOTALS]
 
 
@@ -106,13 +107,13 @@ def _grouped(counted: list[dict[str, Any]], column: str) -> list[dict[str, Any]]
     groups: dict[str, Progress] = {}
     for row in counted:
         counts = groups.setdefault(row[column] or "not known", Progress())
-        count_into(counts, row["state"], row["verdict"], row["n"])
+        count_into(counts, (row["state"], row["verdict"], row["behind"]), row["n"])
     largest = sorted(groups.items(), key=lambda group: (-group[1].total, group[0]))[:20]
     return [{"name": name} | vars(counts) for name, counts in largest]
 
 
 def line(row: Target) -> dict[str, Any]:
-    standing = standing_of(row.state, row.verdict)
+    standing = standing_of(row.state, row.verdict, row.behind)
     return {
         "target": row,
         "word": standing.word,
@@ -129,6 +130,7 @@ def run_report_csv(request: SignedIn, pk: int) -> HttpResponseBase:
     header = (
         "server", "instance id", "account", "region", "application", "os", "state", "verdict", "SSM", "kernel before",
         "kernel after", "packages updated", "still available", "rebooted", "reboot needed", "reason", "outcome",
+        "withheld by the host", "release", "newest release",
     )  # fmt: skip
     return csv_response(f"run-{run.pk}.csv", header, _csv_rows(rows.order_by("rank", "asset__name", "pk")))
 
@@ -139,5 +141,6 @@ def _csv_rows(rows: QuerySet[Target]) -> Iterator[tuple[Any, ...]]:
             row.asset.label, row.instance_id, row.account_id, row.region, row.asset.application, row.os_label,
             row.get_state_display(), row.verdict, AGREEMENTS.get(row.agreement, ""), row.kernel_before,
             row.kernel_after, row.updated_count, row.available_count, row.rebooted, row.reboot_needed, row.reason,
-            standing_of(row.state, row.verdict).word,
+            standing_of(row.state, row.verdict, row.behind).word,
+            row.withheld_count, row.release, row.newest_release,
         )  # fmt: skip

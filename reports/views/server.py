@@ -74,7 +74,7 @@ def _targets(asset: Asset) -> list[Target]:
 
 
 def _past(row: Target) -> dict[str, object]:
-    standing = standing_of(row.state, row.verdict)
+    standing = standing_of(row.state, row.verdict, row.behind)
     return {
         "target": row,
         "word": standing.word,

@@ -165,8 +165,8 @@ def test_what_writes_no_state_is_let_through(allowed: str) -> None:
 
 
 def test_every_state_and_verdict_has_one_standing() -> None:
-    judged = {(TargetState.DONE, verdict) for verdict in ["", *Verdict]}
-    assert set(TABLE) == {(state, "") for state in TargetState} | judged
+    judged = {(TargetState.DONE, verdict, behind) for verdict in Verdict for behind in (False, True)}
+    assert set(TABLE) == {(state, "", False) for state in TargetState} | judged
 
 
 def test_a_standing_looks_as_its_state_does() -> None:
@@ -176,16 +176,17 @@ def test_a_standing_looks_as_its_state_does() -> None:
 
 
 def test_whatever_may_be_retried_has_a_way_back() -> None:
-    assert {state for (state, _), standing in TABLE.items() if standing.retryable} == set(
+    assert {state for (state, _, _), standing in TABLE.items() if standing.retryable} == set(
         TARGET.sources(TargetState.WAITING, back=True)
     )
 
 
 def test_what_is_proven_is_updated_and_what_failed_is_neither() -> None:
-    for standing in TABLE.values():
+    for (_, _, behind), standing in TABLE.items():
         assert standing.updated or not standing.proven
         assert not (standing.failed and standing.updated)
-        assert not (standing.proven and standing.group in TROUBLE)
+        assert behind or not (standing.proven and standing.group in TROUBLE)
+        assert not behind or standing.group in TROUBLE
 
 
 def test_what_a_later_version_stored_is_never_good() -> None:

@@ -73,6 +73,7 @@ class Outcome:
 class ShimHost:
     root: Path
     shell: str = "/bin/sh"
+    patience: int = 0  # seconds for one question to a tool, where it is not the documents' own
 
     def run(
         self, phase: Phase, command_id: str = "command-1", folder: Path | None = None, **values: str
@@ -117,6 +118,16 @@ class ShimHost:
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
 
+    def hanging(self, name: str, word: str, after: str = "", deaf: bool = False) -> None:
+        """A tool that hangs where one of its arguments is `word`, once the host has the file `after`."""
+        here = self.root / "tools" / name
+        hang = "trap '' TERM; sleep 600" if deaf else "sleep 600"
+        self.tool(
+            name,
+            f"""case " $* " in *" {word} "*) [ ! -e "{self.root / after}" ] || {{ {hang}; }} ;; esac
+PATH=${{PATH#"{here.parent}":}} exec {name} "$@\"""",
+        )
+
     def state(self, name: str) -> str:
         return (self.root / "lab" / name).read_text()
 
@@ -127,7 +138,8 @@ class ShimHost:
         chosen = {name: spec.get("default", "") for name, spec in PARAMETERS.items()} | VALUES | values
         path = (folder or self.root / "tmp") / "_script.sh"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(re.sub(r"\{\{ (\w+) \}\}", lambda found: chosen[found[1]], script(phase, "linux")))
+        text = re.sub(r"\{\{ (\w+) \}\}", lambda found: chosen[found[1]], script(phase, "linux"))
+        path.write_text(re.sub("^PATIENCE=300", f"PATIENCE={self.patience or 300}", text, flags=re.M))
         return path
 
     def _environment(self, command_id: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ from patching.documents.assemble import (
     script,
     source,
 )
+from patching.documents.output import SCHEMA_PATH
 from tests.documents.shells import SHELLS, shell_of
 
 EACH = [(phase, platform) for phase in ("precheck", "patch") for platform in ("linux", "windows")]
@@ -36,6 +37,7 @@ PHASES = ["precheck", "patch"]
 def test_the_document_is_schema_2_2_for_its_platform(phase: Phase, platform: Platform) -> None:
     made = document(phase, platform)
     body = yaml.safe_load(made.content_yaml)
+    assert body["mainSteps"][0]["inputs"]["runCommand"] == [script(phase, platform).rstrip("\n")]
     step = body["mainSteps"][0]
     assert made.name == f"PatchPortal-{phase.title()}-{platform.title()}"
     assert re.fullmatch(r"[a-zA-Z0-9_.-]{3,128}", made.name)
@@ -126,7 +128,7 @@ def test_the_hash_is_of_the_text_and_stable() -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_every_path_starts_with_the_root(phase: Phase) -> None:
     """Empty on a real host; a directory when an image root is patched or a host is simulated."""
-    lines = (line for line in script(phase, "linux").splitlines() if not line.lstrip().startswith("#"))
+    lines = (line for line in source(phase, "linux").splitlines() if not line.lstrip().startswith("#"))
     code = "\n".join(lines).replace('"${PATCH_PORTAL_ROOT}"', "${PATCH_PORTAL_ROOT}")
     folders = "etc|var|run|proc|boot|usr|tmp|sys|opt|lib|root|home|bin|sbin"
     assert re.findall(rf"(?<![\w}}*.\]^/\\])/(?:{folders})\b", code) == []
@@ -163,3 +165,18 @@ def test_each_function_stands_once_and_is_used(phase: Phase) -> None:
     }
     unused = [name for name in names if name not in by_name and len(re.findall(rf"\b{name}\b", text)) < 2]
     assert unused == []
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_no_word_that_stands_for_something_else_is_shortened(phase: Phase) -> None:
+    """Functions get short names in what is sent; words of the report, and what a run keeps on the host, stay."""
+    code = "\n".join(
+        line for line in source(phase, "linux").splitlines() if not line.lstrip().startswith("#")
+    )
+    words = set(re.findall(r'"(\w+)"', SCHEMA_PATH.read_text()))
+    words |= set(re.findall(r"\b(?:fact|recall|remember|examine|told) (\w+)", code))
+    sent = script(phase, "linux")
+    for word in (one for one in words if "_" in one):
+        assert len(re.findall(rf"\b{word}\b", sent)) == len(re.findall(rf"\b{word}\b", code)), word
+    assert "fail_with" in code
+    assert "fail_with" not in sent

@@ -15,7 +15,8 @@ Make = Callable[..., Any]
 TOOLS = ["debian12", "rhel9", "sles15"]
 NAMES = [
     *("supported_os", "filesystems", "package_lock", "disk_space", "inodes", "memory", "load", "swap"),
-    *("package_db", "repository_signing", "repositories", "agent", "pending_reboot", "clock"),
+    *("package_db", "repository_signing", "repositories", "agent", "pending_reboot", "clock", "updates"),
+    *("withheld", "release"),
 ]
 # fault: the check that fails, the error code that blocks ("" = told only), words of its detail, and whether an early
 # or only a late fix helps ("" = none does).

@@ -16,6 +16,7 @@ Make = Callable[..., Any]
 BY_FAMILY = [
     ("db_broken", "debian12"),
     ("db_broken", "rhel9"),
+    ("db_broken", "sles15"),
     ("db_unreadable", "rhel9"),
     ("db_unreadable", "sles15"),
 ]
@@ -204,11 +205,40 @@ exec {template.BIN}/dnf "$@\"""",
     assert not (host.root / "removed").exists()
 
 
-def test_zypper_has_no_safe_repair_for_duplicates(make_host: Make) -> None:
+def test_zypper_takes_the_older_versions_out_and_installs_the_newest_again(make_host: Make) -> None:
     host = make_host("sles15", faults=["db_broken"])
+    host.tool("zypper", f"""echo "$*" >>"{host.root}/asked"; exec {template.BIN}/zypper "$@\"""")
+    fix = check(host.run("precheck", Fixes="all").report, "package_db")["fix"]
+    assert fix["ok"], fix
+    assert fix["detail"].startswith("Took out the older versions of ")
+    assert " install --force " in (host.root / "asked").read_text()
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ("<to-remove><solvable type='package'>", "finds no way"),
+        (
+            '<to-install><solvable type="package" name="shop" edition="1" arch="noarch">',
+            "touches more than the older versions: shop",
+        ),
+    ],
+)  # fmt: skip
+def test_zypper_is_not_let_do_more_than_that(make_host: Make, plan: str, words: str) -> None:
+    host = make_host("sles15", faults=["db_broken"])
+    end = "exit 4" if "no way" in words else "exit 0"
+    host.tool(
+        "zypper",
+        f"""case " $* " in
+    *" verify --dry-run "*) echo '{plan}'; {end} ;;
+    *" verify "*) : >"{host.root}/verified" ;;
+esac
+exec {template.BIN}/zypper "$@\"""",
+    )
     report = host.run("precheck", Fixes="all").report
-    assert "has no safe repair" in check(report, "package_db")["fix"]["detail"]
+    assert words in check(report, "package_db")["fix"]["detail"]
     assert report["error"]["code"] == "package_db_broken"
+    assert not (host.root / "verified").exists()
 
 
 def test_dpkgs_repair_never_removes_a_package(make_host: Make) -> None:

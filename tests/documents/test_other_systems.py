@@ -14,7 +14,8 @@ from patching.documents import assemble
 from tests.documents.shells import SHELLS, shell_of
 
 Make = Callable[..., Any]
-SYSTEM = (assemble.HERE / "parts/system.sh").read_text()
+# these lines have no folder of a run: they ask without a limit
+SYSTEM = 'ask() { shift; "$@"; }\n' + (assemble.HERE / "parts/system.sh").read_text()
 
 
 def ask(host: Any, snippet: str, shell: str = "dash") -> str:
@@ -186,7 +187,7 @@ def test_the_own_deadline_stays_below_the_documents_time_out(make_host: Make, ph
     host.tool("timeout", f'echo "$3" >>{host.root}/limits\nexec /usr/bin/timeout "$@"')
     assert host.run(phase, DeadlineSeconds="99999").codes == [0]
     limits = [int(line) for line in (host.root / "limits").read_text().split()]
-    assert 1_000 < max(limits) <= assemble.TIMEOUT_SECONDS[phase] - 600
+    assert (800 if phase == "precheck" else 26_000) < max(limits) <= assemble.TIMEOUT_SECONDS[phase] - 600
 
 
 def test_a_short_path_and_no_home_are_made_whole(make_host: Make) -> None:

@@ -64,6 +64,7 @@ class RootHost:
 
     def __init__(self, folder: Path, spec: HostSpec) -> None:
         self.spec = spec
+        self.patience = 300  # seconds for one question to a tool
         self._upper = folder / "root" / "upper"
         self.machine = RootMachine(folder / "root", folder / "agent", spec, "i-0123456789abcdef0")
 
@@ -89,6 +90,7 @@ class RootHost:
         assert set(values) <= parameters_of(name_of(phase, "linux")), "SSM refuses what is not declared"
         chosen = {name: spec.get("default", "") for name, spec in PARAMETERS.items()} | VALUES | values
         text = re.sub(r"\{\{ (\w+) \}\}", lambda found: chosen[found[1]], script(phase, "linux"))
+        text = re.sub("^PATIENCE=300", f"PATIENCE={self.patience}", text, flags=re.M)
         return Job(command_id, "eu-central-1", f"PatchPortal-{phase}", phase, text, chosen, timeout_s, again)
 
     def give(self, folder: Path, place: str) -> None:

@@ -22,7 +22,7 @@ volumes() {
 
 # Each directory with the mount that holds it and the mount's options.
 mounts_of_volumes() {
-    volumes | awk -v table="${PATCH_PORTAL_ROOT}/proc/mounts" -v root="$PATCH_PORTAL_ROOT" '
+    volumes | awk -v table="${PATCH_PORTAL_ROOT}/proc/mounts" -v root="${PATCH_PORTAL_ROOT}" '
         BEGIN { while ((getline line < table) > 0) { split(line, f, " "); n++; at[n] = f[2]; how[n] = f[4] } }
         {
             path = substr($0, length(root) + 1); best = 0
@@ -33,6 +33,9 @@ mounts_of_volumes() {
 }
 
 check_filesystems() {
+    OK=false
+    DETAIL="Package work is not possible: ${PATCH_PORTAL_ROOT}/run is full or mounted read-only."
+    [ "${W%/*}" = "${PATCH_PORTAL_ROOT}/run" ] || return 0
     OK=true
     mounts_of_volumes >"$W/mounts" 2>>"$LOG"
     [ -s "$W/mounts" ] || { not_measured "the list of mounts cannot be read"; return 0; }
@@ -49,7 +52,7 @@ check_filesystems() {
 # df_of OPTION UNIT NEED NEED_FOR_BOOT: sets OK and DETAIL from the free column of df.
 df_of() {
     # shellcheck disable=SC2046  # one directory a word; none of them has a blank in its name
-    seen=$(df "$1" $(volumes) 2>>"$LOG" | awk -v need="$3" -v boot="$4" -v unit="$2" '
+    seen=$(ask disk df "$1" $(volumes) | awk -v need="$3" -v boot="$4" -v unit="$2" '
         NR > 1 && !seen[$6]++ && $4 ~ /^[0-9]+$/ && $2 > 0 {
             free = unit == "MB" ? int($4 / 1024) : $4
             least = $6 ~ /\/boot$/ && boot < need ? boot : need

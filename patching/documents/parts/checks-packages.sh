@@ -84,7 +84,7 @@ check_package_db() {
     { pm_broken; pm_duplicates "$W/db"; pm_interrupted; } | sort -u >"$W/db.bad"
     if [ -s "$W/db.bad" ]; then
         DETAIL="Half installed: $(tr '\n' ' ' <"$W/db.bad" | cut -c1-200)"
-    elif [ "$FAMILY" = apt ] && ! quietly_apt check; then
+    elif [ "$FAMILY" = apt ] && ! ask consistent apt-get -o DPkg::Lock::Timeout="$LOCK_WAIT" check >>"$LOG"; then
         DETAIL="The installed packages do not fit together: $(last_words)"
     else
         OK=true
@@ -114,10 +114,32 @@ repositories_named() {
         END { print text }' "$1"
 }
 
+# The lists that the work begins with; without any update of this host known, nothing is.
+check_updates() {
+    OK=true
+    snapshot before
+    if [ "$known$MODE" = truesecurity ] && [ "$TOLD" = false ]; then
+        OK=false
+        CODE=security_unknown
+        DETAIL="No repository of this host tells which updates are for security, so a run for security updates alone cannot choose any."
+    elif [ "$known" = true ]; then
+        DETAIL="$(lines "$W/before.available") updates are open."
+    elif [ "$REPOS_OK" = false ]; then
+        not_measured "the repositories were not read"
+    else
+        OK=false
+        DETAIL="The list of updates cannot be read: $(last_words)"
+    fi
+}
+
 check_repositories() {
     OK=true
     DETAIL="All package repositories answered."
     already=$(lines "$LOG")
+    if [ $(($(seconds_left) + GRACE)) -le 0 ]; then
+        OK=false REPOS_OK=false CODE=deadline_exceeded DETAIL="No time is left: this run had $DEADLINE s."
+        return 0
+    fi
     pm_refresh || OK=false
     tail -n +$((already + 1)) "$LOG" >"$W/refresh"
     if no_repository; then
@@ -125,6 +147,8 @@ check_repositories() {
         DETAIL="No package repository is configured."
     elif [ "$OK" = false ]; then
         name_repositories
+    elif [ "$PHASE" = precheck ]; then
+        look_for_base
     fi
     REPOS_OK=$OK
 }
@@ -141,6 +165,11 @@ name_repositories() {
     names=$(repositories_named "$W/refresh")
     why=$(awk '/Error message:|ignature verification failed|signed\.|^E: |Error: [^ ]|locked/ { print; exit }' "$W/refresh")
     why=${why:-$(last_words)}
+    if grep -q "^E: .* changed its '" "$W/refresh"; then
+        CODE=repository_changed
+        DETAIL="A package repository became another release (${names:-name unknown}); accept it with apt-get update --allow-releaseinfo-change: $why"
+        return 0
+    fi
     DETAIL="A package repository did not answer (${names:-name unknown}): $why"
     if grep -qE 'no(t| longer) signed|NO_PUBKEY|EXPKEYSIG|GPG|unsigned|unknown key|[Ss]ignature ver' "$W/refresh"; then
         CODE=repository_unsigned

@@ -90,7 +90,7 @@ renew_swap() {
 # The agent's unit: Ubuntu brings the agent as a snap.
 agent_unit() {
     for unit in amazon-ssm-agent snap.amazon-ssm-agent.amazon-ssm-agent; do
-        if bounded systemctl cat "$unit" >/dev/null; then
+        if ask agent systemctl cat "$unit" >/dev/null; then
             echo "$unit"
             return 0
         fi
@@ -100,8 +100,8 @@ agent_unit() {
 agent_version() {
     {
         [ ! -s "$W/db" ] || awk -F'\t' '$1 == "amazon-ssm-agent" { print $3 }' "$W/db"
-        ! command -v amazon-ssm-agent >/dev/null 2>&1 || bounded amazon-ssm-agent -version | awk '{ print $NF }'
-        ! command -v snap >/dev/null 2>&1 || bounded snap list amazon-ssm-agent | awk 'NR == 2 { print $2 }'
+        ! command -v amazon-ssm-agent >/dev/null 2>&1 || ask agent amazon-ssm-agent -version | awk '{ print $NF }'
+        ! command -v snap >/dev/null 2>&1 || ask agent snap list amazon-ssm-agent | awk 'NR == 2 { print $2 }'
     } 2>>"$LOG" | awk 'NF && /^[0-9]/ { print; exit }'
 }
 
@@ -111,8 +111,8 @@ check_agent() {
     command -v systemctl >/dev/null 2>&1 || { not_measured "no systemctl"; return 0; }
     UNIT=$(agent_unit)
     [ -n "$UNIT" ] || { not_measured "no unit of the SSM agent is known to systemd"; return 0; }
-    active=$(bounded systemctl is-active "$UNIT")
-    enabled=$(bounded systemctl is-enabled "$UNIT")
+    active=$(ask agent systemctl is-active "$UNIT")
+    enabled=$(ask agent systemctl is-enabled "$UNIT")
     version=$(agent_version)
     DETAIL="The SSM agent ${version:-(version unknown)} is ${active:-unknown} and ${enabled:-unknown}."
     case $active:$enabled in
@@ -141,8 +141,8 @@ fix_agent() {
 
 # yes, no, or nothing when nobody can tell.
 clock_synchronised() {
-    ! command -v timedatectl >/dev/null 2>&1 || bounded timedatectl show -p NTPSynchronized | sed -n 's/^NTPSynchronized=//p'
-    ! command -v chronyc >/dev/null 2>&1 || bounded chronyc -n tracking |
+    ! command -v timedatectl >/dev/null 2>&1 || ask clock timedatectl show -p NTPSynchronized | sed -n 's/^NTPSynchronized=//p'
+    ! command -v chronyc >/dev/null 2>&1 || ask clock chronyc -n tracking |
         awk -F': *' '/^Leap status/ { print ($2 ~ /Not/ ? "no" : "yes") }'
 }
 
@@ -211,4 +211,54 @@ check_repository_signing() {
     [ -s "$W/unsigned" ] || return 0
     OK=false
     DETAIL="Taken without any signature: $(sort -u "$W/unsigned" | tr '\n' ' ' | cut -c1-200)"
+}
+
+# Every system has bash, and no vendor's repository offers it: where none does, the system's own are not among them.
+look_for_base() {
+    [ -z "$(without_exclusions offered bash)" ] || return 0
+    OK=false
+    CODE=base_repository_missing
+    DETAIL="No enabled repository offers bash, a package of every system: the system's own repositories are missing, and its updates cannot be seen."
+}
+
+check_withheld() {
+    OK=true
+    DETAIL='The host keeps no update back.'
+    [ "$known" = true ] || { not_measured "the list of updates was not read"; return 0; }
+    [ "$WITHHELD" != 0 ] || return 0
+    [ "$SECURE" = 0 ] || OK=false
+    DETAIL=$(told_withheld)
+}
+
+# Repositories that are pinned to a release of the system tell of no later one: AL2023's to the installed, others by file.
+check_release() {
+    OK=true release='' newest=''
+    DETAIL="Release $OS_VERSION."
+    [ "$FAMILY" = dnf ] || return 0
+    for file in "${PATCH_PORTAL_ROOT}/etc/yum/vars/releasever" "${PATCH_PORTAL_ROOT}/etc/dnf/vars/releasever"; do
+        [ ! -r "$file" ] || read -r release <"$file"
+    done
+    if [ "$OS_ID$OS_VERSION" = amzn2023 ]; then
+        [ -n "$release" ] || release=$(ask release rpm -q --qf '%{VERSION}' system-release) || release=''
+        newest=$(newest_release)
+    fi
+    fact release.in_use "$release"
+    fact release.newest "$newest"
+    case $release in *.*) fact release.pinned true ;; esac
+    case $release:$newest in
+        *.*:) DETAIL="Pinned to release $release; whether a later one is out is not known." ;;
+        *.*:"$release") DETAIL="Pinned to release $release, the newest." ;;
+        *.*:*)
+            OK=false
+            DETAIL="Pinned to release $release, whose repositories offer nothing of the later ones; $newest is out."
+            ;;
+    esac
+}
+
+# Amazon's tool ends with an error where it has found a later release, and tells them on either channel.
+newest_release() {
+    already=$(lines "$LOG")
+    ! ask release dnf -q check-release-update >"$W/releases" || echo " Version $release:" >>"$W/releases"
+    tail -n +$((already + 1)) "$LOG" >>"$W/releases"
+    sed -n 's/^ *Version \([0-9.]*\):.*/\1/p' "$W/releases" | awk -F. '$NF > best { best = $NF; name = $0 } END { print name }'
 }

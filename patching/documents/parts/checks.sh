@@ -10,17 +10,30 @@ not_measured() {
 # Addresses may carry a password; reports must not. Tabs and newlines separate fields.
 plainly() { printf '%s' "$1" | sed 's,://[^/@ ]*@,://,g' | tr '\t\r\n' '   '; }
 
+# look NAME BLOCKS: makes the check. One whose question had no end has failed, whatever it made of the silence.
+look() {
+    CODE=$2
+    : >"$W/silent"
+    "check_$1"
+    [ -s "$W/silent" ] || return 0
+    [ -z "$HOLDER" ] || { not_measured "other package work is going on"; return 0; }
+    OK=false
+    DETAIL="Not known: $(silence)."
+    # told only: stops nobody; but without an answer now, none after the work would prove anything
+    case $2$1 in -pending_reboot | [!-]*) CODE=tool_unresponsive ;; esac
+}
+
 # examine NAME FIX(early|late|never) BLOCKS(error code, or "-" when it is only told)
 examine() {
-    tried=false FIX_DETAIL='' fixed=false CODE=$3
-    "check_$1"
+    tried=false FIX_DETAIL='' fixed=false
+    look "$1" "$3"
     if [ "$OK" = false ] && may_fix "$2"; then
         tried=true
         "fix_$1"
-        CODE=$3
-        "check_$1"
+        look "$1" "$3"
         fixed=$OK
     fi
+    cat "$W/silent" >>"$W/$SIDE.unanswered"
     DETAIL=$(plainly "$DETAIL")
     printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$OK" "$DETAIL" "$tried" "$fixed" "$(plainly "$FIX_DETAIL")" >>"$W/checks"
     if [ "$OK" = false ] && [ "$CODE" != - ]; then
@@ -53,6 +66,9 @@ examine_all() {
     told agent early
     examine pending_reboot never -
     told clock never
+    examine updates never repository_unreachable
+    told withheld never
+    told release never
 }
 
 examine_packages() {

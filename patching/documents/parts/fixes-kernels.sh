@@ -5,7 +5,7 @@ spare_kernels() {
     kernels_installed >"$W/kernels.all"
     last=$(newest "$W/kernels.all")
     boots=''
-    ! command -v grubby >/dev/null 2>&1 || boots=$(bounded grubby --default-kernel)
+    ! command -v grubby >/dev/null 2>&1 || boots=$(ask kernels grubby --default-kernel)
     while IFS= read -r kernel; do
         [ "$kernel" = "$RUNNING" ] || [ "$kernel" = "$last" ] || [ "$kernel" = "${boots##*/vmlinuz-}" ] ||
             [ "$(flavour "$kernel")" != "$(flavour "$RUNNING")" ] || echo "$kernel"
@@ -16,20 +16,24 @@ spare_kernels() {
 
 # kernel_packages RELEASE: the packages that belong to this kernel alone, as the package tool wants them named.
 kernel_packages() {
-    pm_installed | awk -F'\t' -v family="$FAMILY" -v release="$1" -v flavour="$(flavour "$1")" '
+    pm_installed >"$W/rows"
+    : >"$W/several"
+    [ "$FAMILY" = apt ] || pm_several "$W/rows" >"$W/several"
+    awk -F'\t' -v family="$FAMILY" -v release="$1" -v flavour="$(flavour "$1")" '
+        FILENAME ~ /several$/ { several[$1] = 1; next }
         family == "apt" {
             name = $1
             if (sub(/^linux-(image-unsigned|image|modules-extra|modules|headers)-/, "", name) && name == release) print $1
             next
         }
-        $1 !~ /^kernel/ { next }
+        $1 !~ /^kernel/ || !($1 in several) { next }
         { sub(/^[0-9]+:/, "", $3) }
         family == "dnf" && $3 "." $2 == release { print $1 "-" $3 "." $2 }
         family == "zypper" && index($1 "-", "kernel-" flavour "-") == 1 {
             version = $3
             sub(/\.[0-9]+$/, "", version)
             if (version "-" flavour == release) print $1 "-" $3 "." $2
-        }'
+        }' "$W/several" "$W/rows"
 }
 
 remove_old_kernels() {
@@ -51,14 +55,14 @@ remove_old_kernels() {
 remove_only() {
     case $FAMILY in
         apt)
-            bounded apt-get -s remove "$@" >"$W/plan" || return 1
+            ask removal apt-get -s remove "$@" >"$W/plan" || return 1
             printf '%s\n' "$@" >"$W/wanted"
             others=$(awk 'FILENAME ~ /wanted$/ { wanted[$1] = 1; next }
                 $1 == "Remv" { sub(/:.*/, "", $2); if (!($2 in wanted)) print $2 }' "$W/wanted" "$W/plan")
             [ -z "$others" ] || { echo "Error: these would go too: $others" >>"$LOG"; return 1; }
             quietly_apt -y remove "$@"
             ;;
-        dnf) quietly rpm -e --test "$@" && quietly "$TOOL" -y --setopt=clean_requirements_on_remove=False remove "$@" ;;
-        zypper) quietly rpm -e --test "$@" && quietly zypper --non-interactive remove --no-clean-deps "$@" ;;
+        dnf) ask removal rpm -e --test "$@" >>"$LOG" && quietly "$TOOL" -y --setopt=clean_requirements_on_remove=False remove "$@" ;;
+        zypper) ask removal rpm -e --test "$@" >>"$LOG" && quietly zypper -n remove --no-clean-deps "$@" ;;
     esac
 }

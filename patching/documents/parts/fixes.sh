@@ -12,7 +12,7 @@ pm_clean() {
     case $FAMILY in
         apt) quietly apt-get clean ;;
         dnf) quietly "$TOOL" -q clean packages ;;
-        zypper) quietly zypper --non-interactive clean ;;
+        zypper) quietly zypper -n clean ;;
     esac
 }
 
@@ -47,30 +47,53 @@ fix_package_db() {
 # --no-remove: a repair that would take packages away is a person's decision.
 finish_dpkg() { configure_all && quietly_apt -y --no-remove -f install; }
 
-# A killed transaction leaves old and new in the database. dnf takes the older ones out and installs the newest
-# again; it may do so only when nothing but these would go.
+# A killed transaction leaves old and new in the database. dnf and zypper take the older ones out, and the newest is
+# installed again; they may do so only when nothing but these would go.
 remove_duplicates() {
     FIX_DETAIL="Not tried: $TOOL has no safe repair for packages in two versions; take the older ones out by hand."
-    [ "$TOOL" = dnf ] || return 0
+    [ "$TOOL" != yum ] || return 0
     pm_duplicates "$W/db" >"$W/twice"
-    bounded dnf --assumeno remove --duplicates >"$W/plan"
-    if ! grep -q '^Transaction Summary' "$W/plan"; then
-        FIX_DETAIL="Not tried: dnf finds no way: $(last_words)"
+    if ! others=$(if [ "$TOOL" = dnf ]; then dnf_plan; else zypper_plan; fi); then
+        FIX_DETAIL="Not tried: $TOOL finds no way: $(last_words)"
         return 0
     fi
-    others=$(awk 'FILENAME ~ /twice$/ { twice[$1] = 1; next }
-        /^[A-Z][a-z ]*:$/ { part = $0; kept = ""; if ($0 !~ /^(Removing|Reinstalling):$/) print $0; next }
-        /^[^ ]/ || !NF { part = "" }
-        part == "" { next }
-        NF == 1 { kept = $1; next }
-        { name = $1 == "replacing" ? $2 : (kept == "" ? $1 "." $2 : kept "." $1); kept = ""; if (!(name in twice)) print name }
-        ' "$W/twice" "$W/plan")
     if [ -n "$others" ]; then
         FIX_DETAIL="Not tried: the plan touches more than the older versions: $(echo "$others" | tr '\n' ' ' | cut -c1-150)"
         return 0
     fi
     FIX_DETAIL="Took out the older versions of $(tr '\n' ' ' <"$W/twice" | cut -c1-150)"
-    quietly dnf -y remove --duplicates || FIX_DETAIL="Taking out the older versions failed: $(last_words)"
+    if [ "$TOOL" = dnf ]; then quietly dnf -y remove --duplicates; else zypper_older_out; fi || FIX_DETAIL="Taking out the older versions failed: $(last_words)"
+}
+
+# What else the plan touches, one a line; it fails where there is no plan.
+dnf_plan() {
+    ask removal dnf --assumeno remove --duplicates >"$W/plan"
+    grep -q '^Transaction Summary' "$W/plan" || return 1
+    awk 'FILENAME ~ /twice$/ { twice[$1] = 1; next }
+        /^[A-Z][a-z ]*:$/ { part = $0; kept = ""; if ($0 !~ /^(Removing|Reinstalling):$/) print $0; next }
+        /^[^ ]/ || !NF { part = "" }
+        part == "" { next }
+        NF == 1 { kept = $1; next }
+        { name = $1 == "replacing" ? $2 : (kept == "" ? $1 "." $2 : kept "." $1); kept = ""; if (!(name in twice)) print name }
+        ' "$W/twice" "$W/plan"
+}
+
+zypper_plan() {
+    ask removal zypper -n --xmlout verify --dry-run >"$W/plan" || return 1
+    awk -v twice=" $(tr '\n' ' ' <"$W/twice")" '
+        function attribute(name,    text) { text = $0; sub(".* " name "=\"", "", text); sub(/".*/, "", text); return text }
+        BEGIN { RS = "<" }
+        /^to-/ { part = $0 }
+        /^solvable/ { n++; if (part !~ /^to-remove/ || !index(twice, " " attribute("name") "." attribute("arch") " ")) print attribute("name") }
+        END { exit !n }' "$W/plan"
+}
+
+zypper_older_out() {
+    quietly zypper -n verify || return
+    pm_installed >"$W/db"
+    # shellcheck disable=SC2046  # one package a word
+    quietly zypper -n install --force $(awk -F'\t' 'FILENAME ~ /twice$/ { twice[$1] = 1; next }
+        ($1 "." $2) in twice { print $1 "=" $3 }' "$W/twice" "$W/db")
 }
 
 # The old database stays beside the new one: what a rebuild drops can still be looked up.

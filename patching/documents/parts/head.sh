@@ -34,7 +34,7 @@ set +f
 COMMAND_ID=${COMMAND_ID:-by-hand}
 MAX_REBOOTS=2
 GRACE=0  # seconds past the deadline for looking at what was done
-PATIENCE=300  # seconds for one question to a package tool
+PATIENCE=300  # seconds for one question to a tool; each that follows one without an answer gets a tenth
 TAB=$(printf '\t')
 
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
@@ -42,15 +42,23 @@ export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 ZYPP_LOCK_TIMEOUT="$LOCK_WAIT"
 
 STARTED=$(date +%s)
 ERROR_CODE='' ERROR_DETAIL=''
-BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false SUSPECT=false
+BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false SUSPECT=false OPEN='' EXCLUDE='' PACKAGE_SET=''
+SIDE=before  # of the work: what had no answer belongs to it
 
-# The work directory is in memory where /run is: a full disk must not cost us the report.
-mkdir -p "${PATCH_PORTAL_ROOT}/run"
-W=$(mktemp -d "${PATCH_PORTAL_ROOT}/run/patch-portal.XXXXXX") || exit 70
+# The work directory is in memory where that has room: a full disk must not cost us the report, nor a full /run.
+W=''
+for place in run dev/shm tmp var/tmp; do
+    mkdir -p "${PATCH_PORTAL_ROOT}/$place" && W=$(mktemp -d "${PATCH_PORTAL_ROOT}/$place/patch-portal.XXXXXX") &&
+        head -c 1000000 /dev/zero >"$W/log" && break
+    rm -rf "$W"
+    W=''
+done 2>/dev/null
+[ -n "$W" ] || { echo "Patch Portal: no report: run, dev/shm, tmp and var/tmp are full or read-only."; exit 70; }
 LOG=$W/log
 : >"$LOG"
 : >"$W/facts"
 : >"$W/checks"
+: >"$W/silent"
 trap 'rm -rf "$W"' EXIT
 
 fact() { printf '%s\t%s\n' "$1" "$2" >>"$W/facts"; }
@@ -66,8 +74,29 @@ quietly() {
     timeout -k 20 "$left" "$@" >>"$LOG" 2>&1 </dev/null
 }
 
-# Questions to a package tool end too, deadline or not.
-bounded() { timeout -k 20 "$PATIENCE" "$@" 2>>"$LOG" </dev/null; }
+# ask QUESTION TOOL...: prints the answer, and gives the tool's exit code. Every question to a tool passes here and ends,
+# deadline or not, with all that the tool has started; half an answer is none. Its name goes to $W/silent then.
+ask() {
+    question=$1 limit=$PATIENCE
+    shift
+    [ ! -e "$W/impatient" ] || limit=$((PATIENCE / 10 + 1))
+    timeout -k 5 "$limit" "$@" >"$W/answer.$question" 2>>"$LOG" </dev/null
+    set -- $? "${1##*/}"
+    case $1 in
+        124 | 137) no_answer "$question" "$2 gave no answer within $limit s" ;;
+        *) cat "$W/answer.$question" ;;
+    esac
+    return "$1"
+}
+
+no_answer() {
+    : >"$W/impatient"
+    echo "Error: $2." >>"$LOG"
+    printf '%s\t%s\n' "$1" "$2" >>"$W/silent"
+}
+
+# The questions without an answer, with the reason of each.
+silence() { sort -u "$W/silent" | awk -F'\t' '{ printf "%s%s (%s)", (NR > 1 ? ", " : ""), $1, $2 }'; }
 
 # The line of the log that says most: a full disk above all, and no line that only points at others.
 last_words() {

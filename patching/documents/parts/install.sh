@@ -43,25 +43,36 @@ dnf_install() {
 
 # 102 = done, wants a reboot; 103 = zypper updated itself, run again; 106 = a repository was skipped.
 zypper_install() {
-    for round in 1 2; do
+    for round in 1 2 3 4; do
+        pm_installed >"$W/round.$round"
         zypper_once
         code=$?
-        [ "$code" = 103 ] && [ "$round" = 1 ] || break
+        [ "$code" = 103 ] || break
+        # what stood behind its own update is on offer now; a round that changes nothing is the last
+        ! cmp -s "$W/round.$round" "$W/round.$((round - 1))" || break
     done
     case $code in 0 | 100 | 101 | 102 | 103) return 0 ;; *) return "$code" ;; esac
 }
 
 zypper_once() {
     if [ -n "$EXCLUDE" ]; then
-        set --
-        wanted "$W/before.available" >"$W/chosen"
-        while IFS=$TAB read -r name _ _ to _; do set -- "$@" "$name=$to"; done <"$W/chosen"
-        [ $# -eq 0 ] || quietly zypper --non-interactive install --auto-agree-with-licenses "$@"
+        zypper_by_name
     elif [ "$MODE" = security ]; then
-        quietly zypper --non-interactive patch --with-interactive --category security --auto-agree-with-licenses
+        quietly zypper -n patch --with-interactive --category security --auto-agree-with-licenses
+        # 4: no solution, for one package of one patch is locked; by name the others go in
+        set -- $?
+        [ "$1" = 4 ] || return "$1"
+        zypper_by_name
     else
-        quietly zypper --non-interactive update --auto-agree-with-licenses
+        quietly zypper -n update --auto-agree-with-licenses
     fi
+}
+
+zypper_by_name() {
+    set --
+    wanted "$W/before.available" >"$W/chosen"
+    while IFS=$TAB read -r name _ _ to _; do set -- "$@" "$name=$to"; done <"$W/chosen"
+    [ $# -eq 0 ] || quietly zypper -n install --auto-agree-with-licenses "$@"
 }
 
 # Each tool refuses the whole call when it lacks one version, so what is not on offer here stays out, and is told.
@@ -69,52 +80,43 @@ install_set() {
     set_to_install
     [ ! -s "$W/set" ] || split_by_offer
     set --
-    joint='='
-    [ "$FAMILY" != dnf ] || joint='-'
-    while IFS=$TAB read -r name version; do set -- "$@" "$name$joint$version"; done <"$W/set"
+    while IFS=$TAB read -r name version arch; do
+        case $FAMILY in
+            apt) set -- "$@" "$name${arch:+:$arch}=$version" ;;
+            dnf) set -- "$@" "$name-$version${arch:+.$arch}" ;;
+            zypper) set -- "$@" "$name${arch:+.$arch}=$version" ;;
+        esac
+    done <"$W/set"
     [ $# -gt 0 ] || return 0
     case $FAMILY in
         apt) quietly_apt -y --no-remove install "$@" ;;
         dnf) quietly "$TOOL" -y --setopt='*.skip_if_unavailable=False' install "$@" ;;
-        zypper) quietly zypper --non-interactive install --auto-agree-with-licenses "$@" ;;
+        zypper) quietly zypper -n install --auto-agree-with-licenses "$@" ;;
     esac
     code=$?
     case $FAMILY:$code in zypper:102 | zypper:103) return 0 ;; esac
     return "$code"
 }
 
-# name TAB version of the tested set, where the host has the package in an older version.
+# name TAB version of the tested set, where the host has the package in an older version; TAB its arch, where it has it
+# for several.
 set_to_install() {
     printf '%s\n' "$PACKAGE_SET" | tr ',=' '\n\t' | awk -F'\t' '
         NR == FNR { version[$1] = $2; next }
-        $1 in version { print $1 "\t" version[$1] "\t" $3 }' - "$W/before.installed" |
-        while IFS=$TAB read -r name version has; do
-            version_gt "$version" "$has" && printf '%s\t%s\n' "$name" "$version"
+        $1 in version { if (!seen[$1, $2]++) archs[$1]++; row[++n] = $0 }
+        END { for (i = 1; i <= n; i++) { split(row[i], f, "\t"); print f[1] "\t" version[f[1]] "\t" f[3] "\t" (archs[f[1]] > 1 ? f[2] : "") } }
+        ' - "$W/before.installed" |
+        while IFS=$TAB read -r name version has arch; do
+            version_gt "$version" "$has" && printf '%s\t%s\t%s\n' "$name" "$version" "$arch"
         done | sort -u >"$W/set"
 }
 
-# name TAB version of all that the repositories here have of the packages of the set; none is an error to some tools.
-offered() {
-    # shellcheck disable=SC2046  # names of packages: no blank, no glob
-    set -- $(cut -f1 "$W/set")
-    case $FAMILY:$TOOL in
-        apt:*) bounded apt-cache madison "$@" | awk -F'[ |]+' '{ sub(/^ +/, ""); print $1 "\t" $2 }' ;;
-        dnf:dnf) dnf_list --available "$@" ;;
-        dnf:*) dnf_list available "$@" ;;
-        zypper:*) zypper_xml search -s --match-exact -t package "$@" | cut -f1,4 ;;
-    esac
-}
-
-dnf_list() {
-    bounded "$TOOL" -q list --showduplicates "$@" >"$W/raw"
-    dnf_rows | cut -f1,3
-}
-
 split_by_offer() {
-    offered >"$W/offered"
+    # shellcheck disable=SC2046  # names of packages: no blank, no glob
+    offered $(cut -f1 "$W/set") >"$W/offered"
     mv "$W/set" "$W/wished"
     : >"$W/set"
     awk -F'\t' -v dir="$W/" 'FILENAME ~ /offered$/ { here[$1 "=" $2] = 1; next }
         ($1 "=" $2) in here { print >(dir "set"); next }
-        { print $1 "=" $2 >(dir "not_offered") }' "$W/offered" "$W/wished"
+        !told[$1, $2]++ { print $1 "=" $2 >(dir "not_offered") }' "$W/offered" "$W/wished"
 }

@@ -52,6 +52,7 @@ $(recall terms 'all|||')
 EOF
     find_words
     SUSPECT=true
+    SIDE=after
     : >"$W/checks"
     examine_packages
     snapshot after
@@ -82,6 +83,6 @@ tell_untouched() {
 find_words() {
     work=$(recall work)
     case $work in
-        "${PATCH_PORTAL_ROOT}/run/patch-portal."??????) [ ! -f "$work/log" ] || { cat "$work/log" >>"$LOG"; rm -rf "$work"; } ;;
+        "${PATCH_PORTAL_ROOT}"/*/patch-portal.??????) [ ! -f "$work/log" ] || { cat "$work/log" >>"$LOG"; rm -rf "$work"; } ;;
     esac
 }

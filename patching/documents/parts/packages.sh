@@ -2,36 +2,55 @@
 # Installed: name arch version. Available: name arch from to security(1|0), "-" where there is no old version.
 
 # shellcheck disable=SC2016  # dpkg-query reads these dollars
-dpkg_states() { bounded dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\n'; }
+dpkg_states() { ask "$1" dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\n'; }
 
 pm_installed() {
     case $FAMILY in
-        apt) dpkg_states | awk -F'\t' '$1 ~ /^.[iUFWt]/ { print $2 "\t" $3 "\t" $4 }' ;;
+        apt) dpkg_states installed | awk -F'\t' '$1 ~ /^.[iUFWt]/ { print $2 "\t" $3 "\t" $4 }' ;;
         # a key that the package tool imported looks like a package
-        *) bounded rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' | awk -F'\t' '$1 != "gpg-pubkey" { sub(/\t0:/, "\t"); print }' ;;
+        *) ask installed rpm -qa --qf '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' | awk -F'\t' '$1 != "gpg-pubkey" { sub(/\t0:/, "\t"); print }' ;;
     esac 2>>"$LOG"
 }
 
 # Packages that the package tool left half done: no later "nothing to do" may hide them.
 pm_broken() {
     case $FAMILY in
-        apt) dpkg_states | awk -F'\t' '$1 ~ /^.[UFHWt]/ || $1 ~ /^..R/ { print $2 }' ;;
+        apt) dpkg_states broken | awk -F'\t' '$1 ~ /^.[UFHWt]/ || $1 ~ /^..R/ { print $2 }' ;;
         # asked only where something went wrong: it costs a start of dnf
-        dnf) [ "$SUSPECT$ERROR_CODE" = false ] || bounded "$TOOL" -q check |
+        dnf) [ "$SUSPECT$ERROR_CODE" = false ] || locked_out broken || ask broken "$TOOL" -q check |
             awk '/ has missing requires | is obsoleted by | has installed conflict / { sub(/-[^-]*-[^-]*$/, "", $1); print $1 }' | sort -u ;;
     esac 2>>"$LOG"
 }
 
+# locked_out QUESTION: package tools wait for ever for a lock that another one holds, so that question is not asked.
+locked_out() { [ -n "$HOLDER" ] && no_answer "$1" "$(holder_named) holds the package lock"; }
+
 pm_duplicates() {
     [ "$FAMILY" != apt ] || return 0
-    awk -F'\t' '$1 !~ /^(kernel|gpg-pubkey|installonly)/ && ++n[$1 "." $2] == 2 { print $1 "." $2 }' "$1"
+    awk -F'\t' '++n[$1 "." $2] == 2 { print $1 "\t" $2 }' "$1" >"$W/two"
+    [ -s "$W/two" ] || return 0
+    pm_several "$1" >"$W/several"
+    awk -F'\t' 'FILENAME ~ /several$/ { several[$1] = 1; next } !($1 in several) { print $1 "." $2 }' "$W/several" "$W/two"
+}
+
+# pm_several FILE: packages of this list that may be there in several versions, as the package tool is set: what its settings
+# name or mean by default. Kernels of older systems do not say so themselves (yum 3 knows their names).
+pm_several() {
+    cut -f1 "$1" | grep -E '^kernel[0-9.]*(-(uek|rt|lt|ml|PAE|debug|default|azure|64k))*(-(core|modules|devel|extra|base|optional)[a-z-]*)?$'
+    set -f
+    # shellcheck disable=SC2046,SC2020  # a list of words, whose globs are rpm's
+    set -- $(sed -n 's/^ *\(installonlypkgs\|multiversion\) *= *//p' "${PATCH_PORTAL_ROOT}/etc/dnf/dnf.conf" "${PATCH_PORTAL_ROOT}/etc/yum.conf" \
+        "${PATCH_PORTAL_ROOT}/etc/zypp/zypp.conf" 2>/dev/null | tr ', ' '\n\n' | sed 's/^provides://')
+    set +f
+    ask several rpm -q --qf '%{NAME}\n' --whatprovides 'installonlypkg(kernel)' 'installonlypkg(kernel-module)' 'installonlypkg(vm)' 'multiversion(kernel)' "$@"
+    [ $# -eq 0 ] || ask several rpm -qa --qf '%{NAME}\n' "$@"
 }
 
 pm_held() {
     case $FAMILY in
-        apt) bounded apt-mark showhold ;;
+        apt) ask held apt-mark showhold ;;
         dnf) held_by_versionlock ;;
-        zypper) bounded zypper --non-interactive locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
+        zypper) locked_out held || ask held zypper -n locks | awk -F'|' '$1 ~ /^ *[0-9]/ { gsub(/ /, "", $2); print $2 }' ;;
     esac | awk 'NF == 1 { print $1 }'
 }
 
@@ -50,30 +69,34 @@ held_by_versionlock() {
     [ ! -r "$locks" ] || sed -n 's/^ *name *= *"\(.*\)"/\1/p' "$locks"
 }
 
+# Mirrors may be slow: three times the patience, as far as there is time.
 pm_refresh() {
+    left=$(($(seconds_left) + GRACE)) usual=$PATIENCE
+    [ "$left" -gt 0 ] || return 124
+    PATIENCE=$((PATIENCE * 3 < left ? PATIENCE * 3 : left))
     case $FAMILY in
         apt) apt_refresh ;;
         dnf) dnf_refresh ;;
-        zypper) quietly zypper --non-interactive refresh ;;
+        zypper) ask refresh zypper -n refresh >>"$LOG" ;;
     esac
+    set -- $?
+    PATIENCE=$usual
+    return "$1"
 }
 
 # apt before 2.1 does not know Error-Mode: it calls an update a success that reached no repository.
 apt_refresh() {
     before=$(lines "$LOG")
-    quietly_apt -o APT::Update::Error-Mode=any update || return
+    ask refresh apt-get -o DPkg::Lock::Timeout="$LOCK_WAIT" -o APT::Update::Error-Mode=any update >>"$LOG" || return
     ! tail -n +$((before + 1)) "$LOG" | grep -Eq '^(E: |Err:[0-9]|W: (Failed to fetch|Some index files failed|An error occurred during the signature))'
 }
 
 # Refreshes and lists in one start of dnf. A cache that has not expired yet would hide a dead repository; yum 3 knows
 # no --refresh.
 dnf_refresh() {
-    PATIENCE=$(($(seconds_left) + GRACE))
-    [ "$PATIENCE" -gt 0 ] || return 124
-    if [ "$TOOL" = dnf ]; then set -- --refresh; else set --; quietly "$TOOL" -q clean expire-cache; fi
+    if [ "$TOOL" = dnf ]; then set -- --refresh; else set --; ask refresh "$TOOL" -q clean expire-cache >>"$LOG"; fi
     LISTED=false
     ! dnf_check "$@" >"$W/all" || LISTED=true
-    PATIENCE=300
     # what is no row of the list is a complaint
     awk 'NF > 3' "$W/raw" >>"$LOG"
     [ "$LISTED" = true ]
@@ -87,21 +110,37 @@ pm_available() {
     esac
 }
 
+# apt counts at the end what it has listed: a list without that line, or of another length, is none.
 apt_available() {
-    bounded apt-get -s dist-upgrade >"$W/raw" || return 1
-    awk '/^Inst / {
+    # shellcheck disable=SC2086  # a list of options
+    ask updates apt-get -s $OPEN dist-upgrade >"$W/raw" || return 1
+    awk '/^[0-9]+ upgraded, / {
+        whole = 1
+        for (i = 1; i < NF; i++) if ($(i + 1) ~ /^(upgraded|newly|reinstalled|downgraded)/) n -= $i
+    }
+    /^Inst / {
+        n++
         from = $3 ~ /^\[/ ? substr($3, 2, length($3) - 2) : "-"
         inner = substr($0, index($0, "(") + 1)
         split(inner, word, " ")
         arch = match(inner, /\[[^]]*\]\)/) ? substr(inner, RSTART + 1, RLENGTH - 3) : ""
         print $2 "\t" arch "\t" from "\t" word[1] "\t" (inner ~ /Debian-Security:|-security/ ? 1 : 0)
-    }' "$W/raw"
+    }
+    END { exit !whole || n != 0 }' "$W/raw" || { incomplete apt-get; return 1; }
 }
+
+# Half an answer is none.
+incomplete() { printf 'updates\t%s\n' "the list of $1 is not whole" >>"$W/silent"; }
 
 # check-update: 100 = there are updates, 0 = none, anything else is an error. Long names and versions wrap.
 dnf_check() {
-    bounded "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' "$@" >"$W/raw"
-    case $? in 0 | 100) ;; *) return 1 ;; esac
+    # shellcheck disable=SC2086  # a list of options
+    ask updates "$TOOL" -q check-update --setopt='*.skip_if_unavailable=False' $OPEN "$@" >"$W/raw"
+    case $? in
+        0) ;;
+        100) [ -n "$(dnf_rows)" ] || grep -q '^Obsoleting' "$W/raw" || { incomplete "$TOOL"; return 1; } ;;
+        *) return 1 ;;
+    esac
     dnf_rows
 }
 
@@ -132,27 +171,53 @@ dnf_available() {
 
 # A dead repository makes zypper exit 106 and say "No updates found": that is no answer.
 zypper_xml() {
-    bounded zypper --non-interactive --xmlout "$@" >"$W/raw"
+    ask updates zypper -n --xmlout "$@" >"$W/raw"
     # 103: it wants to be run again after updating itself
     case $? in 0 | 100 | 101 | 102 | 103) ;; *) return 1 ;; esac
+    grep -q '</stream>' "$W/raw" || { incomplete zypper; return 1; }
     awk 'BEGIN { RS = "<" }
         function attribute(name,    text) {
             if (!match($0, "[ \n\t]" name "=\"[^\"]*\"")) return "-"
             text = substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4)
             return text == "" ? "-" : text
         }
-        /^(update|solvable)[ \n\t]/ && attribute("name") != "-" && attribute("type") attribute("kind") ~ /package/ {
+        /^(update|solvable)[ \n\t]/ && attribute("name") != "-" && attribute("repository") !~ /^\(/ && attribute("type") attribute("kind") ~ /package/ {
             print attribute("name") "\t" attribute("arch") "\t" attribute("edition-old") "\t" attribute("edition")
         }' "$W/raw"
 }
 
 zypper_available() {
-    zypper_xml list-updates >"$W/all" || return 1
+    zypper_xml list-updates -t package -t patch >"$W/all" || return 1
     : >"$W/security"
-    # without --with-interactive, patches that want a reboot (kernels) are passed over in silence
-    [ ! -s "$W/all" ] || zypper_xml patch --with-interactive --category security --dry-run >"$W/security" || return 1
+    # shellcheck disable=SC2046  # names of patches have no blank
+    set -- $(awk 'BEGIN { RS = "<" } /^update[ \n\t]/ && /kind="patch"/ && /category="security"/ { sub(/.*[ \n\t]name="/, ""); sub(/".*/, ""); print }' "$W/raw")
+    [ $# -eq 0 ] || zypper_patched "$@" >"$W/security" || return 1
     awk -F'\t' 'FILENAME ~ /security$/ { secure[$1] = 1; next } { print $0 "\t" ($1 in secure ? 1 : 0) }' \
         "$W/security" "$W/all"
+}
+
+# The packages that patches replace, by the patches' own words: the solver finds no answer where one of them is locked, and
+# shows no patch behind zypper's own.
+zypper_patched() {
+    ask updates zypper -n info -t patch "$@" >"$W/patches" || return 1
+    awk '/^[A-Z][A-Za-z ]*:/ { on = /^Conflicts/; sub(/^[^:]*: */, "") }
+        on && $2 ~ /^</ && !/^srcpackage:/ { sub(/[.](noarch|x86_64|aarch64|i[3-6]86)$/, "", $1); print $1 }' "$W/patches"
+}
+
+# name TAB version of all that the repositories here have of these packages; none is an error to some tools.
+offered() {
+    case $FAMILY:$TOOL in
+        apt:*) ask offered apt-cache madison "$@" | awk -F'[ |]+' '{ sub(/^ +/, ""); print $1 "\t" $2 }' ;;
+        dnf:dnf) dnf_list --available "$@" ;;
+        dnf:*) dnf_list available "$@" ;;
+        zypper:*) zypper_xml search -s --match-exact -t package "$@" | cut -f1,4 ;;
+    esac
+}
+
+dnf_list() {
+    # shellcheck disable=SC2086  # a list of options
+    ask offered "$TOOL" -q $OPEN list --showduplicates "$@" | awk '$3 !~ /^_/' >"$W/raw"
+    dnf_rows | cut -f1,3
 }
 
 # The names that newly available kernels would run under.

@@ -18,6 +18,8 @@ render() {
     fact reboot.done "$([ "$REBOOTS" -gt 0 ] && [ "${REBOOTED:-false}" = true ] && echo true || echo false)"
     fact reboot.needed "$([ -s "$W/reasons" ] && echo true || echo false)"
     [ -s "$W/reasons" ] || [ ! -s "$W/reasons.first" ] || cp "$W/reasons.first" "$W/reasons"
+    cat "$W/silent" >>"$W/$SIDE.unanswered"
+    sort -u -t "$TAB" -k 1,1 -o "$W/$SIDE.unanswered" "$W/$SIDE.unanswered"
     awk -v dir="$W/" "$RENDER" </dev/null
     pack_packages
     # the line comes first: it survives where output is cut, and vouches for the blocks
@@ -50,87 +52,93 @@ function text(s, most,    i, n, piece, out) {
     if (match(out, /\\+$/) && RLENGTH % 2) out = out "\\"
     return "\"" out "\""
 }
-function str(s) { return text(s, 300) }
-function num(s) { return s ~ /^[0-9]+$/ ? s : "null" }
-function bool(s) { return s == "true" || s == 1 ? "true" : "false" }
-function opt(s) { return s == "-" ? "\"\"" : str(s) }
-function pair(key, value) { return "\"" key "\":" value }
-function item(kind, f) {
-    if (kind == "name") return str(f[1])
-    if (kind == "available")
-        return "{" pair("name", str(f[1])) "," pair("arch", str(f[2])) "," pair("from", opt(f[3])) "," \
-            pair("to", opt(f[4])) "," pair("security", bool(f[5])) "}"
-    if (kind == "change")
-        return "{" pair("name", str(f[1])) "," pair("arch", str(f[2])) "," pair("from", opt(f[3])) "," \
-            pair("to", opt(f[4])) "," pair("kind", str(f[5])) "," pair("security", bool(f[6])) "}"
-    if (kind == "service") return "{" pair("name", str(f[1])) "," pair("state", str(f[2])) "}"
-    return "{" pair("name", str(f[1])) "," pair("ok", bool(f[2])) "," pair("detail", str(f[3])) "," \
-        pair("fix", "{" pair("tried", bool(f[4])) "," pair("ok", bool(f[5])) "," pair("detail", str(f[6])) "}") "}"
+function value(kind, s) {
+    if (kind == "n") return s ~ /^-?[0-9]+$/ ? s : "null"
+    if (kind == "b") return s == "true" || s == 1 ? "true" : "false"
+    return kind == "o" && s == "-" ? "\"\"" : text(s, kind == "t" ? 600 : 300)
+}
+# A form names keys in their order and, after the colon, what becomes of the fact of that name (with `at` ahead; or of
+# the next field of `row`): s, t text, o text or "-" for none, n number or null, b boolean. All else stands as it is.
+function fill(form, at, rows,    out, key, kind, n) {
+    while (match(form, /[a-z_]+:[stonb]?/)) {
+        key = substr(form, RSTART, RLENGTH)
+        out = out substr(form, 1, RSTART - 1)
+        form = substr(form, RSTART + RLENGTH)
+        kind = key
+        sub(/:.*/, "", key)
+        sub(/.*:/, "", kind)
+        out = out "\"" key "\":" (kind == "" ? "" : value(kind, rows ? row[++n] : fact[at key]))
+    }
+    return out form
+}
+function item(kind) {
+    if (kind == "available") return fill("{name:s,arch:s,from:o,to:o,security:b}", "", 1)
+    if (kind == "change") return fill("{name:s,arch:s,from:o,to:o,kind:s,security:b}", "", 1)
+    if (kind == "service") return fill("{name:s,state:s}", "", 1)
+    if (kind == "check") return fill("{name:s,ok:b,detail:s,fix:{tried:b,ok:b,detail:s}}", "", 1)
+    return value("s", row[1])
 }
 # A list as JSON, as many whole items as fit into `most` bytes; the true count goes to `truncated` when cut.
-function list(file, key, kind, most,    line, f, i, one, out, used, total, shown) {
+function list(file, key, kind, most,    line, one, out, used, total, shown) {
     out = ""; used = 2; total = 0; shown = 0
     while ((getline line < (dir file)) > 0) {
         total++
         if (shown < total - 1) continue
-        split(line, f, "\t")
-        one = item(kind, f)
+        split(line, row, "\t")
+        one = item(kind)
         if (used + length(one) + 1 > most) continue
         out = out (shown++ ? "," : "") one
         used += length(one) + 1
     }
     close(dir file)
-    if (shown < total) cut = cut (cut == "" ? "" : ",") pair(key, total)
+    if (shown < total) cut = cut (cut == "" ? "" : ",") "\"" key "\":" total
     count[key] = total
     return "[" out "]"
 }
-function side(name) {
-    if (!((name ".running") in fact)) return "null"
-    return "{" pair("kernel", "{" pair("running", str(fact[name ".running"])) "," \
-        pair("installed", list(name ".kernels", name ".kernel.installed", "name", 600)) "," \
-        pair("newest_installed", str(fact[name ".newest_installed"])) "," \
-        pair("newest_available", str(fact[name ".newest_available"])) "}") "," \
-        pair("boot_id", str(fact[name ".boot_id"])) "," pair("uptime_s", num(fact[name ".uptime_s"])) "," \
-        pair("packages", "{" pair("installed", num(fact[name ".installed"])) "," \
-            pair("upgradable", num(fact[name ".upgradable"])) "," pair("security", num(fact[name ".security"])) "," \
-            pair("held", list(name ".held", name ".packages.held", "name", 600)) "}") "," \
-        pair("broken", list(name ".broken", name ".broken", "name", 600)) "," \
-        pair("duplicates", list(name ".duplicates", name ".duplicates", "name", 600)) "," pair("available", "\001" name "\001") "}"
+function names(file, key, most) { return list(file, key, "name", most) }
+function side(name,    at) {
+    at = name "."
+    if (!((at "running") in fact)) return "null"
+    return fill("{kernel:{running:s,installed:", at) names(at "kernels", at "kernel.installed", 600) \
+        fill(",newest_installed:s,newest_available:s},boot_id:s,uptime_s:n,packages:{installed:n,upgradable:n,security:n,held:", at) \
+        names(at "held", at "packages.held", 600) withheld(at) fill("},broken:") names(at "broken", at "broken", 600) \
+        fill(",duplicates:") names(at "duplicates", at "duplicates", 600) fill(",available:") "\001" name "\001" unanswered(at) "}"
 }
-function error() {
-    if (fact["error.code"] == "") return "null"
-    return "{" pair("code", str(fact["error.code"])) "," pair("detail", text(fact["error.detail"], 600)) "}"
+function withheld(at) {
+    if (fact[at "upgradable"] == "" || !((at "withheld.total") in fact)) return ""
+    return fill(",withheld:{total:n,security:n,names:", at "withheld.") names(at "withheld", at "packages.withheld.names", 600) "}"
 }
-function put(doc, mark, value,    at) {
+function unanswered(at,    told) {
+    told = names(at "unanswered", at "unanswered", 600)
+    return told == "[]" ? "" : fill(",unanswered:") told
+}
+function put(doc, mark, told,    at) {
     at = index(doc, mark)
-    return at ? substr(doc, 1, at - 1) value substr(doc, at + length(mark)) : doc
+    return at ? substr(doc, 1, at - 1) told substr(doc, at + length(mark)) : doc
 }
 BEGIN {
     while ((getline line < (dir "facts")) > 0) { at = index(line, "\t"); fact[substr(line, 1, at - 1)] = substr(line, at + 1) }
     now = ("after.running" in fact) ? "after" : "before"
-    doc = "{" pair("schema", 1) "," pair("dispatch", str(fact["dispatch"])) "," pair("command_id", str(fact["command_id"])) "," \
-        pair("instance_id", str(fact["instance_id"])) "," pair("document_hash", str(fact["document_hash"])) "," \
-        pair("phase", str(fact["phase"])) "," pair("status", str(fact["status"])) "," pair("error", error()) "," \
-        pair("os", "{" pair("id", str(fact["os.id"])) "," pair("version", str(fact["os.version"])) "," pair("name", str(fact["os.name"])) "}") "," \
-        pair("boot_count", num(fact["boot_count"])) "," pair("host_time", str(fact["host_time"])) "," \
-        pair("checks", list("checks", "checks", "check", 5000)) "," pair("before", side("before")) "," pair("after", side("after")) "," \
-        pair("aside", list("aside", "aside", "name", 600)) "," \
-        pair("not_offered", list("not_offered", "not_offered", "name", 600)) "," pair("services", list("services", "services", "service", 900)) "," \
-        pair("reboot", "{" pair("needed", bool(fact["reboot.needed"])) "," pair("reasons", list("reasons", "reboot.reasons", "name", 300)) "," \
-            pair("done", bool(fact["reboot.done"])) "}") "," pair("took_s", num(fact["took_s"])) "," pair("changes", "\001changes\001")
+    doc = fill("{schema:1,dispatch:s,command_id:s,instance_id:s,document_hash:s,phase:s,status:s,error:") \
+        (fact["error.code"] == "" ? "null" : fill("{code:s,detail:t}", "error.")) fill(",os:{id:s,version:s,name:s", "os.") \
+        (fact["release.in_use"] == "" ? "" : fill(",release:{in_use:s,newest:s,pinned:b}", "release.")) \
+        fill("},boot_count:n,host_time:s,checks:") list("checks", "checks", "check", 5000) \
+        fill(",before:") side("before") fill(",after:") side("after") fill(",aside:") names("aside", "aside", 600) \
+        fill(",not_offered:") names("not_offered", "not_offered", 600) fill(",services:") list("services", "services", "service", 900) \
+        fill(",reboot:{needed:b,reasons:", "reboot.") names("reasons", "reboot.reasons", 300) fill(",done:b}", "reboot.") \
+        fill(",took_s:n,changes:") "\001changes\001"
     room = 19500 - length(doc)
     still = now == "after" ? list("after.available", "after.available", "available", int(room * 0.3)) : "[]"
     changed = list("changes", "changes", "change", room - length(still))
     earlier = list("before.available", "before.available", "available", room - length(still) - length(changed))
     doc = put(put(doc, "\001changes\001", changed), "\001after\001", still)
-    doc = put(doc, "\001before\001", earlier) "," pair("truncated", "{" cut "}") "}"
+    doc = put(doc, "\001before\001", earlier) fill(",truncated:{") cut "}}"
     printf "%s", doc >(dir "report")
-    print "PATCH-PORTAL-RESULT {" pair("schema", 1) "," pair("dispatch", str(fact["dispatch"])) "," pair("phase", str(fact["phase"])) "," \
-        pair("status", str(fact["status"])) "," pair("error", str(fact["error.code"])) "," \
-        pair("kernel", "{" pair("running", str(fact[now ".running"])) "," pair("newest", str(fact[now ".newest_installed"])) "}") "," \
-        pair("boot_id", str(fact[now ".boot_id"])) "," \
-        pair("packages", "{" pair("installed", num(fact[now ".installed"])) "," pair("upgradable", num(fact[now ".upgradable"])) "," \
-            pair("security", num(fact[now ".security"])) "," pair("changed", count["changes"]) "," pair("broken", count[now ".broken"] + 0) "," pair("aside", count["aside"] + 0) "}") "," \
-        pair("reboot", "{" pair("needed", bool(fact["reboot.needed"])) "," pair("done", bool(fact["reboot.done"])) "}") "," \
-        pair("took_s", num(fact["took_s"])) >(dir "line")
+    at = now "."
+    print "PATCH-PORTAL-RESULT " fill("{schema:1,dispatch:s,phase:s,status:s,error:") value("s", fact["error.code"]) \
+        fill(",kernel:{running:s,newest:", at) value("s", fact[at "newest_installed"]) \
+        fill("},boot_id:s,packages:{installed:n,upgradable:n,security:n,changed:", at) count["changes"] \
+        fill(",broken:") count[at "broken"] + 0 fill(",aside:") count["aside"] + 0 fill(",withheld:") value("n", fact[at "withheld.total"]) \
+        fill(",withheld_security:") value("n", fact[at "withheld.security"]) fill("},reboot:{needed:b,done:b}", "reboot.") \
+        fill(",took_s:n") >(dir "line")
 }'

@@ -13,6 +13,8 @@ snapshot() {
     known=$REPOS_OK
     [ "$known" = false ] || pm_available "$S.installed" >"$S.available" || known=false
     [ "$known" = true ] || : >"$S.available"
+    WITHHELD='' SECURE=''
+    [ "$known" = false ] || weigh
     [ "$1" = before ] || AFTER_KNOWN=$known
     snapshot_facts "$1"
 }
@@ -24,7 +26,8 @@ snapshot_facts() {
     fact "$1.newest_available" "$(newest "$W/kernels")"
     fact "$1.boot_id" "$(boot_id)"
     fact "$1.uptime_s" "$(uptime_seconds)"
-    fact "$1.installed" "$(lines "$S.installed")"
+    # no list at all: unknown
+    fact "$1.installed" "$([ ! -s "$S.installed" ] || lines "$S.installed")"
     if [ "$known" = false ]; then
         # empty = unknown; it also replaces what was known before a restart
         fact "$1.upgradable" ''
@@ -32,13 +35,18 @@ snapshot_facts() {
         return 0
     fi
     fact "$1.upgradable" "$(lines "$S.available")"
-    fact "$1.security" "$(awk -F'\t' '$5 == 1' "$S.available" | wc -l | tr -d ' ')"
+    fact "$1.security" "$(security "$S.available")"
+    [ "$PHASE$1" != patchbefore ] || return 0
+    fact "$1.withheld.total" "$WITHHELD"
+    fact "$1.withheld.security" "$SECURE"
 }
 
 # A version that stays beside a new one (kernels) makes the new one an install, not an upgrade.
 changes() {
+    : >"$W/changes"
+    [ -s "$W/after.installed" ] || return 0
     awk -F'\t' '
-        FILENAME ~ /available$/ { if ($5 == 1) secure[$1] = 1; next }
+        FILENAME ~ /available$/ { sub(/:.*/, "", $1); if ($5 == 1) secure[$1 "\t" $2] = 1; next }
         { key = $1 "\t" $2; all[key] = 1 }
         FILENAME ~ /before.installed$/ { was[key] = was[key] " " $3; had[key, $3] = 1; next }
         { is[key] = is[key] " " $3; has[key, $3] = 1 }
@@ -49,7 +57,7 @@ changes() {
                 for (i = 1; i <= n; i++) if ((key, w[i]) in has) stayed = 1; else old[++g] = w[i]
                 for (i = 1; i <= m; i++) if (!((key, v[i]) in had)) new[++c] = v[i]
                 split(key, part, "\t")
-                safe = part[1] in secure ? 1 : 0
+                safe = key in secure ? 1 : 0
                 if (g == 1 && c == 1 && !stayed) { print key "\t" old[1] "\t" new[1] "\tupgrade\t" safe; continue }
                 for (i = 1; i <= g; i++) print key "\t" old[i] "\t-\tremove\t0"
                 for (i = 1; i <= c; i++) print key "\t-\t" new[i] "\tinstall\t" safe

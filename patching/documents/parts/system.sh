@@ -2,7 +2,9 @@
 
 read_system() {
     OS_ID='' OS_VERSION='' OS_NAME='' OS_LIKE=''
-    [ -r "${PATCH_PORTAL_ROOT}/etc/os-release" ] || return 0
+    release="${PATCH_PORTAL_ROOT}/etc/os-release"
+    [ -r "$release" ] || release="${PATCH_PORTAL_ROOT}/usr/lib/os-release"
+    [ -r "$release" ] || return 0
     while IFS='=' read -r key value || [ -n "$key" ]; do
         value=${value#[\"\']}
         value=${value%[\"\']}
@@ -12,7 +14,7 @@ read_system() {
             PRETTY_NAME) OS_NAME=$value ;;
             ID_LIKE) OS_LIKE=$value ;;
         esac
-    done <"${PATCH_PORTAL_ROOT}/etc/os-release"
+    done <"$release"
 }
 
 choose_family() {
@@ -74,7 +76,7 @@ newest() {
 version_gt() {
     case $FAMILY:$1$2 in
         *:*[!A-Za-z0-9.+_:~^-]*) return 1 ;;
-        apt:*) dpkg --compare-versions "$1" gt "$2" ;;
+        apt:*) ask order dpkg --compare-versions "$1" gt "$2" ;;
         *) rpm_gt "$1" "$2" ;;
     esac
 }
@@ -84,7 +86,7 @@ rpm_gt() {
     for part in epoch version release; do
         mine=$(rpm_part $part "$1") others=$(rpm_part $part "$2")
         [ "$mine" != "$others" ] || continue
-        [ "$(rpm --eval "%{lua: print(rpm.vercmp('$mine', '$others'))}")" = 1 ]
+        [ "$(ask order rpm --eval "%{lua: print(rpm.vercmp('$mine', '$others'))}")" = 1 ]
         return
     done
     return 1
@@ -107,19 +109,19 @@ reboot_reasons() {
         apt) [ ! -e "${PATCH_PORTAL_ROOT}/run/reboot-required" ] || echo reboot_required_file ;;
         dnf)
             # its exit code 1 may also be a mistake of its own
-            ! command -v needs-restarting >/dev/null 2>&1 || ! bounded needs-restarting -r | grep -q '^Reboot is required' || echo needs_restarting
+            ! command -v needs-restarting >/dev/null 2>&1 || locked_out reboot || ! ask reboot needs-restarting -r | grep -q '^Reboot is required' || echo needs_restarting
             ;;
         zypper)
-            bounded zypper --non-interactive needs-rebooting >>"$LOG"
+            ask reboot zypper -n needs-rebooting >>"$LOG"
             [ $? -ne 102 ] || echo package_manager_asked
             ;;
     esac
 }
 
 services_waiting() {
-    case $FAMILY in
-        apt) ! command -v needrestart >/dev/null 2>&1 || bounded env NEEDRESTART_SUSPEND= needrestart -b -r l | sed -n 's/^NEEDRESTART-SVC: //p' ;;
-        dnf) ! command -v needs-restarting >/dev/null 2>&1 || bounded needs-restarting -s ;;
-        zypper) bounded zypper --non-interactive ps -sss ;;
+    locked_out services || case $FAMILY in
+        apt) ! command -v needrestart >/dev/null 2>&1 || (NEEDRESTART_SUSPEND='' && ask services needrestart -b -r l) | sed -n 's/^NEEDRESTART-SVC: //p' ;;
+        dnf) ! command -v needs-restarting >/dev/null 2>&1 || ask services needs-restarting -s ;;
+        zypper) ask services zypper -n ps -sss ;;
     esac | awk 'NF == 1 { print $1 "\twants_restart" }'
 }

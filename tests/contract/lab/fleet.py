@@ -47,6 +47,7 @@ HOSTS: list[dict[str, Any]] = [
     {"name": "old", "agent_version": "3.3.2745.9"},
     {"name": "oldest", "agent_version": "3.0.283.9"},
     {"name": "win", "os": "windows2022", "kind": "scenario"},
+    {"name": "imported", "os": "windows2022", "kind": "scenario", "platform_details": "Linux/UNIX"},
     {"name": "far", "region": FAR, "os": "amzn2023", "count": 50},
     {"name": "other", "account": OTHER, "os": "sles15"},
 ]

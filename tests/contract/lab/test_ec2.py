@@ -34,6 +34,17 @@ def test_an_instance_carries_what_inventory_reads(aws: Aws) -> None:
     assert "Platform" not in bare
 
 
+def test_ec2_may_call_a_windows_something_else(aws: Aws) -> None:
+    """Of an own licence or an import: Platform is missing, PlatformDetails is what the image was registered as."""
+    found = aws.ec2.describe_instances(InstanceIds=aws.ids("imported"))["Reservations"][0]["Instances"][0]
+    assert "Platform" not in found
+    assert found["PlatformDetails"] == "Linux/UNIX"
+    [node] = aws.ssm.describe_instance_information(
+        Filters=[{"Key": "InstanceIds", "Values": aws.ids("imported")}]
+    )["InstanceInformationList"]
+    assert node["PlatformType"] == "Windows"
+
+
 def test_accounts_and_regions_are_apart(aws: Aws) -> None:
     keys = aws.assume(OTHER)
     names = aws.client("ec2", **keys).describe_tags(Filters=[{"Name": "key", "Values": ["Name"]}])["Tags"]
@@ -71,7 +82,7 @@ def test_pages_count_instances_from_5_to_1000(aws: Aws) -> None:
     shown = [row["Instances"][0]["InstanceId"] for row in first["Reservations"] + second["Reservations"]]
     assert len(set(shown)) == 10
     last = aws.ec2.describe_instances(MaxResults=5, NextToken=second["NextToken"])
-    assert len(last["Reservations"]) == 1
+    assert len(last["Reservations"]) == 2
     assert "NextToken" not in last
     for size in (4, 1001):
         assert refused(aws.ec2.describe_instances, MaxResults=size) == "InvalidParameterValue"

@@ -83,7 +83,7 @@ def test_an_outcome_has_one_word_wherever_it_is_told(ana: Client, state: TargetS
 
 def test_a_new_verdict_is_one_row_of_the_table(ana: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     row = Standing("Mended in place", Group.ATTENTION, updated=True, retryable=True)
-    monkeypatch.setitem(standing.TABLE, (TargetState.DONE, NEW), row)
+    monkeypatch.setitem(standing.TABLE, (TargetState.DONE, NEW, False), row)
     target = ended(TargetState.DONE, NEW)
     pages = places(ana, target)
     assert all("Mended in place" in page for page in pages.values())
@@ -94,7 +94,7 @@ def test_a_new_verdict_is_one_row_of_the_table(ana: Client, monkeypatch: pytest.
 
 def test_a_new_verdict_counts_as_its_row_says(ana: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     row = Standing("Mended in place", Group.ATTENTION, retryable=True)
-    monkeypatch.setitem(standing.TABLE, (TargetState.DONE, NEW), row)
+    monkeypatch.setitem(standing.TABLE, (TargetState.DONE, NEW, False), row)
     target = ended(TargetState.DONE, NEW)
     counts = progress(target.run)
     assert (counts.attention, counts.retryable, counts.proven, counts.total) == (1, 1, 0, 1)

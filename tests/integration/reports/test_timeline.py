@@ -22,7 +22,12 @@ KINDS = [
     for state, facts in machine.states.items()
     if machine.kind(state) and machine.kind(state) != "target.done"
 ]
-OUTCOMES = [(verdict, standing) for (state, verdict), standing in TABLE.items() if state == TargetState.DONE]
+# an event keeps the verdict; that a host is behind in its release, its sentence tells
+OUTCOMES = [
+    (verdict, standing)
+    for (state, verdict, behind), standing in TABLE.items()
+    if state == TargetState.DONE and not behind
+]
 
 
 def told(kind: str, summary: str = "pay-1: something", actor: str = "", **detail: Any) -> Event:

@@ -35,6 +35,21 @@ def test_a_bad_entry_is_named_and_raises_nothing(change: dict[str, Any]) -> None
     assert found.why.startswith("EC2 told of it what cannot be read: ")
 
 
+@pytest.mark.parametrize(
+    ("told", "platform"),
+    [
+        ({"Platform": "windows"}, "windows"), ({"Platform": "Windows"}, "windows"), ({}, "linux"),
+        ({"PlatformDetails": "Windows BYOL"}, "windows"), ({"PlatformDetails": "Linux/UNIX"}, "linux"),
+        ({"PlatformDetails": "Windows with SQL Server Standard"}, "windows"), ({"Platform": None}, "linux"),
+        ({"Platform": "", "PlatformDetails": "Windows"}, "windows"),
+    ],
+)  # fmt: skip
+def test_windows_is_known_by_either_word(told: dict[str, Any], platform: str) -> None:
+    found = read_instance(GOOD | told, "111122223333", "eu-central-1")
+    assert isinstance(found, Instance)
+    assert found.platform == platform
+
+
 @pytest.mark.parametrize(("year", "ahead"), [(1, 14), (9999, -12)])
 def test_an_instant_outside_the_calendar_is_none(year: int, ahead: int) -> None:
     zone = timezone(timedelta(hours=ahead))

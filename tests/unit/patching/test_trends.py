@@ -13,7 +13,7 @@ from patching.documents.host_report import Check, Fix
 from patching.trends import recurring, troubled
 
 SCHEMA = json.loads((Path(patching.documents.__file__).parent / "host-report.schema.json").read_text())
-TOLD_ONLY = {"supported_os", "load", "pending_reboot"}  # nothing that a lasting fix would mend
+TOLD_ONLY = {"release", "supported_os", "load", "pending_reboot"}  # nothing that a lasting fix would mend
 
 
 def checks(name: str = "disk_space", ok: bool = True, tried: bool = False) -> tuple[Check, ...]:

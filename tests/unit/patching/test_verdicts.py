@@ -188,7 +188,10 @@ def test_security_mode_counts_security_updates_only() -> None:
     ("changed", "verdict"),
     [
         ({}, V.PATCHED),
-        ({"changed": 0, "reboot_done": False}, V.NOTHING_TO_DO),
+        ({"changed": 0, "reboot_done": False, "status": "nothing_to_do"}, V.NOTHING_TO_DO),
+        # a question had no answer: the host's word for "not nothing" is all that the line has of it
+        ({"changed": 0, "reboot_done": False}, V.PATCHED),
+        ({"changed": 0, "installed": None, "error": "not_measured", "status": "failed"}, V.UNKNOWN),
         ({"reboot_needed": True}, V.PATCHED_REBOOT_PENDING),
         ({"upgradable": 1}, V.PARTLY),
         ({"upgradable": None}, V.PARTLY),

@@ -90,7 +90,7 @@ def test_every_text_column_has_its_bound_from_the_model() -> None:
 
 
 FACTS = {"instance_type": 65, "image_id": 65, "availability_zone": 65, "private_ip": 46, "root_device_type": 33,
-         "instance_profile_arn": 701, "state": 17, "platform": 17}  # fmt: skip
+         "instance_profile_arn": 701, "state": 17}  # fmt: skip
 
 
 @pytest.mark.parametrize("field", FACTS)

@@ -55,11 +55,21 @@ def test_what_aws_shows_is_known(cloud: FakeCloud) -> None:
     assert (row.tags, row.platform, row.private_ip) == (tags, "windows", "10.0.0.7")
     assert (row.ssm_status, row.os_name, row.state, row.coverage) == (
         "Online",
-        "Debian GNU/Linux",
+        "Microsoft Windows Server 2022 Datacenter",
         "running",
         "",
     )
     assert cast.an_account().synced_at == cloud.clock()
+
+
+def test_the_agents_word_outweighs_what_ec2_calls_the_image(cloud: FakeCloud) -> None:
+    """A Windows with its own licence or of an import is Linux to EC2; a stopped one is what it was."""
+    cloud.add(7, platform="linux", runs="windows")
+    sync(cloud)
+    assert asset(7).platform == "windows"
+    change(cloud, 7, state="stopped")
+    sync(cloud)
+    assert (asset(7).state, asset(7).platform) == ("stopped", "windows")
 
 
 def test_an_instance_without_any_tag_is_known_by_its_id_and_has_no_owner(cloud: FakeCloud) -> None:

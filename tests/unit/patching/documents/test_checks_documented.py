@@ -7,7 +7,7 @@ import re
 
 from lab.scenario import FAULTS
 from lab.shims import template
-from patching.checks import REPAIRED_FROM_THE_START
+from patching.checks import QUESTIONS, REPAIRED_FROM_THE_START
 from patching.documents.assemble import HERE, source
 from patching.documents.output import SCHEMA_PATH
 
@@ -43,6 +43,10 @@ def test_the_page_tells_the_code_that_blocks() -> None:
         assert (f"`{code}`" in blocks) if code != "-" else ("told only" in blocks), name
         assert code == "-" or code in ENUMS["error_code"]
     assert "repository_unsigned" in ENUMS["error_code"]
+
+
+def test_every_question_to_a_tool_has_words() -> None:
+    assert set(QUESTIONS) == ENUMS["question"]
 
 
 def test_a_check_without_a_fix_says_so() -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from patching.documents.host_report import CHECKS, DISPATCH, INSTANCE, PHASE, Part, Report, ReportStatus
+from patching.documents.host_facts import Part
+from patching.documents.host_report import CHECKS, DISPATCH, INSTANCE, PHASE, Report, ReportStatus
 from patching.documents.output import SCHEMA_PATH
 from patching.documents.report import validate
 from patching.documents.result_line import ResultLine

@@ -9,7 +9,7 @@ import pytest
 
 from aws.ports import Instance, ManagedNode
 from portal.access.rules import Invalid
-from portal.inventory.rules import check_account_fields, coverage
+from portal.inventory.rules import check_account_fields, coverage, platform
 from portal.inventory.states import Coverage
 from portal.inventory.words import WAYS_OUT
 
@@ -83,6 +83,27 @@ def test_only_a_system_with_a_document_is_known(kind: str, name: str, known: boo
     assert found == ([] if known else ["unknown_platform"])
 
 
+@pytest.mark.parametrize(
+    ("by_ec2", "by_agent", "before", "is_a"),
+    [
+        ("linux", "Windows", "", "windows"),  # brought along or imported: EC2 does not know it
+        ("windows", "Linux", "", "linux"),
+        (
+            "linux",
+            None,
+            "Microsoft Windows Server 2022 Datacenter",
+            "windows",
+        ),  # stopped: what it said before
+        ("linux", None, "Debian GNU/Linux", "linux"),
+        ("windows", None, "", "windows"),
+        ("linux", "", "", "linux"),  # an agent that does not tell it yet
+    ],
+)
+def test_the_agent_knows_best_what_runs(by_ec2: str, by_agent: str | None, before: str, is_a: str) -> None:
+    node = None if by_agent is None else a_node(kind=by_agent)
+    assert platform(an_instance(platform=by_ec2), node, before) == is_a
+
+
 def test_each_reason_has_a_way_out() -> None:
     assert set(WAYS_OUT) == set(Coverage)
 
@@ -90,7 +111,7 @@ def test_each_reason_has_a_way_out() -> None:
 GOOD = {
     "account_id": "111122223333",
     "role_name": "PatchPortal",
-    "regions": ["eu-central-1", "us-gov-west-1"],
+    "regions": ["eu-central-1", "us-gov-west-1", "eusc-de-east-1", "cn-northwest-1", "us-isob-east-1"],
 }
 
 
@@ -104,6 +125,7 @@ def test_a_good_account_passes() -> None:
         ("account_id", "11112222333"), ("account_id", "1111222233334"), ("account_id", "１１１１２２２２３３３３"),
         ("account_id", "11112222333\n"), ("role_name", ""), ("role_name", "a/b"), ("role_name", "x" * 65),
         ("role_name", "Rôle"), ("regions", []), ("regions", ["mars"]), ("regions", ["eu-central-1\n"]),
+        ("regions", ["eu-central-9"]), ("regions", ["eusc-de-east-2"]),
     ],
 )  # fmt: skip
 def test_what_aws_could_never_accept_is_refused_at_its_field(field: str, value: Any) -> None:
