@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from aws.command_status import Proves, is_over, proves, succeeded, told
-from patching import offers
+from patching import offers, restarts
 from patching.checks import QUESTIONS
 from patching.documents.host_facts import Release, Withheld
 from patching.documents.host_report import Report, ReportStatus
@@ -18,7 +18,7 @@ FIT = frozenset({ReportStatus.READY, ReportStatus.NOTHING_TO_DO})
 NONE_LEFT = "no update is left"
 _BAD_STATUS = frozenset({ReportStatus.FAILED, ReportStatus.PARTIAL, ReportStatus.BLOCKED})
 # Errors that leave the packages right and only the restart open.
-_REBOOT_ERRORS = frozenset({"kernel_not_running", "reboot_did_not_happen"})
+_REBOOT_ERRORS = frozenset({"kernel_not_running", "restart_did_not_cure", "reboot_did_not_happen"})
 _NOT_MEASURED = "not_measured"  # the error of a question that the verdict stands on and that had no answer
 
 
@@ -53,9 +53,10 @@ class _Host:
     changed: int
     left: int | None  # updates that should have gone in; None: the host could not tell
     held_back: int  # pending, and left out on purpose: on the exclude list, or not in the tested set
-    not_offered: str  # the same of the tested set that no repository of the host has, or ""
+    remarks: str  # what else is told and changes no verdict, each sentence with a blank ahead
     broken: int
     reboot_open: str  # why a restart is still open, or ""
+    reboot_unknown: bool  # nobody can say whether one is needed for another reason than the kernel
     rebooted: bool
     kernel: str
     looked_after: bool
@@ -100,9 +101,10 @@ def _from_report(report: Report, mode: str) -> _Host:
         changed=report.changed,
         left=_left(pending, report.held_back_count),
         held_back=report.held_back_count,
-        not_offered=_not_offered(report),
+        remarks=_not_offered(report) + restarts.remarks(report),
         broken=after.unsound if after else 0,
-        reboot_open=_reboot_open(report),
+        reboot_open=restarts.still_open(report),
+        reboot_unknown=bool(report.reboot.unknown),
         rebooted=report.boot_changed,
         kernel=after.kernel.running if after else "",
         looked_after=after is not None,
@@ -121,20 +123,15 @@ def _from_line(line: ResultLine, mode: str) -> _Host:
         changed=line.changed,
         left=_left(line.security if mode == "security" else line.upgradable, line.held_back),
         held_back=line.held_back,
-        not_offered="",
+        remarks="",
         broken=line.broken,
-        reboot_open=_reboot_open_by_line(line),
+        reboot_open=restarts.still_open_by_line(line),
+        reboot_unknown=False,
         rebooted=line.reboot_done,
         kernel=line.kernel_running,
         looked_after=line.status != ReportStatus.BLOCKED,
         change_unknown=line.error == _NOT_MEASURED and line.installed is None,
     )
-
-
-def _reboot_open_by_line(line: ResultLine) -> str:
-    if line.kernel_newest and line.kernel_running != line.kernel_newest:
-        return f"Kernel {line.kernel_newest} is installed, but {line.kernel_running} still runs."
-    return "It still asks for a restart." if line.reboot_needed else ""
 
 
 def _left(pending: int | None, held_back: int) -> int | None:
@@ -146,21 +143,6 @@ def _not_offered(report: Report) -> str:
     names, count = (report.not_offered or ())[: offers.NAMED], report.not_offered_count
     more = f" and {count - len(names)} more" if count > len(names) else ""
     return f" Not on offer here and left out: {', '.join(names)}{more}." if count else ""
-
-
-def _reboot_open(report: Report) -> str:
-    """Why a restart is still open. The boot id and the kernel outweigh the host's own word."""
-    if report.after is None:
-        return ""
-    kernel = report.after.kernel
-    newest, running = kernel.newest_installed, kernel.running
-    if newest and running != newest and running in kernel.installed:
-        return f"Kernel {newest} is installed, but {running} still runs."
-    if report.reboot.needed:
-        return "It still asks for a restart."
-    if report.reboot.done and not report.boot_changed:
-        return "It says that it restarted, but its boot id is the same."
-    return ""
 
 
 def _verdict(host: _Host) -> Verdict:
@@ -204,7 +186,7 @@ def _ended_badly(status: str) -> bool:
 
 
 def _reason(verdict: Verdict, host: _Host) -> str:
-    return _what_happened(verdict, host) + host.not_offered + offers.release_words(host.release)
+    return _what_happened(verdict, host) + offers.release_words(host.release) + host.remarks
 
 
 def _what_happened(verdict: Verdict, host: _Host) -> str:
@@ -212,7 +194,8 @@ def _what_happened(verdict: Verdict, host: _Host) -> str:
     rest = _rest(host)
     if verdict is Verdict.NOTHING_TO_DO:
         plain = rest == NONE_LEFT
-        return "No update was open and no restart was due." if plain else f"Nothing was to be done: {rest}."
+        restart = "" if host.reboot_unknown else " and no restart was due"
+        return f"No update was open{restart}." if plain else f"Nothing was to be done: {rest}."
     if verdict is Verdict.PARTLY and host.withheld is not None and not _something_wrong(host):
         return f"{updates}, all on offer is in, but {offers.security_back_words(host.withheld)}."
     if verdict is Verdict.PATCHED:

@@ -36,12 +36,13 @@ class Layout:
     hostname: str
     binds: Sequence[tuple[Path, str, int]]  # source, target in the host, flags
     small: str = ""
+    booted_s: int = 0  # on the machine's clock that stands still in no sleep
 
     @property
     def merged(self) -> Path:
         return self.folder / "merged"
 
-    def spec(self, *, newest_kernel: bool) -> dict[str, Any]:
+    def spec(self, *, restarted: bool) -> dict[str, Any]:
         places = {name: str(self.folder / name) for name in ("upper", "work", "merged", "disk")}
         for place in places.values():
             Path(place).mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,8 @@ class Layout:
             "hostname": self.hostname,
             "binds": [(str(source), target, flags) for source, target, flags in self.binds],
             "small": self.small,
-            "newest_kernel": newest_kernel,
+            "booted_s": self.booted_s,
+            "restarted": restarted,
         }
 
 
@@ -110,9 +112,9 @@ class Namespace:
             self.process.wait()
 
 
-def start(layout: Layout, *, newest_kernel: bool) -> Namespace:
+def start(layout: Layout, *, restarted: bool) -> Namespace:
     """Bring a host up. Raises HostDown."""
-    spec = json.dumps(layout.spec(newest_kernel=newest_kernel))
+    spec = json.dumps(layout.spec(restarted=restarted))
     with (layout.folder / "console").open("wb") as console:
         process = subprocess.Popen(
             [*PYTHON, "boot", spec],

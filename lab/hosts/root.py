@@ -45,7 +45,7 @@ class RootMachine:
 
     @property
     def _made(self) -> bool:
-        return (self._root / "boot_id").exists()  # written last
+        return (self._root / "booted").exists()  # written last
 
     def run(self, job: Job, stopper: Stopper) -> Finished:
         """Run one step; output of the run before a reboot stays and is appended to. Raises HostDown."""
@@ -78,13 +78,13 @@ class RootMachine:
         shutil.rmtree(orchestration(self._agent, self._instance_id, command_id), ignore_errors=True)
 
     def reboot(self) -> None:
-        """End every process, empty /run; come up with another boot id and the newest kernel. Raises HostDown."""
+        """End every process, empty /run; come up with another boot id and the kernel that it boots. Raises HostDown."""
         with self._lock:
             if not self._made:
                 return
             self.close()
             self._new_boot()
-            self._start(newest_kernel=True)
+            self._start(restarted=True)
 
     def close(self) -> None:
         """Power off: nothing of the host runs or is mounted any more."""
@@ -120,7 +120,7 @@ class RootMachine:
             if self._up is None or not self._up.alive:
                 if not self._made:
                     self._make()
-                self._start(newest_kernel=False)
+                self._start(restarted=False)
             assert self._up is not None
             return self._up
 
@@ -142,11 +142,13 @@ class RootMachine:
         ]
         (self._root / "stat").write_text("\n".join(stat) + "\n")
         (self._root / "boot_id").write_text(f"{uuid.uuid4()}\n")
+        booted = int(time.clock_gettime(time.CLOCK_BOOTTIME)) - started_days_ago * 86400
+        (self._root / "booted").write_text(f"{booted}\n")
 
-    def _start(self, *, newest_kernel: bool) -> None:
+    def _start(self, *, restarted: bool) -> None:
         self._agent.mkdir(parents=True, exist_ok=True)
         (self._root / "loadavg").write_text(OWN_LOAD)
-        self._up = namespace.start(self._layout(), newest_kernel=newest_kernel)
+        self._up = namespace.start(self._layout(), restarted=restarted)
         for name in sorted(self._faults & root_faults.VOLATILE):
             self._to_do.setdefault(name, True)
         self._settle(self._up)
@@ -162,7 +164,8 @@ class RootMachine:
         ]
         small = root_faults.small_disk(sorted(self._faults), self._content)
         hostname = self._spec.name or self._instance_id
-        return Layout(self._root, image.lower, hostname, binds, small)
+        booted = int((self._root / "booted").read_text())
+        return Layout(self._root, image.lower, hostname, binds, small, booted)
 
     def _settle(self, up: Namespace) -> None:
         """Bring about the faults that were asked for. Raises HostDown."""

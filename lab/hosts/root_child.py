@@ -11,16 +11,19 @@ import ctypes
 import fcntl
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any, NoReturn
 
-NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # mount, uts, ipc, pid, net
+NAMESPACES = (
+    0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000 | 0x80
+)  # mount, uts, ipc, pid, net, time
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
     *(1, 2, 4, 8, 32),
     *(4096, 16384, 1 << 18),
@@ -89,23 +92,28 @@ def loopback_up() -> None:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
 
 
-def start_newest_kernel(root: str) -> None:
-    """As the boot loader does: the highest version in /boot."""
+def start_kernel(root: str) -> None:
+    """As the boot loader does: by the host's boot menu; without one the highest version in /boot."""
+    sys.path.append(os.path.join(os.path.dirname(__file__), "..", "shims"))  # noqa: PTH118, PTH120
+    import grub  # here alone: most starts are no restart
+
     names = [name[8:] for name in os.listdir(f"{root}/boot") if name.startswith("vmlinuz-")]  # noqa: PTH208
     if names:
         with open(f"{root}/etc/lab/kernel", "w") as file:  # noqa: PTH123
-            file.write(max(names, key=order) + "\n")
+            file.write((grub.boot(Path(root)) or max(names, key=grub.order)) + "\n")
 
 
-def order(version: str) -> list[tuple[int, int, str]]:
-    """rpm's order of versions, which is also that of Debian's kernels: a number is above a word."""
-    parts = re.findall(r"\d+|[a-zA-Z]+", version)
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
+def count_uptime_from(booted_s: int) -> None:
+    """What is started from here on has an uptime that counts from that moment of the machine's own boot clock."""
+    up = int(time.clock_gettime(time.CLOCK_BOOTTIME))
+    with open("/proc/self/timens_offsets", "w") as file:  # noqa: PTH123
+        file.write(f"boottime {max(-booted_s, -up)} 0\n")
 
 
 def boot(spec: dict[str, Any]) -> None:
     """Prints the first process's id and, when the host is up, `up`."""
     check(libc.unshare(NAMESPACES), "unshare")
+    count_uptime_from(spec["booted_s"])
     told, tell = os.pipe()
     first = os.fork()
     if first == 0:
@@ -123,8 +131,8 @@ def first_process(spec: dict[str, Any]) -> NoReturn:
     file_systems(spec)
     socket.sethostname(spec["hostname"])
     loopback_up()
-    if spec["newest_kernel"]:
-        start_newest_kernel(spec["merged"])
+    if spec["restarted"]:
+        start_kernel(spec["merged"])
     print("up", flush=True)
     os.close(1)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what is left behind

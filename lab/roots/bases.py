@@ -28,8 +28,6 @@ AFTERWARDS = {
     + r"""
 ln -sf dnf /usr/bin/yum
 rm -f /etc/yum.repos.d/* /etc/dnf/plugins/local.conf
-printf '#!/bin/sh\nexec dnf needs-restarting "$@"\n' >/usr/bin/needs-restarting
-chmod 755 /usr/bin/needs-restarting
 """,
     "zypper": RPM + "rm -f /etc/zypp/repos.d/*\nmkdir -p /etc/zypp/repos.d\n",
 }

@@ -11,9 +11,12 @@ from pathlib import Path
 from lab.roots import apt_repository, bases, cache, layers, rpm_repository, tools
 from lab.roots.contents import PACKAGES
 from lab.shims.catalogue import SYSTEMS, System
+from lab.shims.template import BOOT_MENU
 
 BUILDERS = 2
 FILES = Path(__file__).with_name("files")
+# What a kernel's package calls when it is put in: new-kernel RELEASE PACKAGE.
+NEW_KERNEL = '#!/bin/sh\nexec /usr/local/bin/boot-menu "" {family} "$@"\n'
 HELD = tuple(package.name for package in PACKAGES if package.held)
 NAMES = tuple(package.name for package in PACKAGES)
 
@@ -62,18 +65,26 @@ def _common(system: System) -> str:
     for path in sorted(FILES.iterdir()):
         target = f"/usr/local/bin/{path.name}"
         lines += [write(target, path.read_text()), f"chmod 755 {target}"]
+    lines += [write("/usr/local/bin/boot-menu", BOOT_MENU.read_text()), "chmod 755 /usr/local/bin/boot-menu"]
+    lines.append(write("/usr/local/bin/new-kernel", NEW_KERNEL.format(family=system.family)))
+    lines.append("chmod 755 /usr/local/bin/new-kernel")
     return "\n".join(lines) + "\n"
 
 
 def _apt(os_name: str, system: System) -> str:
     old = apt_repository.source("old")
-    hook = "#!/bin/sh\ntouch /run/reboot-required\necho linux-image >>/run/reboot-required.pkgs\n"
+    hook = (
+        "#!/bin/sh\ntouch /run/reboot-required\n"
+        'echo "$DPKG_MAINTSCRIPT_PACKAGE" >>/run/reboot-required.pkgs\n'
+    )
+    menu = '#!/bin/sh\nexec /usr/local/bin/new-kernel "$1"\n'
     return f"""
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
 cp /srv/repo/public.gpg /usr/share/keyrings/lab.gpg
 mkdir -p /etc/kernel/postinst.d
 {write("/etc/kernel/postinst.d/reboot-required", hook)}
-chmod 755 /etc/kernel/postinst.d/reboot-required
+{write("/etc/kernel/postinst.d/zz-new-kernel", menu)}
+chmod 755 /etc/kernel/postinst.d/*
 {write("/etc/apt/sources.list", old)}
 export LAB_IMAGE=1
 apt-get -q update </dev/null

@@ -106,7 +106,8 @@ def _kernel_section(name: str, version: str, release: str, kernel: Kernel) -> st
     return (
         f"%install_{name} mkdir -p %{{buildroot}}/boot; echo {kernel.release} >%{{buildroot}}{image}\n"
         f"%package -n {name}\nSummary: A kernel of the lab\nVersion: {version}\nRelease: {release}\n"
-        f"{KERNEL_PROVIDES}%description -n {name}\nLab.\n%files -n {name}\n{image}\n"
+        f"{KERNEL_PROVIDES}%description -n {name}\nLab.\n"
+        f"%post -n {name}\n/usr/local/bin/new-kernel {kernel.release} {name}\n%files -n {name}\n{image}\n"
     )
 
 

@@ -37,6 +37,8 @@ def refusal() -> str:
         subprocess.run(["modprobe", "overlay"], capture_output=True, check=False)
         if "overlay" not in Path("/proc/filesystems").read_text():
             return "Root hosts need overlayfs, which this kernel does not have."
+    if not Path("/proc/self/ns/time").exists():
+        return "Root hosts need time namespaces (Linux 5.6): each has an uptime of its own."
     return ""
 
 

@@ -65,9 +65,11 @@ install_pending() {
         "$(kept_back)" "$LAB/pending" "$LAB/packages" || return 1
     mv "$LAB/packages.new" "$LAB/packages"
     mv "$LAB/pending.new" "$LAB/pending"
-    while IFS= read -r kernel; do
+    while IFS="$(printf '\t')" read -r kernel package; do
         : >"$HOST/boot/vmlinuz-$kernel"
         echo "$kernel" >"$LAB/kernel_newest"
+        read_line "$LAB/family"
+        [ ! -d "$HOST/boot/grub" ] && [ ! -d "$HOST/boot/grub2" ] || "${0%/*}/../boot-menu.sh" "$HOST" "$LINE" "$kernel" "$package"
     done <"$LAB/kernels_added"
 }
 
@@ -82,6 +84,9 @@ kept_back() {
     } >>"$LAB/now.held"
     echo "$LAB/now.held"
 }
+
+# What was put in last and is in use from the start of a host on: its tools ask for a restart then.
+core_packages() { grep -xE 'kernel(-core|-default)?|glibc|systemd|linux-firmware' "$LAB/moved"; }
 
 # For ever, or for so many seconds as the fault says, with the package lock in its hands.
 hang_if_asked() {

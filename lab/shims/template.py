@@ -9,15 +9,18 @@ from __future__ import annotations
 import random
 import re
 import shutil
+import subprocess
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lab.shims import grub
 from lab.shims.catalogue import SYSTEMS, System, filler, newer
 
 BIN = Path(__file__).parent / "bin"
+BOOT_MENU = Path(__file__).parent / "boot-menu.sh"
 
 
 def _faults() -> frozenset[str]:
@@ -63,6 +66,8 @@ def populate(root: Path, host: Mapping[str, Any]) -> None:
     for name in _DIRECTORIES:
         (root / name).mkdir(exist_ok=True)
     _write_identity(root, host, system)
+    if system.family == "apt":
+        _write_reboot_hook(root)
     _write_packages(root, host, system)
     _write_repository(root, system)
     for fault in host.get("faults", ()):
@@ -82,11 +87,13 @@ def set_fault(root: Path, name: str, on: bool, content: str = "") -> None:
 
 
 def reboot(root: Path) -> None:
-    """Restart the host: a new boot id, the newest installed kernel runs, /run is empty."""
+    """Restart the host: a new boot id, the kernel of its boot menu runs (without a menu the newest), /run is empty."""
     lab = root / "lab"
     boots = int((lab / "boots").read_text()) + 1
     _set_boot(root, boots)
-    (lab / "kernel_running").write_text((lab / "kernel_newest").read_text())
+    started = grub.boot(root) or (lab / "kernel_newest").read_text().strip()
+    (lab / "kernel_running").write_text(f"{started}\n")
+    (lab / "core_updated").unlink(missing_ok=True)
     shutil.rmtree(root / "run", ignore_errors=True)
     (root / "run").mkdir(exist_ok=True)
 
@@ -106,8 +113,10 @@ def _set_boot(root: Path, boots: int) -> None:
     name = (root / "lab/name").read_text()
     (root / "lab/boots").write_text(str(boots))
     (root / "lab/boot_id").write_text(f"{uuid.uuid5(uuid.NAMESPACE_DNS, f'{name}/{boots}')}\n")
-    started = int(time.time()) - (0 if boots else 30 * 86400)
-    (root / "proc/stat").write_text(f"cpu  2 0 2 2 0 0 0 0 0 0\n{_CPUS}btime {started}\n")
+    (root / "proc/stat").write_text(f"cpu  2 0 2 2 0 0 0 0 0 0\n{_CPUS}")
+    # a clock that nobody sets and that stands still in no sleep; `head` of the host tells what has passed since
+    age = 0 if boots else 30 * 86400
+    (root / "lab/booted").write_text(f"{int(time.clock_gettime(time.CLOCK_BOOTTIME)) - age}\n")
 
 
 def _write_identity(root: Path, host: Mapping[str, Any], system: System) -> None:
@@ -134,6 +143,7 @@ def _write_packages(root: Path, host: Mapping[str, Any], system: System) -> None
     (root / "boot" / f"vmlinuz-{running}").touch()
     (lab / "kernel_running").write_text(f"{running}\n")
     (lab / "kernel_newest").write_text(f"{running}\n")
+    subprocess.run([BOOT_MENU, root, system.family, running, host_kernel(system)], check=True)
     (lab / "packages").write_text(_table(installed))
     (lab / "pending").write_text(_table(pending))
     (lab / "held").write_text("".join(f"{name}\n" for name in host.get("held", ())))
@@ -170,6 +180,11 @@ def _plan(host: Mapping[str, Any], system: System) -> tuple[list[Row], list[Row]
     return installed + _kernel_installed(system), pending + kernel
 
 
+def host_kernel(system: System) -> str:
+    """The package of the kernel that runs."""
+    return system.kernel_package.format(release=system.kernels[0].release)
+
+
 def _kernel_installed(system: System) -> list[Row]:
     kernel = system.kernels[0]
     rows: list[Row] = [
@@ -184,6 +199,13 @@ def _kernel_pending(system: System) -> list[Row]:
     rows: list[Row] = [(package, system.arch, "-", kernel.version, "1", "kernel", kernel.release)]
     meta: Row = (system.kernel_meta, system.arch, before.version, kernel.version, "1", "upgrade", "-")
     return rows + ([meta] if system.kernel_meta else [])
+
+
+def _write_reboot_hook(root: Path) -> None:
+    """What unattended-upgrades brings: each new kernel asks for a restart."""
+    place = root / "etc/kernel/postinst.d"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "unattended-upgrades").write_text("#!/bin/sh\ntouch /run/reboot-required\n")
 
 
 def _write_repository(root: Path, system: System) -> None:

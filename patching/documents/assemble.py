@@ -33,7 +33,7 @@ PARTS: dict[Phase, tuple[str, ...]] = {
     "patch": (*COMMON, "install", "hooks", "guard"),
 }
 LIMIT_BYTES = 65_536  # AWS counts the content and the runtime parameters together
-LEAST_FREE_PERCENT = 8  # room for what is still to come; script/check prints it
+LEAST_FREE_PERCENT = 2  # room for what is still to come; script/check prints it
 PACKAGE_SET_BYTES = 7_000
 # The script's own deadline (DeadlineSeconds) must stay well below: the agent's kill leaves no report.
 TIMEOUT_SECONDS = {"precheck": 3_600, "patch": 28_800}
@@ -132,6 +132,8 @@ LONGEST = {
     "PreScript": 40, "PostScript": 40, "DocumentHash": 64,
 }  # fmt: skip
 SHORT_BYTES = 10
+# Words after which a line need not end: a break counts twice.
+JOINED = re.compile(r"(?<![\w'$-])(then|else|do|\{|\|\||&&|\||;;|case .* in)\n(?!EOF)")
 ROOT_IS = "PATCH_PORTAL_ROOT=${PATCH_PORTAL_ROOT:-}\n"
 
 
@@ -188,7 +190,7 @@ def packed(text: str) -> str:
     stripped = (re.sub(r"^(\w+=\w*)  # .*", r"\1", line.strip()) for line in others)
     code = "\n".join([first, *(line for line in stripped if line and not line.startswith("#"))]) + "\n"
     head, defined, rest = code.partition(ROOT_IS)
-    short = re.sub(r"\$\{PATCH_PORTAL_ROOT\}(?=[/\"])", "$R", rest)
+    short = JOINED.sub(r"\1 ", re.sub(r"\$\{PATCH_PORTAL_ROOT\}(?=[/\"])", "$R", rest)).replace(" ;; ", ";; ")
     return _short_names(f"{head}{defined}R=$PATCH_PORTAL_ROOT\n{short}" if defined else code)
 
 

@@ -108,12 +108,11 @@ class Kernel(Part):
     installed: Texts
     newest_installed: str
     newest_available: str
+    boot_default: str | None = None  # what the next start boots; empty: not known, None: never told
 
     @classmethod
     def of(cls, told: Json) -> Self:
-        return cls(
-            told["running"], tuple(told["installed"]), told["newest_installed"], told["newest_available"]
-        )
+        return cls(**{**told, "installed": tuple(told["installed"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +145,20 @@ class Reboot(Part):
     needed: bool
     reasons: Texts
     done: bool
+    unknown: str | None = (
+        None  # why nobody can say whether it is needed, the kernel apart; empty: it was asked
+    )
 
     @classmethod
     def of(cls, told: Json) -> Self:
-        return cls(told["needed"], tuple(told["reasons"]), told["done"])
+        return cls(**{**told, "reasons": tuple(told["reasons"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Clock(Part):
+    """By how many seconds the host's clock was set forward (or back, below zero) during the run."""
+
+    stepped_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,7 @@ class Report(Part):
     took_s: int
     held_back: Texts | None = None  # None: Windows' documents of old did not tell
     not_offered: Texts | None = None
+    clock: Clock | None = None
     lengths: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @classmethod
@@ -222,6 +232,7 @@ class Report(Part):
             reboot=Reboot.of(told["reboot"]),
             held_back=tuple(told["aside"]) if "aside" in told else None,
             not_offered=tuple(told["not_offered"]) if "not_offered" in told else None,
+            clock=Clock(**told["clock"]) if "clock" in told else None,
             lengths=lengths,
         )
 
@@ -244,9 +255,11 @@ class Report(Part):
 
     @property
     def boot_changed(self) -> bool:
-        """Whether the host restarted between its sides; without both, or a boot id before, nobody knows that it did."""
+        """Whether the host restarted between its sides; without a boot id of each nobody knows that it did."""
         before, after = self.before, self.after
-        return bool(before and after and before.boot_id and before.boot_id != after.boot_id)
+        if before is None or after is None:
+            return False
+        return bool(before.boot_id and after.boot_id and before.boot_id != after.boot_id)
 
 
 _PLAIN = ("schema", "dispatch", "command_id", "instance_id", "document_hash", "phase", "status", "boot_count",

@@ -28,13 +28,11 @@ on_signal() {
     fail_with interrupted "The run was stopped by a signal."
     REBOOT_POLICY=never
     [ "$INSTALLING" = false ] || conclude
-    : >"$W/reasons"
     publish failed
 }
 
 begin() {
-    remember started "$STARTED"
-    remember stage checking
+    stage checking
     remember terms "$MODE|$EXCLUDE|$PACKAGE_SET|$POST_SCRIPT"
     remember work "$W"
     remember pid $$
@@ -52,7 +50,7 @@ begin() {
 }
 
 install() {
-    remember stage installing
+    stage installing
     INSTALLING=true
     : >"$W/silent"
     pm_install
@@ -111,26 +109,33 @@ may_reboot() {
     [ ! -s "$W/after.broken" ] || return 1
     [ "$REBOOTS" -lt "$MAX_REBOOTS" ] || return 1
     [ "$(seconds_left)" -gt 0 ] || return 1
+    ! uncured || return 1
     [ -s "$W/reasons.first" ] || cp "$W/reasons" "$W/reasons.first"
     keep_for_resume || { KEPT=false; return 1; }
     echo "Patch Portal: restarting ($((REBOOTS + 1)) of at most $MAX_REBOOTS)."
     exit 194
 }
 
+# The reasons of now, the kernel with its name: another new kernel is another reason.
+asked() { sed "s/^kernel\$/& ${BOOTS:-$NEWEST}/" "$W/reasons"; }
+
+# A restart happened, and each reason is one that it was asked for: the next would not help either.
+uncured() { [ "$REBOOTED" = true ] && ! asked | grep -qvxF "$(recall asked)"; }
+
 # What is not kept would be forgotten by the restart, the errors among it.
 keep_for_resume() {
-    save_lists && remember error "$ERROR_CODE$TAB$ERROR_DETAIL" && remember boot_id "$(boot_id)" &&
-        remember reboots $((REBOOTS + 1)) && remember stage rebooting
+    save_lists && remember error "$ERROR_CODE$TAB$ERROR_DETAIL" && remember asked "$(asked)" &&
+        remember reboots $((REBOOTS + 1)) && stage rebooting
 }
 
 explain_no_reboot() {
     [ "$REBOOT_POLICY" = if-needed ] || return 0
-    if [ "$REBOOTS" -ge "$MAX_REBOOTS" ]; then
-        if [ "$REBOOTED" = true ]; then
-            fail_with kernel_not_running "Restarted $REBOOTS times, and a reboot is still asked for: $(tr '\n' ' ' <"$W/reasons")"
-        else
-            fail_with reboot_did_not_happen "A restart was asked for $REBOOTS times and did not happen."
-        fi
+    if uncured && grep -qx kernel "$W/reasons"; then
+        fail_with kernel_not_running "Restarted, but $RUNNING runs again and not ${BOOTS:-$NEWEST}. No further restart is tried."
+    elif uncured || [ "$REBOOTED$REBOOTS" = "true$MAX_REBOOTS" ]; then
+        fail_with restart_did_not_cure "Restarted ($REBOOTS), and this asks for one again: $(tr '\n' ' ' <"$W/reasons")"
+    elif [ "$REBOOTS" -ge "$MAX_REBOOTS" ]; then
+        fail_with reboot_did_not_happen "A restart was asked for $REBOOTS times and did not happen."
     elif [ "$KEPT" = false ]; then
         fail_with reboot_did_not_happen "Not restarted: what this run knows cannot be kept on the disk."
     elif [ "$(seconds_left)" -le 0 ]; then
@@ -140,7 +145,7 @@ explain_no_reboot() {
 
 resume() {
     [ ! -s "$STATE/result" ] || { cat "$STATE/result"; exit "$(recall code 0)"; }
-    STARTED=$(recall started "$STARTED")
+    recall_time
     REBOOTS=$(recall reboots 0)
     case $(recall stage checking) in
         installing) restore_lists; carry_on ;;
@@ -157,7 +162,7 @@ carry_on() {
 }
 
 after_reboot() {
-    [ "$(boot_id)" = "$(recall boot_id)" ] || REBOOTED=true
+    REBOOTED=$RESTARTED
     IFS=$TAB read -r ERROR_CODE ERROR_DETAIL <"$STATE/error"
     # timers of the host that start with it hold the lists for a while
     check_package_lock

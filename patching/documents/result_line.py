@@ -40,6 +40,7 @@ class ResultLine:
     report_sha256: str = ""  # in hex; empty: there is no such block
     packages_sha256: str = ""
     withheld: Withheld | None = None  # None: documents of old do not tell
+    kernel_boot_default: str = ""  # what the next start boots; empty: not known, or never told
 
     def sha256_of(self, kind: Kind) -> str:
         return self.report_sha256 if kind == "REPORT" else self.packages_sha256
@@ -68,4 +69,5 @@ class ResultLine:
             report_sha256=sums["report"],
             packages_sha256=sums["packages"],
             withheld=_withheld(packages),
+            kernel_boot_default=kernel.get("boot_default", ""),
         )

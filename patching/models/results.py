@@ -8,6 +8,7 @@ from django.db import models
 
 from patching.documents.host_report import Report
 from patching.models.runs import DispatchTarget, Run, Target
+from patching.restarts import waits
 from portal.audit.append_only import append_only
 from portal.inventory.models import Asset
 
@@ -82,6 +83,9 @@ class AssetPatchState(models.Model):
     last_patched_at = models.DateTimeField(null=True)
     kernel_running = models.CharField(max_length=300, blank=True)
     kernel_newest = models.CharField(max_length=300, blank=True)
+    kernel_boot_default = models.CharField(
+        max_length=300, blank=True, default="", db_default=""
+    )  # empty: not known
     kernel_previous = models.CharField(max_length=300, blank=True)
     available_count = models.PositiveIntegerField(null=True)  # None: never told
     security_count = models.PositiveIntegerField(null=True)
@@ -99,3 +103,8 @@ class AssetPatchState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.asset}: {self.last_verdict or 'never patched'}"
+
+    @property
+    def kernel_older_than_booted(self) -> bool:
+        """Whether the newest kernel waits for a restart: not where the host boots another one by its own choice."""
+        return waits(self.kernel_running, self.kernel_newest, self.kernel_boot_default)

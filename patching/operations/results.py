@@ -30,8 +30,8 @@ HOSTS_OWN = ("withheld_count", "release", "newest_release")  # what it withholds
 LAST_FIELDS = ["last_run", "last_target", "last_run_at", "last_state", "last_reason", "last_verdict",
                "last_behind"]  # fmt: skip
 STATE_FIELDS = [*LAST_FIELDS, "last_patched_at", "kernel_previous", "kernel_running", "kernel_newest",
-                "available_count", "security_count", *HOSTS_OWN, "updates_open_since", "security_open_since",
-                "reboot_pending_since", "restored_at", "restored_to"]  # fmt: skip
+                "kernel_boot_default", "available_count", "security_count", *HOSTS_OWN, "updates_open_since",
+                "security_open_since", "reboot_pending_since", "restored_at", "restored_to"]  # fmt: skip
 CHECKED_STATE_FIELDS = ["kernel_running", "available_count", *HOSTS_OWN, "updates_open_since"]
 DISAGREE = {Agreement.SSM_FAILED_HOST_PATCHED, Agreement.SSM_OK_HOST_UNPATCHED}
 
@@ -233,6 +233,7 @@ def _current_state(state: AssetPatchState, item: Stored, judgement: Judgement, n
         return
     state.restored_at = state.restored_to = None  # from here on the report tells what the host has
     packages = report.after.packages if report.after else None
+    state.kernel_boot_default = (report.after.kernel.boot_default if report.after else None) or ""
     state.kernel_previous = target.kernel_before if target.kernel_before != target.kernel_after else ""
     state.kernel_running, state.kernel_newest = target.kernel_after, target.kernel_newest
     state.available_count = packages.upgradable if packages else None

@@ -24,7 +24,7 @@ VALUES = {
     "DispatchId": DISPATCH,
     "LockWaitSeconds": "0",
     "MinFreeMb": "500",
-    "DeadlineSeconds": "120",
+    "DeadlineSeconds": "300",
     "DocumentHash": "ab" * 32,
 }
 REBOOT_ASKED = 194

@@ -48,7 +48,8 @@ def test_a_newer_kernel_that_does_not_run_yet_stays_as_well(make_host: Make, os:
 def test_the_kernel_that_boots_next_stays(make_host: Make) -> None:
     host = make_host("rhel9", pending=1, faults=["old_kernels_fill_boot"])
     oldest = old_kernels(host)[0]
-    host.tool("grubby", f"echo {host.root}/boot/vmlinuz-{oldest}")
+    (host.root / "boot/loader/entries/the-old-one.conf").write_text(f"linux /boot/vmlinuz-{oldest}\n")
+    (host.root / "boot/grub2/grubenv").write_text("saved_entry=the-old-one\n")
     report = host.run("precheck", Fixes="all").report
     assert oldest in report["before"]["kernel"]["installed"]
     assert old_kernels(host)[1] not in report["before"]["kernel"]["installed"]

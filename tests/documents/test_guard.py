@@ -74,7 +74,7 @@ def test_a_kernel_that_never_starts_is_told(make_host: Make, os: str) -> None:
     (host.root / "lab/kernel_pinned").write_text(host.state("kernel_running"))
     outcome = host.command("patch")
     report = outcome.report
-    assert outcome.codes == [194, 194, 0]
+    assert outcome.codes == [194, 0], "a second restart would not help either"
     assert (report["status"], report["error"]["code"]) == ("reboot_pending", "kernel_not_running")
     assert report["reboot"]["done"]
     assert report["reboot"]["needed"]
@@ -104,11 +104,12 @@ def test_a_restart_that_outlasts_the_deadline_still_counts(make_host: Make, os: 
     host = make_host(os, pending=3, kernel_update=True)
     assert host.run("patch").codes == [194]
     template.reboot(host.root)
-    started = host.root / f"var/lib/patch-portal/dispatches/{DISPATCH}/started"
-    started.write_text(f"{int(started.read_text()) - 150}\n")
+    kept = host.root / f"var/lib/patch-portal/dispatches/{DISPATCH}/time"
+    took, *others = kept.read_text().split()
+    kept.write_text(" ".join([str(int(took) + 400), *others]))
     outcome = host.run("patch")
     assert (outcome.status, outcome.report["error"]) == ("patched", None)
-    assert outcome.report["took_s"] >= 150
+    assert outcome.report["took_s"] >= 400
 
 
 def test_where_the_run_cannot_be_written_down_nothing_runs(make_host: Make) -> None:

@@ -166,20 +166,6 @@ def test_an_explicit_epoch_of_zero_is_none(make_host: Make) -> None:
     assert (change["name"], ":" in change["from"], ":" in change["to"]) == (name, False, False)
 
 
-@pytest.mark.parametrize("words", ["", "Traceback (most recent call last):"])
-def test_a_needs_restarting_that_fails_asks_for_no_restart(make_host: Make, words: str) -> None:
-    host = make_host("rhel9", pending=2)
-    host.tool("needs-restarting", f'echo "{words}"; exit 1')
-    outcome = host.command("patch")
-    assert (outcome.codes, outcome.report["reboot"]["reasons"]) == ([0], [])
-
-
-def test_needs_restarting_is_believed_by_its_words(make_host: Make) -> None:
-    host = make_host("rhel9")
-    host.tool("needs-restarting", 'echo "Reboot is required to fully utilize these updates."; exit 1')
-    assert host.run("precheck").report["reboot"]["reasons"] == ["needs_restarting"]
-
-
 @pytest.mark.parametrize("phase", ["precheck", "patch"])
 def test_the_own_deadline_stays_below_the_documents_time_out(make_host: Make, phase: assemble.Phase) -> None:
     """The agent's kill leaves no report; the look afterwards takes a while too."""

@@ -76,7 +76,7 @@ def test_changes_hold_the_versions_before_and_after(make_host: Make, os: str) ->
 def test_no_restart_without_a_reason(make_host: Make, os: str) -> None:
     outcome = make_host(os, pending=4).command("patch")
     assert (outcome.codes, outcome.status) == ([0], "patched")
-    assert outcome.report["reboot"] == {"needed": False, "reasons": [], "done": False}
+    assert outcome.report["reboot"] == {"needed": False, "reasons": [], "done": False, "unknown": ""}
 
 
 @pytest.mark.parametrize("os", TOOLS)

@@ -27,7 +27,7 @@ VALUES = {
     "DispatchId": DISPATCH,
     "LockWaitSeconds": "1",
     "MinFreeMb": "500",
-    "DeadlineSeconds": "120",
+    "DeadlineSeconds": "300",
     "Fixes": "all",
 }
 REBOOT_ASKED = 194

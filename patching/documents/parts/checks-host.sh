@@ -13,8 +13,9 @@ check_supported_os() {
 
 check_pending_reboot() {
     OK=true
-    DETAIL="No reboot is due."
     reboot_reasons >"$W/reasons"
+    DETAIL="No reboot is due${BOOTS:+; $BOOTS boots next}."
+    [ -z "$UNTOLD" ] || not_measured "$UNTOLD"
     [ -s "$W/reasons" ] || return 0
     OK=false
     DETAIL="A reboot is due already: $(tr '\n' ' ' <"$W/reasons")"

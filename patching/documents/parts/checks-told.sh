@@ -155,7 +155,7 @@ check_clock() {
     [ "$synced" != yes ] || DETAIL="The clock is synchronised."
     [ "$synced" != no ] || { OK=false; DETAIL="The clock is not synchronised."; }
     [ -n "$SENT_AT" ] || return 0
-    skew=$(($(now) - SENT_AT))
+    skew=$(($(date +%s) - SENT_AT))
     if [ "$skew" -lt -300 ]; then
         OK=false
         DETAIL="The clock is at least $((-skew)) s behind the portal's. $DETAIL"

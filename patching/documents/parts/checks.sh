@@ -53,9 +53,7 @@ skip_check() {
 examine_all() {
     examine supported_os never unsupported_os
     [ "$BLOCKED" = false ] || return 0
-    RUNNING=$(uname -r)
-    kernels_installed >"$W/kernels"
-    NEWEST=$(newest "$W/kernels")
+    find_kernels "$W/kernels"
     examine filesystems never filesystem_unusable
     examine package_lock never lock_held
     examine disk_space early disk_full

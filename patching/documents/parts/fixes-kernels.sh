@@ -4,10 +4,8 @@
 spare_kernels() {
     kernels_installed >"$W/kernels.all"
     last=$(newest "$W/kernels.all")
-    boots=''
-    ! command -v grubby >/dev/null 2>&1 || boots=$(ask kernels grubby --default-kernel)
     while IFS= read -r kernel; do
-        [ "$kernel" = "$RUNNING" ] || [ "$kernel" = "$last" ] || [ "$kernel" = "${boots##*/vmlinuz-}" ] ||
+        [ "$kernel" = "$RUNNING" ] || [ "$kernel" = "$last" ] || [ "$kernel" = "$BOOTS" ] ||
             [ "$(flavour "$kernel")" != "$(flavour "$RUNNING")" ] || echo "$kernel"
     done <"$W/kernels.all" >"$W/kernels.other"
     spare=$(newest "$W/kernels.other")

@@ -19,9 +19,16 @@ claim() {
 # Without its own folder the document could run twice, so it does not run at all.
 refuse_unguarded() {
     fail_with filesystem_unusable "The folder of this run cannot be made: $(tail -n 1 "$LOG")"
-    : >"$W/reasons"
     render blocked
     exit 1
+}
+
+# stage NAME: how far the run is, and the time that it took so far, for a resume after a restart.
+stage() {
+    for kept in "boot_id $(boot_id)" "started $STARTED" "clock $CLOCK" \
+        "time $(($(now) - STARTED)) $(date +%s) $(($(booted_at) - CLOCK))" "stage $1"; do
+        remember "${kept%% *}" "${kept#* }" || return 1
+    done
 }
 
 remember() { printf '%s\n' "$2" >"$STATE/$1.new" && mv "$STATE/$1.new" "$STATE/$1"; }
@@ -37,7 +44,6 @@ show_stored() {
         cat "$STATE/result"
     else
         fail_with duplicate_delivery "Command $(readlink "$STATE/owner") is already working on this dispatch."
-        : >"$W/reasons"
-        render duplicate_running
+            render duplicate_running
     fi
 }

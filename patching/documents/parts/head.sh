@@ -40,9 +40,9 @@ TAB=$(printf '\t')
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
 export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 ZYPP_LOCK_TIMEOUT="$LOCK_WAIT"
 
-STARTED=$(date +%s)
 ERROR_CODE='' ERROR_DETAIL=''
-BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false SUSPECT=false OPEN='' EXCLUDE='' PACKAGE_SET=''
+BLOCKED=false REPOS_OK=true REBOOTS=0 AFTER_KNOWN=true HOLDER='' LISTED=false
+RUNNING='' NEWEST='' BOOTS='' UNTOLD='' SUSPECT=false OPEN='' EXCLUDE='' PACKAGE_SET=''
 SIDE=before  # of the work: what had no answer belongs to it
 
 # The work directory is in memory where that has room: a full disk must not cost us the report, nor a full /run.
@@ -63,8 +63,13 @@ trap 'rm -rf "$W"' EXIT
 
 fact() { printf '%s\t%s\n' "$1" "$2" >>"$W/facts"; }
 lines() { if [ -s "$1" ]; then wc -l <"$1" | tr -d ' '; else echo 0; fi; }
-now() { date +%s; }
+# The clock may be set while we work, so it is no stop-watch: time is counted by how long the host has been up.
+uptime_seconds() { head -n 1 "${PATCH_PORTAL_ROOT}/proc/uptime" 2>/dev/null | { IFS=. read -r up _; echo "$up"; }; }
+now() { up=$(uptime_seconds); echo "${up:-$(date +%s)}"; }
 seconds_left() { echo $((STARTED + DEADLINE - $(now))); }
+# CLOCK: when the host was started, by its clock; another answer later means that the clock was set.
+booted_at() { echo $(($(date +%s) - $(now))); }
+STARTED=$(now) CLOCK=$(booted_at)
 
 # Runs a package tool quietly: output to the log, no terminal, never past our own deadline (the agent's
 # time-out kills without a signal that a script could catch, so no report would come out).

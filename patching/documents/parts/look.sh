@@ -44,7 +44,9 @@ await_work() {
 
 # As the command itself would have ended, but for its restart and its script after.
 compare() {
-    STARTED=$(recall started "$STARTED")
+    recall_time
+    # the command's time is its own: this look has just begun
+    DEADLINE=$((DEADLINE + $(now) - STARTED))
     REBOOTS=$(recall reboots 0)
     restore_lists
     IFS='|' read -r MODE EXCLUDE PACKAGE_SET POST_SCRIPT <<EOF
@@ -66,8 +68,7 @@ EOF
 
 tell_changes() {
     changes
-    kept_boot=$(sed -n "s/^before.boot_id$TAB//p" "$W/facts" | tail -n 1)
-    [ "$kept_boot" = "$(boot_id)" ] || REBOOTED=true
+    ! another_boot "$(sed -n "s/^before.boot_id$TAB//p" "$W/facts" | tail -n 1)" || REBOOTED=true
     name_what_is_left
     [ -z "$POST_SCRIPT" ] || fail_with post_script_failed "The command was ended before the script $POST_SCRIPT (post) could be run."
 }

@@ -30,7 +30,7 @@ name_what_is_left() {
 final_status() {
     changed=$(lines "$W/changes")
     case $ERROR_CODE in
-        '' | kernel_not_running | reboot_did_not_happen)
+        '' | kernel_not_running | restart_did_not_cure | reboot_did_not_happen)
             if [ -s "$W/reasons" ]; then
                 echo reboot_pending
             elif [ "$changed" -eq 0 ] && [ "$REBOOTED" = false ] && [ ! -s "$W/silent" ]; then

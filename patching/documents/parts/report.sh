@@ -15,8 +15,11 @@ render() {
     fact error.code "$ERROR_CODE"
     fact error.detail "$ERROR_DETAIL"
     fact took_s $(($(now) - STARTED))
+    fact clock.stepped_s $(($(booted_at) - CLOCK))
     fact reboot.done "$([ "$REBOOTS" -gt 0 ] && [ "${REBOOTED:-false}" = true ] && echo true || echo false)"
     fact reboot.needed "$([ -s "$W/reasons" ] && echo true || echo false)"
+    [ -e "$W/reasons" ] || UNTOLD="it was not asked"
+    fact reboot.unknown "$UNTOLD"
     [ -s "$W/reasons" ] || [ ! -s "$W/reasons.first" ] || cp "$W/reasons.first" "$W/reasons"
     cat "$W/silent" >>"$W/$SIDE.unanswered"
     sort -u -t "$TAB" -k 1,1 -o "$W/$SIDE.unanswered" "$W/$SIDE.unanswered"
@@ -100,7 +103,7 @@ function side(name,    at) {
     at = name "."
     if (!((at "running") in fact)) return "null"
     return fill("{kernel:{running:s,installed:", at) names(at "kernels", at "kernel.installed", 600) \
-        fill(",newest_installed:s,newest_available:s},boot_id:s,uptime_s:n,packages:{installed:n,upgradable:n,security:n,held:", at) \
+        fill(",newest_installed:s,newest_available:s,boot_default:s},boot_id:s,uptime_s:n,packages:{installed:n,upgradable:n,security:n,held:", at) \
         names(at "held", at "packages.held", 600) withheld(at) fill("},broken:") names(at "broken", at "broken", 600) \
         fill(",duplicates:") names(at "duplicates", at "duplicates", 600) fill(",available:") "\001" name "\001" unanswered(at) "}"
 }
@@ -125,8 +128,8 @@ BEGIN {
         fill("},boot_count:n,host_time:s,checks:") list("checks", "checks", "check", 5000) \
         fill(",before:") side("before") fill(",after:") side("after") fill(",aside:") names("aside", "aside", 600) \
         fill(",not_offered:") names("not_offered", "not_offered", 600) fill(",services:") list("services", "services", "service", 900) \
-        fill(",reboot:{needed:b,reasons:", "reboot.") names("reasons", "reboot.reasons", 300) fill(",done:b}", "reboot.") \
-        fill(",took_s:n,changes:") "\001changes\001"
+        fill(",reboot:{needed:b,reasons:", "reboot.") names("reasons", "reboot.reasons", 300) fill(",done:b,unknown:s}", "reboot.") \
+        fill(",clock:{stepped_s:n}", "clock.") fill(",took_s:n,changes:") "\001changes\001"
     room = 19500 - length(doc)
     still = now == "after" ? list("after.available", "after.available", "available", int(room * 0.3)) : "[]"
     changed = list("changes", "changes", "change", room - length(still))
@@ -137,7 +140,7 @@ BEGIN {
     at = now "."
     print "PATCH-PORTAL-RESULT " fill("{schema:1,dispatch:s,phase:s,status:s,error:") value("s", fact["error.code"]) \
         fill(",kernel:{running:s,newest:", at) value("s", fact[at "newest_installed"]) \
-        fill("},boot_id:s,packages:{installed:n,upgradable:n,security:n,changed:", at) count["changes"] \
+        fill(",boot_default:s},boot_id:s,packages:{installed:n,upgradable:n,security:n,changed:", at) count["changes"] \
         fill(",broken:") count[at "broken"] + 0 fill(",aside:") count["aside"] + 0 fill(",withheld:") value("n", fact[at "withheld.total"]) \
         fill(",withheld_security:") value("n", fact[at "withheld.security"]) fill("},reboot:{needed:b,done:b}", "reboot.") \
         fill(",took_s:n") >(dir "line")

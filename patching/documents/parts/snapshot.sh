@@ -3,9 +3,7 @@
 # snapshot before|after: lists in $W/NAME.*, single facts as NAME.* in $W/facts.
 snapshot() {
     S=$W/$1
-    RUNNING=$(uname -r)
-    kernels_installed >"$S.kernels"
-    NEWEST=$(newest "$S.kernels")
+    find_kernels "$S.kernels"
     pm_installed >"$S.installed"
     pm_held >"$S.held"
     pm_broken >"$S.broken"
@@ -23,6 +21,7 @@ snapshot_facts() {
     { cat "$S.kernels"; kernels_available "$S.available"; } >"$W/kernels"
     fact "$1.running" "$RUNNING"
     fact "$1.newest_installed" "$NEWEST"
+    fact "$1.boot_default" "$BOOTS"
     fact "$1.newest_available" "$(newest "$W/kernels")"
     fact "$1.boot_id" "$(boot_id)"
     fact "$1.uptime_s" "$(uptime_seconds)"

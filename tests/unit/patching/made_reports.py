@@ -10,14 +10,17 @@ OLD, NEW = "6.1.0-40-cloud-amd64", "6.1.0-41-cloud-amd64"
 
 
 def side(
-    running: str = NEW, boot: str = "boot-2", left: int | None = 0, security: int | None = 0, broken: int = 0
-) -> dict[str, Any]:
+    running: str = NEW, boot: str = "boot-2", left: int | None = 0, security: int | None = 0, broken: int = 0,
+    boots: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """boots: the kernel of the next start; None: the document did not tell."""
     return {
         "kernel": {
             "running": running,
             "installed": [OLD, NEW],
             "newest_installed": NEW,
             "newest_available": NEW,
+            **({} if boots is None else {"boot_default": boots}),
         },
         "boot_id": boot,
         "uptime_s": 60,

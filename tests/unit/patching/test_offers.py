@@ -12,7 +12,7 @@ from patching.documents.report import validate
 from patching.standing import Group, standing_of
 from patching.states import TargetState, Verdict
 from patching.verdicts import Evidence, Judgement, judge
-from tests.unit.patching.made_reports import NEW, line, report, side
+from tests.unit.patching.made_reports import NEW, OLD, line, report, side
 
 V = Verdict
 
@@ -41,6 +41,10 @@ BEFORE = side(NEW, "boot-1")
 # what the host says: its report, the mode, the verdict, LastPatched, words of the sentence
 TABLE: dict[str, tuple[dict[str, Any], str, Verdict, bool, str]] = {
     "nothing withheld": (told(after=after((0, 0))), "all", V.PATCHED, True, "3 packages changed, no update is left;"),
+    "another kernel is the boot default": (
+        told(after=after((0, 0), running=OLD, boots=OLD)), "all", V.PATCHED, True,
+        f"It boots kernel {OLD} by its own choice, although {NEW} is installed.",
+    ),
     "withheld, none for security": (
         told(after=after((2, 0))), "all", V.PATCHED, True,
         "3 packages changed, all on offer is in, 2 updates withheld by the host;",

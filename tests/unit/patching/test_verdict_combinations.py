@@ -14,7 +14,7 @@ from patching.verdicts import Evidence, Judgement, judge
 from tests.unit.patching.made_reports import NEW, OLD, line, report, side
 
 GOOD = {Verdict.PATCHED, Verdict.NOTHING_TO_DO, Verdict.PATCHED_REBOOT_PENDING}
-ERRORS = ("", "install_failed", "kernel_not_running")
+ERRORS = ("", "install_failed", "restart_did_not_cure")
 STATUSES = ("patched", "nothing_to_do", "reboot_pending", "partial", "failed", "blocked")
 SSM = (
     ("Success", "Success"), ("Failed", "Failed"), ("TimedOut", "ExecutionTimedOut"), ("TimedOut", "DeliveryTimedOut"),
