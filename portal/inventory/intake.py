@@ -22,7 +22,7 @@ from portal.tags.models import TagChange
 
 READ_FIELDS = ["owner", "application", "environment", "business_unit", "cluster"]
 TOLD_FIELDS = [
-    "region", "instance_id", "state", "platform", "os_name", "os_version", "instance_type", "image_id",
+    "region", "instance_id", "state", "state_reason", "platform", "os_name", "os_version", "instance_type", "image_id",
     "availability_zone", "private_ip", "instance_profile_arn", "root_device_type", "launch_time", "ssm_status",
     "agent_version", "last_ping_at",
 ]  # fmt: skip
@@ -46,7 +46,8 @@ def asset_from(
         raise Unstorable("it has no instance id")
     tags, told = bound_tags(item.tags)
     row = Asset(
-        account=account, region=item.region, instance_id=item.instance_id, state=item.state, platform=item.platform,
+        account=account, region=item.region, instance_id=item.instance_id, state=item.state,
+        state_reason=item.state_reason, platform=item.platform,
         instance_type=item.instance_type, image_id=item.image_id, availability_zone=item.availability_zone,
         private_ip=item.private_ip, instance_profile_arn=item.instance_profile_arn,
         root_device_type=item.root_device_type, launch_time=item.launch_time, tags=tags, name=tags.get("Name", ""),
