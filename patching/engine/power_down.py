@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from aws.errors import AccessRefused, CloudError, Refused
 from aws.ports import Instance
+from aws.power_refusals import STOP
 from aws.states import ASLEEP, GONE
 from patching.engine.places import for_each
 from patching.engine.power import NOT_THIS_ONE, Holds, by_place, seen_by_id
@@ -41,10 +42,18 @@ def power_down(scope: Scope) -> None:
         for_each(places, lambda place: _stop_at(scope, place, places[place]))
     finally:  # an account that refuses stops keeps no tag either
         restore_tags(scope, over)
+    _tell_what_waits(scope)
+
+
+def _tell_what_waits(scope: Scope) -> None:
+    """Between two tries too: only a second refusal hinders the run, the first may pass by itself. Raises CloudError."""
+    refused = scope.run.power_holds.filter(state=HoldState.RELEASING).exclude(reason="")
+    if row := refused.order_by("-stop_attempts", "pk").first():
+        raise (Refused if row.stop_attempts > 1 else CloudError)(row.reason, operation=STOP)
 
 
 def _stop_at(scope: Scope, place: Place, holds: Holds) -> None:
-    """One try for those that are due. What AWS refuses is settled for all of them, then told in the run's log."""
+    """One try for those that are due; what AWS refuses is settled for each of them."""
     tried = stops.count_try(holds, now=scope.now())
     refused: Refusals = {}
     try:
@@ -56,8 +65,6 @@ def _stop_at(scope: Scope, place: Place, holds: Holds) -> None:
             for batch in batches([hold for hold in going if hold.hibernated == how], BATCH):
                 refused |= _stop(scope, place, batch)
     stops.refused(refused, now=scope.now())
-    for first in refused.values():
-        raise first
 
 
 def _still_ours(scope: Scope, place: Place, holds: Holds) -> Holds:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from aws.errors import CloudError
 from aws.ports import Instance
 from aws.power_refusals import START, Lasts, known
 from aws.states import GONE, UP, InstanceState, PingStatus
 from patching.engine.places import for_each
 from patching.engine.power import Holds, again, being_stopped, by_place, holds_in, seen_by_id, told
 from patching.engine.scope import Scope
-from patching.engine.trouble import guarded
+from patching.engine.trouble import record_trouble
 from patching.models import PowerHold
 from patching.operations import power, stops
 from patching.policy.waking import Place
@@ -128,5 +129,7 @@ def look_at_sleepers(scope: Scope) -> None:
     def look(place: Place) -> None:
         refresh(instances=scope.ec2(place).describe(places[place]), now=scope.now())
 
-    with guarded(scope, look_at_sleepers.__name__):  # an account that refuses keeps no run from its begin
+    try:
         for_each(places, look)
+    except CloudError as error:  # an account that refuses keeps no run from its begin
+        record_trouble(scope.run, look_at_sleepers.__name__, f"AWS: {error}")

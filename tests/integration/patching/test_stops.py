@@ -12,9 +12,10 @@ from aws.errors import AccessRefused, CloudError, Refused, Throttled
 from patching.engine import power, power_down
 from patching.engine.reconcile import reconcile_run
 from patching.invariants.audit import late, violations
-from patching.models import PowerHold, Run
+from patching.models import Hindrance, PowerHold, Run
 from patching.policy.patience import LASTING, STOPPED_WITHIN, STOPS
 from patching.states import RUN_OVER, TARGET_OVER, HoldState, RunState, TargetState, Verdict
+from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from portal.notify.models import Notification
 from portal.tagging.writer import MAX_ATTEMPTS
@@ -51,6 +52,18 @@ def test_a_stop_protected_server_is_left_running_and_keeps_nobody_else_so(stage:
         f"{hold.asset.label} was started for {run.name} and is left running. {hold.reason}"
     ]
     assert not violations([run.pk])
+    assert not Hindrance.objects.filter(run=run, over_at=None).exists()
+
+
+def test_a_stop_that_is_refused_hinders_its_run_until_it_ends(stage: Stage) -> None:
+    """Not each time anew: between two tries nothing is better."""
+    host = asleep(stage, 1)[0]
+    host.stop_refused = AccessRefused("The role may not.", code="AccessDenied")
+    run = stage.set()
+    stage.to_the_end()
+    kinds = AuditEvent.objects.filter(run_id=run.pk, kind__startswith="run.trouble").order_by("pk")
+    assert list(kinds.values_list("kind", flat=True)) == ["run.trouble", "run.trouble_over"]
+    assert not Hindrance.objects.filter(run=run, over_at=None).exists()
 
 
 def test_a_protection_that_is_turned_off_in_time_ends_in_a_stop(stage: Stage) -> None:
