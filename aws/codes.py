@@ -83,6 +83,7 @@ CAPACITY = frozenset(
         "InsufficientHostCapacity",
         "InsufficientInstanceCapacity",
         "InsufficientReservedInstanceCapacity",
+        "ReservationCapacityExceeded",
         "Server.InsufficientInstanceCapacity",
     }
 )

@@ -79,9 +79,13 @@ class Ec2Adapter:
         self._calls.call_once("StartInstances", InstanceIds=list(instance_ids))
 
     @iam("ec2:StopInstances")
-    def stop_instances(self, instance_ids: Sequence[str]) -> None:
-        """Shut down; stopped ones stay stopped. Raises Missing, Refused (instance store)."""
-        self._calls.call("StopInstances", InstanceIds=list(instance_ids))
+    def stop_instances(self, instance_ids: Sequence[str], *, hibernate: bool = False) -> None:
+        """Shut down, with what is in memory kept on the root volume where `hibernate`; stopped ones stay as they are.
+
+        All or none. Raises Missing, Refused (aws.power_refusals).
+        """
+        how = {"Hibernate": True} if hibernate else {}
+        self._calls.call("StopInstances", InstanceIds=list(instance_ids), **how)
 
     @iam("ec2:CreateSnapshot", "ec2:CreateTags")
     def create_snapshot(self, volume_id: str, *, description: str, tags: Mapping[str, str]) -> VolumeSnapshot:

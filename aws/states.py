@@ -24,6 +24,11 @@ ASLEEP = frozenset({InstanceState.STOPPING, InstanceState.STOPPED})
 GONE = frozenset({InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
 
 
+# StateReason of a stopped instance whose memory waits on its root volume, and of one that EC2 interrupted.
+HIBERNATED = "Client.UserInitiatedHibernate"
+SPOT_INTERRUPTED = "Server.SpotInstanceShutdown"
+
+
 class PingStatus(StrEnum):
     """Whether the SSM agent answers (Systems Manager API reference, InstanceInformation)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab import power
+from lab.ec2 import reasons
 from lab.scenario import FAULTS
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ def set_fault(world: World, host: Host, name: str, on: bool, content: str = "") 
     (host.faults.add if on else host.faults.discard)(name)
     host.machine.set_fault(name, on, content)
     world.fleet.changed([host])
+    if name == "spot_interrupted" and host.state == "stopped":
+        power.change(world, host, "stopped", reasons.SPOT if on else reasons.BY_USER)
     if name == "reboot_lost" and not on and host.lost:
         power.come_back(world, host)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lab.ec2 import reasons
 from lab.hosts.kinds import machine_for
 from lab.hosts.machine import Machine
 from lab.scenario import HostSpec, Scenario
@@ -42,6 +43,7 @@ class Host:
     lost: bool = False  # went down for a reboot and never came back
     booting: bool = False  # running, the agent does not answer yet
     rebooting: bool = False
+    resuming: bool = False  # comes back from hibernation: with its memory, and without a boot
     lives: int = 0  # raised when the host goes down: what ran before is dead
     moves: int = 0  # raised at every power move: tells late timers that they are late
     taken: set[str] = field(default_factory=set)  # ids of the commands that its agent has been given
@@ -193,11 +195,11 @@ def new_host(identity: str, number: int, spec: HostSpec, state: Path) -> Host:
         machine=machine_for(
             state / "hosts" / spec.account / identity, state / "agents" / identity, spec, identity
         ),
-        state=spec.state,
+        state="stopped" if spec.state == "hibernated" else spec.state,
         launched_at=datetime.now(UTC).replace(microsecond=0),
         tags={**name_tag, **spec.tags},
         faults=faults,
-        state_reason="Client.UserInitiatedShutdown" if spec.state == "stopped" else "",
+        state_reason=reasons.SPOT if "spot_interrupted" in faults else reasons.OF_STATE.get(spec.state, ""),
     )
 
 

@@ -12,7 +12,7 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 from moto.sts.responses import TokenResponse
 
 from lab import objects, sts
-from lab.ec2 import describe, powering, profiles, snapshots, tags, target_health
+from lab.ec2 import attributes, describe, powering, profiles, snapshots, tags, target_health
 from lab.ssm import documents, listing, nodes, send, versions
 
 # Moto calls the method that has the operation's name in snake case.
@@ -20,6 +20,8 @@ OPERATIONS: dict[type, tuple[Callable[..., Any], ...]] = {
     EC2Response: (
         describe.describe_instances,
         describe.describe_tags,
+        attributes.describe_instance_attribute,
+        attributes.modify_instance_attribute,
         tags.create_tags,
         tags.delete_tags,
         powering.start_instances,

@@ -7,20 +7,24 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lab.ec2.reasons import BY_USER, CLIENT_ERROR, HIBERNATED
+
 if TYPE_CHECKING:
     from lab.fleet import Host
     from lab.world import World
-
-BY_USER = "Client.UserInitiatedShutdown"
 
 
 def start(world: World, host: Host) -> None:
     """stopped → pending → running; the agent answers a little later. Running ones stay as they are."""
     if host.state in ("running", "pending"):
         return
+    host.resuming = host.state_reason == HIBERNATED
     change(world, host, "pending", "")
     host.launched_at = world.clock.now().replace(microsecond=0)
-    later(world, host, world.delays.start_s, started)
+    if "start_key_disabled" in host.faults:
+        later(world, host, world.delays.start_s, partial(settle, state="stopped", reason=CLIENT_ERROR))
+    else:
+        later(world, host, world.delays.start_s, started)
 
 
 def started(world: World, host: Host) -> None:
@@ -30,25 +34,34 @@ def started(world: World, host: Host) -> None:
 
 
 def booted(world: World, host: Host) -> None:
-    """The machine is up with its newest kernel, and the agent goes on with what it had begun."""
+    """The machine is up with its newest kernel, and the agent goes on with what it had begun.
+
+    One that was hibernated goes on as it was: same boot id, same kernel.
+    """
     try:
-        host.machine.reboot()
+        if not host.resuming:
+            host.machine.reboot()
     except (OSError, RuntimeError, ValueError) as problem:
         print(f"lab: {host.instance_id} does not come up: {problem}", file=sys.stderr)
         host.lost = True
-    host.booting = host.rebooting = False
+    host.booting = host.rebooting = host.resuming = False
     world.fleet.changed([host])
     for call in world.when_up:
         call(world, host)
 
 
-def stop(world: World, host: Host) -> None:
+def stop(world: World, host: Host, reason: str = BY_USER) -> None:
     """running → stopping → stopped."""
     if host.state in ("stopped", "stopping"):
         return
     go_down(world, host)
-    change(world, host, "stopping", BY_USER)
+    change(world, host, "stopping", reason)
     later(world, host, world.delays.stop_s, partial(settle, state="stopped"))
+
+
+def hibernate(world: World, host: Host) -> None:
+    """As stop, but what is in memory waits for the next start."""
+    stop(world, host, HIBERNATED)
 
 
 def terminate(world: World, host: Host) -> None:
@@ -60,8 +73,8 @@ def terminate(world: World, host: Host) -> None:
     later(world, host, world.delays.terminate_s, partial(settle, state="terminated"))
 
 
-def settle(world: World, host: Host, *, state: str) -> None:
-    change(world, host, state, host.state_reason)
+def settle(world: World, host: Host, *, state: str, reason: str = "") -> None:
+    change(world, host, state, reason or host.state_reason)
 
 
 def reboot(world: World, host: Host) -> None:

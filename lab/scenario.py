@@ -26,11 +26,17 @@ FAULTS = ON_THE_HOST | {
     "agent_disk_full",
     "ssm_absent",
     "start_no_capacity",
+    "start_host_full",
+    "start_reservation_full",
+    "start_key_disabled",
+    "spot_interrupted",
+    "stop_protected",
+    "hibernate_not_ready",
     "snapshot_refused",
     "restore_fails",
 }
 KINDS = ("shim", "root", "scenario")
-STATES = ("running", "stopped")
+STATES = ("running", "stopped", "hibernated")
 AGENTS = ("online", "absent", "offline")
 RESULTS_BUCKET = "patch-portal-results"
 PORTAL_ROLE = "PatchPortalServer"  # what the portal runs with, in its own account
@@ -73,9 +79,8 @@ class HostSpec:
     held: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     root_device: str = "ebs"
-    platform_details: str = (
-        ""  # what EC2 calls its image, where that is not what runs: Linux/UNIX, Windows BYOL
-    )
+    platform_details: str = ""  # what EC2 calls an image that is not what runs: Linux/UNIX, Windows BYOL
+    hibernation: bool = False  # enabled at its launch
 
 
 @dataclass(frozen=True)
@@ -178,6 +183,8 @@ def _checked(host: HostSpec, accounts: Mapping[str, Account]) -> HostSpec:
         raise ScenarioError(f"Host {host.name!r}: agent_version is four numbers like 3.3.2746.0.")
     if host.region not in accounts[host.account].regions:
         raise ScenarioError(f"Host {host.name!r}: region {host.region!r} is not one of its account's.")
+    if host.state == "hibernated" and not host.hibernation:
+        raise ScenarioError(f"Host {host.name!r}: only one with hibernation: true can be hibernated.")
     if unknown := set(host.faults) - FAULTS:
         raise ScenarioError(f"Host {host.name!r}: unknown fault {', '.join(sorted(unknown))}.")
     if host.os.startswith("windows") != (host.kind == "scenario"):

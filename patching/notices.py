@@ -38,6 +38,14 @@ KINDS = [
         link=lambda run: f"{reverse('patching:run', args=[run.pk])}#needs", tone=Tone.DANGER,
     ),
     Kind(
+        "power.not_stopped", ("admins",), _admins, sentence=lambda _, said, by: said,
+        link=lambda run: reverse("patching:run", args=[run.pk]), tone=Tone.ATTENTION,
+    ),
+    Kind(
+        "snapshot.left", ("admins",), _admins, sentence=lambda _, said, by: said,
+        link=lambda run: reverse("patching:run", args=[run.pk]), tone=Tone.ATTENTION,
+    ),
+    Kind(
         "runs.audit", AUDIT.notifies(AuditState.DONE), _admins, sentence=_audited,
         link=lambda _: reverse("patching:audits"), tone=Tone.DANGER,
     ),

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import NamedTuple, Protocol, TypeVar
 
-from aws.states import ASLEEP, GONE
+from aws.states import ASLEEP, GONE, HIBERNATED, SPOT_INTERRUPTED
 from patching.policy.waves import WaveRule
 
 AUTO_SCALING_TAG = "aws:autoscaling:groupName"
+
+IN_A_GROUP = "It belongs to the Auto Scaling group {}, which is renewed by image instead."
+LEFT_HIBERNATED = "It is hibernated, and its window leaves hibernated servers as they are."
 
 COVERAGE_SENTENCES = {
     "no_instance_profile": "It has no instance profile, so Systems Manager cannot reach it.",
@@ -42,6 +45,7 @@ class Candidate:
     state: str
     coverage_reasons: tuple[str, ...] = ()
     root_device_type: str = "ebs"
+    state_reason: str = ""  # EC2's, of a stopped instance
     auto_scaling_group: str = ""
     gone: bool = False
     enrolled_late: bool = False
@@ -66,11 +70,13 @@ class Plan:
     excluded: tuple[Excluded, ...]
 
 
-def plan(candidates: Iterable[Candidate], exempt: Mapping[int, Exempt]) -> Plan:
+def plan(
+    candidates: Iterable[Candidate], exempt: Mapping[int, Exempt], *, wake_hibernated: bool = False
+) -> Plan:
     """Every candidate appears exactly once: included, or left out with its first reason."""
     included, excluded = [], []
     for candidate in candidates:
-        reason = reason_against(candidate, exempt.get(candidate.asset_id))
+        reason = reason_against(candidate, exempt.get(candidate.asset_id), wake_hibernated=wake_hibernated)
         if reason is None:
             included.append(candidate)
         else:
@@ -78,7 +84,9 @@ def plan(candidates: Iterable[Candidate], exempt: Mapping[int, Exempt]) -> Plan:
     return Plan(tuple(included), tuple(excluded))
 
 
-def reason_against(candidate: Candidate, exempt: Exempt | None) -> tuple[str, str] | None:
+def reason_against(
+    candidate: Candidate, exempt: Exempt | None, *, wake_hibernated: bool
+) -> tuple[str, str] | None:
     """(code, sentence) of the first reason not to patch this host; None if it may be patched."""
     if candidate.gone or candidate.state in GONE:
         return "gone", "The instance no longer exists."
@@ -86,21 +94,30 @@ def reason_against(candidate: Candidate, exempt: Exempt | None) -> tuple[str, st
         return exempt.code, exempt.sentence
     if candidate.enrolled_late:
         return "enrolled_late", "It was enrolled after this run had started; the next run takes it."
-    if candidate.auto_scaling_group:
-        group = candidate.auto_scaling_group
-        return (
-            "auto_scaling",
-            f"It belongs to the Auto Scaling group {group}, which is renewed by image instead.",
-        )
-    return _unreachable(candidate)
+    if group := candidate.auto_scaling_group:  # also of a warm pool or in standby
+        return "auto_scaling", IN_A_GROUP.format(group)
+    return _unreachable(candidate, wake_hibernated=wake_hibernated)
 
 
-def _unreachable(candidate: Candidate) -> tuple[str, str] | None:
+def _unreachable(candidate: Candidate, *, wake_hibernated: bool) -> tuple[str, str] | None:
     if candidate.stopped and candidate.root_device_type == "instance-store":
         return "cannot_start", "It is stopped and its root volume cannot be started again."
+    if candidate.stopped and (
+        why := against_a_start(candidate.state_reason, wake_hibernated=wake_hibernated)
+    ):
+        return why
     for code, sentence in COVERAGE_SENTENCES.items():
         if code in candidate.coverage_reasons:
             return code, sentence
+    return None
+
+
+def against_a_start(state_reason: str, *, wake_hibernated: bool) -> tuple[str, str] | None:
+    """(code, sentence) of why a stopped instance stays as it is, by EC2's word for how it came to stop."""
+    if state_reason == HIBERNATED and not wake_hibernated:
+        return "hibernated", LEFT_HIBERNATED
+    if state_reason == SPOT_INTERRUPTED:
+        return "cannot_start", "EC2 has interrupted this Spot Instance, and only EC2 starts it again."
     return None
 
 

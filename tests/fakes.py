@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aws.errors import Ambiguous, CloudError, Missing
+from aws.errors import Ambiguous, CloudError, Missing, Refused
 from aws.ports import (
     Command,
     Instance,
@@ -16,6 +16,7 @@ from aws.ports import (
     TargetGroupHealth,
     VolumeSnapshot,
 )
+from aws.states import GONE, HIBERNATED, SPOT_INTERRUPTED
 from tests.fake_s3 import FakeBucket, FakeObjects
 from tests.fake_ssm import FakeSsm
 
@@ -35,10 +36,34 @@ class FakeHost:
     silent: bool = False  # accepts patch commands and never answers
     checks: list[dict[str, Any]] = field(default_factory=list)  # of its pre-check
     gone_silent: bool = False  # nor does it answer when it is looked at again
+    hibernation: bool = False  # configured at its launch
+    stop_protected: bool = False
+    start_refused: CloudError | None = None  # what StartInstances answers for it, all night long
+    stop_refused: CloudError | None = None
     changes: list[dict[str, Any]] | None = None  # that its patch tells of; None: openssl, as everybody
     withheld: tuple[int, int] | None = None  # updates that it withholds: all, for security
     release: dict[str, Any] | None = None  # that its repositories are bound to
     executed: list[str] = field(default_factory=list)  # dispatch ids whose patch document really ran
+
+    def refusal_of_a_start(self) -> CloudError | None:
+        """EC2 starts what is stopped, and answers for what runs; nothing else."""
+        if self.instance.state in GONE:
+            return Refused("It is not in a state.", code="IncorrectInstanceState", operation="StartInstances")
+        if self.instance.state_reason == SPOT_INTERRUPTED and self.instance.state == "stopped":
+            said = "Only Amazon EC2 can restart an interrupted stopped Spot Instance."
+            return Refused(said, code="IncorrectSpotRequestState", operation="StartInstances")
+        return self.start_refused if self.instance.state == "stopped" else None
+
+    def refusal_of_a_stop(self, *, hibernate: bool) -> CloudError | None:
+        if self.instance.state in GONE:
+            return Refused("It is not in a state.", code="IncorrectInstanceState", operation="StopInstances")
+        if self.stop_protected and self.instance.state != "stopped":
+            said = f"The instance '{self.instance.instance_id}' may not be stopped. "
+            said += "Modify its 'disableApiStop' instance attribute and try again."
+            return Refused(said, code="OperationNotPermitted", operation="StopInstances")
+        if hibernate and not self.hibernation:
+            return Refused("It is not enabled.", code="UnsupportedHibernationConfiguration")
+        return self.stop_refused
 
 
 @dataclass
@@ -189,15 +214,26 @@ class FakeEc2:
 
     def start_instances(self, instance_ids: Sequence[str]) -> None:
         self.cloud.call("StartInstances", instance_ids)
-        for host in self._named(instance_ids):
+        hosts = self._named(instance_ids)
+        for host in hosts:
+            if error := host.refusal_of_a_start():
+                raise error
+        for host in hosts:
             if host.instance.state != "running":
-                host.instance = replace(host.instance, state="running", launch_time=self.cloud.clock())
+                now = self.cloud.clock()
+                host.instance = replace(host.instance, state="running", state_reason="", launch_time=now)
         self.cloud.after("StartInstances")
 
-    def stop_instances(self, instance_ids: Sequence[str]) -> None:
+    def stop_instances(self, instance_ids: Sequence[str], *, hibernate: bool = False) -> None:
         self.cloud.call("StopInstances", instance_ids)
-        for host in self._named(instance_ids):
-            host.instance = replace(host.instance, state="stopped")
+        hosts = self._named(instance_ids)
+        for host in hosts:
+            if error := host.refusal_of_a_stop(hibernate=hibernate):
+                raise error
+        reason = HIBERNATED if hibernate else "Client.UserInitiatedShutdown"
+        for host in hosts:
+            if host.instance.state != "stopped":
+                host.instance = replace(host.instance, state="stopped", state_reason=reason)
         self.cloud.after("StopInstances")
 
     def create_snapshot(self, volume_id: str, *, description: str, tags: Mapping[str, str]) -> VolumeSnapshot:

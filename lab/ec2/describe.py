@@ -13,12 +13,10 @@ from moto.ec2.responses import EC2Response
 
 from lab import world as worlds
 from lab.ec2.errors import EC2ClientError, named
+from lab.ec2.reasons import SENTENCES
 from lab.fleet import STATE_CODES, Host
 
 LEAST_PAGE, MOST_PAGE = 5, 1000
-REASONS = {
-    "Client.UserInitiatedShutdown": "Client.UserInitiatedShutdown: User initiated shutdown",
-}
 VALUES: dict[str, Callable[[Host], Iterable[str]]] = {
     "instance-id": lambda host: (host.instance_id,),
     "instance-state-name": lambda host: (host.state,),
@@ -135,6 +133,7 @@ def instance(host: Host) -> dict[str, Any]:
         "RootDeviceName": "/dev/xvda",
         "VirtualizationType": "hvm",
         "Hypervisor": "xen",
+        "HibernationOptions": {"Configured": spec.hibernation},
         "PlatformDetails": platform_details(host),
         "Tags": [{"Key": key, "Value": value} for key, value in host.tags.items()],
     }
@@ -154,6 +153,8 @@ def optional(host: Host) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if has_platform(host):
         extra["Platform"] = "windows"
+    if "spot_interrupted" in host.faults:
+        extra["InstanceLifecycle"] = "spot"
     if host.has_profile:
         arn = f"arn:aws:iam::{host.spec.account}:instance-profile/{host.profile or 'PatchedInstance'}"
         extra["IamInstanceProfile"] = {"Arn": arn, "Id": "AIPA0PATCHEDINSTANCE0"}
@@ -162,7 +163,7 @@ def optional(host: Host) -> dict[str, Any]:
             {"DeviceName": "/dev/xvda", "Ebs": {"VolumeId": volume, "Status": "attached"}}
         ]
     if host.state_reason:
-        message = REASONS.get(host.state_reason, host.state_reason)
+        message = SENTENCES.get(host.state_reason, host.state_reason)
         extra["StateReason"] = {"Code": host.state_reason, "Message": message}
         extra["StateTransitionReason"] = "User initiated"
     return extra

@@ -1,4 +1,7 @@
-"""The only place that starts hosts: hold row, then Wake tag, then start. engine/power_down.py stops them again."""
+"""The only place that starts hosts: hold row, then Wake tag, then start.
+
+engine/power_watch.py waits until they are awake, engine/power_down.py stops them again.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,16 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Missing, Refused, Throttled
+from aws.errors import AccessRefused, Ambiguous, CloudError, Missing, Refused, Throttled
 from aws.ports import Instance
-from aws.states import ASLEEP, GONE, UP, InstanceState, PingStatus
+from aws.power_refusals import START, Lasts, Refusal, refusal_of
+from aws.states import ASLEEP, GONE, HIBERNATED, UP
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
 from patching.models import PowerHold, Run, Target
-from patching.operations import power, schedulers, targets
+from patching.operations import power, schedulers, stops, targets
 from patching.operations.power import place_of
-from patching.planner import batches
+from patching.planner import AUTO_SCALING_TAG, IN_A_GROUP, against_a_start, batches
 from patching.policy.waking import BATCH, Place
 from patching.states import HoldState, TargetState
 from portal.inventory.operations import refresh
@@ -32,17 +36,7 @@ MOST_CALLS = 24
 NOT_THIS_ONE = "UnauthorizedOperation"  # an instance of the call lacks the tag that the policy asks for
 FIRST_WAIT_S, LONGEST_WAIT_S = 5, 60
 SORTED_AT_ONCE = 1_000  # rows in memory
-NOT_OURS = "Somebody else had started it by then, so it is patched and left running."
-# Refusals that another minute may cure; what is not named here is final for the host that it names.
-TRANSIENT = frozenset(
-    {
-        "IncorrectInstanceState",
-        "IncorrectState",
-        "InstanceLimitExceeded",
-        "VcpuLimitExceeded",
-        "ResourceCountExceeded",
-    }
-)
+NOT_OURS = "It was running by then although no run had started it, so it is patched and left running."
 
 
 def hold_hosts(scope: Scope) -> None:
@@ -91,13 +85,17 @@ def start_hosts(scope: Scope) -> None:
         return
     write_due(cloud=scope.cloud, now=scope.now())
     run = scope.run
-    due = _holds(run, HoldState.WANTED).filter(Q(due_at=None) | Q(due_at__lte=scope.now()))
-    being_stopped = PowerHold.objects.filter(state=HoldState.RELEASING).exclude(run=run).values("asset")
-    ready = by_place(_tagged(run, list(due.exclude(asset__in=being_stopped))))
+    due = holds_in(run, HoldState.WANTED).filter(Q(due_at=None) | Q(due_at__lte=scope.now()))
+    ready = by_place(_tagged(run, list(due.exclude(asset__in=being_stopped(run).values("asset")))))
     for_each(ready, lambda place: _start_at(scope, place, ready[place]))
 
 
-def _holds(run: Run, *states: HoldState) -> QuerySet[PowerHold]:
+def being_stopped(run: Run) -> QuerySet[PowerHold]:
+    """Of other runs, while EC2 is asked; one that was refused stands in nobody's way."""
+    return PowerHold.objects.filter(state=HoldState.RELEASING, reason="").exclude(run=run)
+
+
+def holds_in(run: Run, *states: HoldState) -> QuerySet[PowerHold]:
     return run.power_holds.filter(state__in=states).select_related("asset__account", "run").order_by("pk")
 
 
@@ -122,7 +120,7 @@ def _verified(change: object, value: str) -> bool:
 def _start_at(scope: Scope, place: Place, holds: Holds) -> None:
     """Batches of one zone and type, because EC2 starts all of a call or none."""
     kinds: dict[tuple[str, str], Holds] = defaultdict(list)
-    for hold in _still_stopped(scope, place, holds):
+    for hold in _to_be_started(scope, place, holds):
         kinds[hold.asset.availability_zone, hold.asset.instance_type].append(hold)
     waiting = deque(batch for kind in kinds.values() for batch in batches(kind, BATCH))
     for _ in range(MOST_CALLS):
@@ -130,21 +128,28 @@ def _start_at(scope: Scope, place: Place, holds: Holds) -> None:
             waiting.extend(_start_batch(scope, place, waiting.popleft()))
 
 
-def _still_stopped(scope: Scope, place: Place, holds: Holds) -> Holds:
-    """Asks EC2 right before: what somebody started meanwhile is theirs, what another run of ours started is shared."""
+def _to_be_started(scope: Scope, place: Place, holds: Holds) -> Holds:
+    """Asks EC2 right before: what runs is shared or somebody else's, what may not be started stays as it is."""
     seen = seen_by_id(scope, place, holds)
-    up = [h for h in holds if (item := seen.get(h.asset.instance_id)) and item.state in UP]
-    shared = set(
-        PowerHold.objects.filter(
-            asset__in=[h.asset_id for h in up], state__in=[HoldState.STARTING, HoldState.HELD], kept_by=None
-        ).values_list("asset_id", flat=True)
-    )
-    power.join([h for h in up if h.asset_id in shared or h.started_at])
-    power.not_ours(
-        [h for h in up if h.asset_id not in shared and not h.started_at], NOT_OURS, now=scope.now()
-    )
-    running = {h.pk for h in up}
-    return [h for h in holds if h.pk not in running]
+    found = [(hold, item) for hold in holds if (item := seen.get(hold.asset.instance_id))]
+    up = [hold for hold, item in found if item.state in UP]
+    power.not_ours(power.share(up, now=scope.now()), NOT_OURS, now=scope.now())
+    gone = [hold for hold, item in found if item.state in GONE]
+    power.failed(gone, stops.GONE, started=False, now=scope.now())
+    asleep = [(hold, item) for hold, item in found if item.state in ASLEEP]
+    out = {hold for hold, item in asleep if _left_asleep(hold, item, now=scope.now())}
+    power.note_hibernated(holds, {h.asset_id for h, item in asleep if item.state_reason == HIBERNATED})
+    return [hold for hold in holds if hold not in out and hold not in up and hold not in gone]
+
+
+def _left_asleep(hold: PowerHold, item: Instance, *, now: datetime) -> bool:
+    """What the plan could not know yet: it was hibernated or interrupted since, or joined an Auto Scaling group."""
+    group = item.tags.get(AUTO_SCALING_TAG, "")
+    why = ("auto_scaling", IN_A_GROUP.format(group)) if group else None
+    wakes = hold.run.run_policy.hibernated == "wake"
+    if why := why or against_a_start(item.state_reason, wake_hibernated=wakes):
+        power.left_asleep([hold], *why, now=now)
+    return bool(why)
 
 
 def seen_by_id(scope: Scope, place: Place, holds: Holds) -> dict[str, Instance]:
@@ -163,7 +168,7 @@ def _start_batch(scope: Scope, place: Place, holds: Holds) -> list[Holds]:
     except (Throttled, AccessRefused) as error:
         if error.code == NOT_THIS_ONE and len(counted) > 1:
             return _halves(counted, scope.now())
-        _again(counted, f"{error}{_untagged(counted, error)}", now=scope.now())
+        again(counted, f"{error}{_untagged(counted, error)}", now=scope.now())
     except Refused as error:
         return _refused(counted, error, now=scope.now())
     return []
@@ -178,11 +183,17 @@ def _refused(holds: Holds, error: Refused, *, now: datetime) -> list[Holds]:
         return [_back(rest, now)] if rest else []
     if len(holds) > 1:
         return _halves(holds, now)
-    if isinstance(error, CapacityShortage) or error.code in TRANSIENT:
-        _again(holds, f"EC2 cannot start it now: {error}", now=now)
+    refusal = refusal_of(error, START)
+    if refusal.lasts == Lasts.PASSING:
+        again(holds, f"EC2 cannot start it now: {told(error, refusal)}", now=now)
     else:
-        power.failed(holds, f"EC2 did not start it: {error}", started=False, now=now)
+        power.failed(holds, f"EC2 did not start it: {told(error, refusal)}", started=False, now=now)
     return []
+
+
+def told(error: object, refusal: Refusal | None) -> str:
+    """AWS's words, and what mends it."""
+    return f"{error} {refusal.mends if refusal else ''}".strip()
 
 
 def _untagged(holds: Holds, error: CloudError) -> str:
@@ -203,7 +214,7 @@ def _back(holds: Holds, now: datetime) -> Holds:
     return holds
 
 
-def _again(holds: Holds, reason: str, *, now: datetime, certain: bool = True) -> None:
+def again(holds: Holds, reason: str, *, now: datetime, certain: bool = True) -> None:
     waits: dict[int, Holds] = defaultdict(list)
     for hold in holds:
         waits[_wait(hold)].append(hold)
@@ -214,74 +225,6 @@ def _again(holds: Holds, reason: str, *, now: datetime, certain: bool = True) ->
 def _wait(hold: PowerHold) -> int:
     """Seconds until the next try, longer each time."""
     return int(min(FIRST_WAIT_S * 2 ** min(hold.attempts, 8), LONGEST_WAIT_S))
-
-
-def watch_hosts(scope: Scope) -> None:
-    """Started hosts go on to their check once Systems Manager sees them, or are given up with a reason."""
-    if scope.halting:
-        return
-    starting = by_place(_holds(scope.run, HoldState.STARTING))
-    for_each(starting, lambda place: _watch_at(scope, place, starting[place]))
-
-
-def _watch_at(scope: Scope, place: Place, holds: Holds) -> None:
-    seen = seen_by_id(scope, place, holds)
-    nodes = scope.ssm(place).managed_nodes([hold.asset.instance_id for hold in holds])
-    reachable = {node.instance_id for node in nodes if node.ping_status == PingStatus.ONLINE}
-    now = scope.now()
-    awake = [hold for hold in holds if _awake(hold, seen, reachable)]
-    power.online(awake, now=now)
-    done = {hold.pk for hold in awake}
-    for hold in holds:
-        if hold.pk not in done:
-            _watch_one(hold, seen.get(hold.asset.instance_id), now=now)
-
-
-def _awake(hold: PowerHold, seen: dict[str, Instance], reachable: set[str]) -> bool:
-    """Also notes the launch that our start caused."""
-    item = seen.get(hold.asset.instance_id)
-    if item is None or item.state not in UP:
-        return False
-    if hold.launch_time is None:
-        power.saw_launch(hold, item.launch_time)
-    return item.state == InstanceState.RUNNING and item.instance_id in reachable
-
-
-def _watch_one(hold: PowerHold, seen: Instance | None, *, now: datetime) -> None:
-    """One that is not awake yet: waited for, tried again, or given up."""
-    if seen is None or seen.state in GONE:
-        power.failed([hold], "The instance no longer exists.", started=False, now=now)
-    elif now >= give_up_at(hold):
-        why = f"EC2 says {seen.state} {seen.state_reason}".rstrip()
-        said = "Systems Manager never saw it" if seen.state in UP else why
-        power.failed([hold], f"It was started ahead, but {said} in time.", started=True, now=now)
-    elif seen.state == InstanceState.STOPPED and hold.launch_time and "Capacity" not in seen.state_reason:
-        why = f" EC2 says {seen.state_reason}." if seen.state_reason else ""
-        power.failed(
-            [hold], f"It was started ahead and then stopped by somebody.{why}", started=False, now=now
-        )
-    elif seen.state == InstanceState.STOPPED:
-        why = f": {seen.state_reason}" if seen.state_reason else ""
-        _again([hold], f"EC2 shows it stopped after its start{why}.", now=now, certain=False)
-
-
-def give_up_at(hold: PowerHold) -> datetime:
-    """A started host has its time-out; one that EC2 refuses is tried until the lead is over."""
-    run, wait = hold.run, timedelta(seconds=hold.run.run_policy.wake_timeout_s)
-    if hold.state == HoldState.STARTING:
-        return min((hold.started_at or hold.wanted_at) + wait, run.cutoff_at)
-    turn = hold.wanted_at if hold.attempts else hold.due_at or hold.wanted_at
-    return min(max(turn + wait, run.starts_at), run.cutoff_at)
-
-
-def expire_starts(scope: Scope) -> None:
-    """A hold that could not be carried out (no capacity, its Wake tag was refused, its account is closed) ends too."""
-    now = scope.now()
-    for hold in _holds(scope.run, HoldState.WANTED):
-        if now >= give_up_at(hold) or scope.halting:
-            last = hold.reason or "Its Wake tag was not written in time."
-            reason = f"It is stopped, and it could not be started in time. {last}"
-            power.failed([hold], reason, started=hold.started_at is not None, now=now)
 
 
 def is_held(run: Run) -> bool:

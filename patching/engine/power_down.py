@@ -1,30 +1,34 @@
-"""Ends a run's power holds: hosts that it started are stopped, other schedulers' tags say what they said."""
+"""Ends a run's power holds: hosts that it started are stopped, other schedulers' tags say what they said.
+
+Each try is counted before it is made and sets the time of the next, so that nothing is asked for ever (I14).
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
 
-from aws.errors import Missing, Refused
+from aws.errors import AccessRefused, CloudError, Refused
 from aws.ports import Instance
+from aws.power_refusals import STOP
 from aws.states import ASLEEP, GONE
 from patching.engine.places import for_each
-from patching.engine.power import Holds, by_place, seen_by_id
+from patching.engine.power import NOT_THIS_ONE, Holds, by_place, seen_by_id
+from patching.engine.power_watch import OWN_START
 from patching.engine.scope import Scope
 from patching.models import PowerHold, SchedulerHold, Target
-from patching.operations import power, schedulers
+from patching.operations import schedulers, stops
 from patching.planner import batches
 from patching.policy.waking import BATCH, Place
 from patching.states import TARGET_OVER, HoldState
 from portal.inventory.operations import note_stopping, refresh
 
 Over = QuerySet[Target, Any]  # asks for the assets whose target is over
-# LaunchTime is set by EC2 when it accepts a start; more than this from our own call is somebody else's start.
-OWN_START = timedelta(seconds=120)
+Refusals = dict[PowerHold, CloudError]
 AGAIN = "It was stopped before the run, so it is stopped again."
+HIBERNATES = "It was hibernated before the run, so it is hibernated again."
 
 
 def power_down(scope: Scope) -> None:
@@ -32,28 +36,51 @@ def power_down(scope: Scope) -> None:
     run = scope.run
     over = run.targets.filter(state__in=TARGET_OVER).order_by().values("asset")
     held = run.power_holds.filter(state__in=[HoldState.STARTING, HoldState.HELD], asset__in=over)
-    power.releasing(held.select_related("asset__account", "run"), now=scope.now())
-    rows = run.power_holds.filter(state=HoldState.RELEASING).select_related("asset__account", "run")
-    places = by_place(rows.order_by("pk"))
+    stops.releasing(held.select_related("asset__account", "run"), now=scope.now())
+    places = by_place(stops.due(run, now=scope.now()))
     try:
         for_each(places, lambda place: _stop_at(scope, place, places[place]))
     finally:  # an account that refuses stops keeps no tag either
         restore_tags(scope, over)
+    _tell_what_waits(scope)
+
+
+def _tell_what_waits(scope: Scope) -> None:
+    """Between two tries too: only a second refusal hinders the run, the first may pass by itself. Raises CloudError."""
+    refused = scope.run.power_holds.filter(state=HoldState.RELEASING).exclude(reason="")
+    if row := refused.order_by("-stop_attempts", "pk").first():
+        raise (Refused if row.stop_attempts > 1 else CloudError)(row.reason, operation=STOP)
 
 
 def _stop_at(scope: Scope, place: Place, holds: Holds) -> None:
+    """One try for those that are due; what AWS refuses is settled for each of them."""
+    tried = stops.count_try(holds, now=scope.now())
+    refused: Refusals = {}
+    try:
+        going = _still_ours(scope, place, tried)
+    except CloudError as error:
+        refused = dict.fromkeys(tried, error)
+    else:
+        for how in (True, False):
+            for batch in batches([hold for hold in going if hold.hibernated == how], BATCH):
+                refused |= _stop(scope, place, batch)
+    stops.refused(refused, now=scope.now())
+
+
+def _still_ours(scope: Scope, place: Place, holds: Holds) -> Holds:
+    """Those that run and are ours to stop; the others are settled as EC2 shows them."""
     seen = seen_by_id(scope, place, holds)
+    refresh(instances=seen.values(), now=scope.now())  # the next run plans with what is true
     going: Holds = []
     for hold in holds:
         item = seen.get(hold.asset.instance_id)
         if item is None or item.state in GONE | ASLEEP:
-            refresh(instances=[item] if item else [], now=scope.now())  # e.g. the answer of our stop was lost
-            power.settle([hold], HoldState.RELEASED, reason="It is not running any more.", now=scope.now())
+            stops.settle([hold], HoldState.RELEASED, reason="It is not running any more.", now=scope.now())
         elif why := taken_over(hold, item):
-            power.settle([hold], HoldState.KEPT, reason=why, now=scope.now())
+            stops.settle([hold], HoldState.KEPT, reason=why, now=scope.now())
         else:
             going.append(hold)
-    for_each(batches(going, BATCH), lambda batch: _stop(scope, place, batch))
+    return going
 
 
 def taken_over(hold: PowerHold, seen: Instance) -> str:
@@ -71,36 +98,41 @@ def taken_over(hold: PowerHold, seen: Instance) -> str:
     return "Somebody stopped and started it since, so it is left running." if other else ""
 
 
-def _stop(scope: Scope, place: Place, holds: Holds) -> None:
-    """A refused batch is stopped host by host, so that one bad host keeps no other running."""
+def _stop(scope: Scope, place: Place, holds: Holds) -> Refusals:
+    """Stops or hibernates them, all or none; one bad host keeps no other running. Returns what was refused, and why."""
     scope.now()  # raises LeaseLost after a stall: what was seen of the hosts before it may no longer hold
+    hibernate = holds[0].hibernated
     try:
-        scope.ec2(place).stop_instances([hold.asset.instance_id for hold in holds])
-    except Missing:
-        if len(holds) == 1:
-            power.settle(holds, HoldState.RELEASED, reason="The instance no longer exists.", now=scope.now())
-            return
-        for_each(holds, lambda hold: _stop(scope, place, [hold]))
-    except Refused:
-        if len(holds) == 1:
-            # e.g. still pending: the next reconcile tries again, and the run's log tells AWS's sentence
-            raise
-        for_each(holds, lambda hold: _stop(scope, place, [hold]))
-    else:
-        note_stopping(hold.asset_id for hold in holds)
-        power.settle(holds, HoldState.RELEASED, reason=AGAIN, now=scope.now())
+        scope.ec2(place).stop_instances([hold.asset.instance_id for hold in holds], hibernate=hibernate)
+    except CloudError as error:
+        if len(holds) == 1 or not _of_one_host(error):
+            return dict.fromkeys(holds, error)
+        return {key: why for hold in holds for key, why in _stop(scope, place, [hold]).items()}
+    note_stopping((hold.asset_id for hold in holds), hibernated=hibernate)
+    reason = HIBERNATES if hibernate else AGAIN
+    stops.settle(holds, HoldState.RELEASED, reason=reason, now=scope.now())
+    return {}
+
+
+def _of_one_host(error: CloudError) -> bool:
+    """Whether the others of the call may do better without the host that EC2 means."""
+    plain = isinstance(error, Refused) and not isinstance(error, AccessRefused)
+    return plain or error.code == NOT_THIS_ONE
 
 
 def restore_tags(scope: Scope, over: Over) -> None:
     """The tags of other schedulers, as they were; one that somebody changed meanwhile stays as it is."""
 
     def restore_at(place: Place) -> None:
-        rows = places[place]
-        listed = scope.ec2(place).describe(sorted({row.asset.instance_id for row in rows}))
+        rows = schedulers.count_try(places[place], now=scope.now())
+        try:
+            listed = scope.ec2(place).describe(sorted({row.asset.instance_id for row in rows}))
+        except CloudError as error:
+            schedulers.unread(rows, str(error), now=scope.now())
+            raise
         schedulers.restore_tags(rows, {item.instance_id: item for item in listed}, now=scope.now())
 
     places: dict[Place, list[SchedulerHold]] = {}
-    held = scope.run.scheduler_holds.filter(released_at=None, asset__in=over)
-    for row in held.select_related("asset__account", "run"):
+    for row in schedulers.due(scope.run, over, now=scope.now()):
         places.setdefault((row.asset.account.account_id, row.asset.region), []).append(row)
     for_each(places, restore_at)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime
 
-from aws.errors import AccessRefused, Ambiguous, Refused, Throttled
+from aws.errors import AccessRefused, Ambiguous, CloudError, Refused, Throttled
 from aws.states import RootVolumeState
 from patching.engine.places import for_each
 from patching.engine.scope import Context
 from patching.models import Restore
 from patching.operations import restores
+from patching.policy.patience import RESTORES
 from patching.policy.waking import Place
 from patching.states import RestoreState
 
-FOLLOW_EVERY = timedelta(seconds=10)
 MOST_TRIES = 20
 AT_ONCE = 200
 WORDS: dict[str, str] = {
@@ -64,7 +64,17 @@ def _send(context: Context, place: Place, row: Restore) -> None:
 
 
 def _follow(context: Context, place: Place, rows: list[Restore]) -> None:
-    listed = context.ec2(place).root_volume_tasks([row.snapshot.instance_id for row in rows])
+    """The next look is set before AWS is asked, each later than the last; after a day nobody looks any more."""
+    rows, now = list(rows), context.now()
+    for row in rows:
+        restores.note([row], row.progress, due_at=now + RESTORES.wait(_since(row), now))
+    try:
+        listed = context.ec2(place).root_volume_tasks([row.snapshot.instance_id for row in rows])
+    except CloudError as error:
+        for row in rows:
+            if RESTORES.over(_since(row), now):
+                restores.failed(row, f"AWS refused each look at it for a day: {error}", now=now)
+        raise
     tasks = {task.task_id: task for task in listed}
     for row in rows:
         state = tasks[row.task_id].state if row.task_id in tasks else ""
@@ -72,7 +82,12 @@ def _follow(context: Context, place: Place, rows: list[Restore]) -> None:
             restores.done(row, now=context.now())
         elif state in WORDS:
             restores.failed(row, WORDS[state], now=context.now(), progress=state)
-        elif not state and context.now() > row.requested_at + timedelta(days=1):
-            restores.failed(row, "EC2 no longer tells anything of this task.", now=context.now())
+        elif RESTORES.over(_since(row), now):
+            told = f"EC2 has said {state} for a day" if state else "EC2 no longer tells anything of this task"
+            restores.failed(row, f"{told}.", now=now, progress=state)
         else:
-            restores.note([row], state, due_at=context.now() + FOLLOW_EVERY)
+            restores.note([row], state, due_at=now + RESTORES.wait(_since(row), now))
+
+
+def _since(row: Restore) -> datetime:
+    return row.running_at or row.requested_at

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from patching.engine.power_watch import look_at_sleepers
 from patching.engine.scope import Scope
 from patching.models import Run
 from patching.operations import results, runs, targets
@@ -19,6 +20,8 @@ LONGEST_SLEEP = timedelta(seconds=60)  # of a planned run: its lead time may cha
 
 def begin(scope: Scope) -> datetime:
     """A planned run sleeps until its lead time; after the cutoff it cannot begin any more."""
+    if wakes_at(scope.run) <= scope.now() < scope.run.cutoff_at:
+        look_at_sleepers(scope)
     now = scope.now()
     with transaction.atomic():
         run = runs.lock(scope.run)
@@ -36,7 +39,7 @@ def _begin(run: Run, now: datetime) -> None:
         runs.enter(run, RunState.MISSED, now=now, reason=reason, summary=f"Missed: {reason}")
         waiting = run.targets.filter(state=T.PLANNED).values_list("pk", flat=True)
         targets.move(waiting, T.SKIPPED, now=now, code="missed", reason=reason)
-        run.targets.update(cleaned_at=now)
+        run.targets.filter(cleaned_at=None).update(cleaned_at=now)
     elif now >= wakes_at(run):
         plan = runs.replan(run, now=now)
         said = f"{plan.included} servers are prepared, {plan.excluded} are left out"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from patching.engine.places import for_each
 from patching.engine.scope import Context, Scope
 from patching.models import Restore, RootSnapshot, Run, Target
 from patching.operations import snapshots
+from patching.policy.patience import COPIES, DELETIONS, SNAPSHOTS
 from patching.policy.waking import Place
 from patching.states import RESTORE_OVER, SNAPSHOT_USABLE, SnapshotState
 
@@ -29,8 +31,6 @@ MOST_TRIES = 10
 INSTANCE_STORE = "Its root volume is an instance store, of which EC2 makes no snapshot."
 # CreateSnapshot's bucket holds 100 and refills at 5 a second; one reconcile must not hold up the rest of the run.
 MOST_CALLS = 100
-FOLLOW_EVERY = timedelta(seconds=30)
-RETRY_AFTER = timedelta(hours=1)
 AT_ONCE = 1000
 
 
@@ -90,7 +90,7 @@ def _create(scope: Scope, ec2: Ec2, row: RootSnapshot, volume_id: str) -> bool:
             volume_id, description=f"{row.asset.label} before {row.run.name}", tags=tags_of(row)
         )
     except Throttled as error:
-        snapshots.again(row, str(error), due_at=scope.now())
+        snapshots.again(row, str(error), due_at=scope.now() + SNAPSHOTS.wait(row.tries + 1))
         return False
     except AccessRefused as error:
         snapshots.failed([row], str(error), now=scope.now())
@@ -143,10 +143,19 @@ def reconcile_snapshots(context: Context) -> None:
 def _follow(context: Context) -> None:
     rows = RootSnapshot.objects.filter(state=S.TAKEN, due_at__lte=context.now()).select_related("asset")
     places = by_place(rows.order_by("due_at", "target_id")[:AT_ONCE])
-    for_each(places, lambda place: _follow_at(context.ec2(place), places[place], now=context.now()))
+    for_each(places, lambda place: _follow_at(context, place, places[place]))
 
 
-def _follow_at(ec2: Ec2, rows: Rows, *, now: datetime) -> None:
+def _follow_at(context: Context, place: Place, rows: Rows) -> None:
+    """The next look is set before AWS is asked; each comes later than the last, until they expire."""
+    now = context.now()
+    for row in rows:
+        wait = COPIES.wait(row.taken_at or row.wanted_at, now)
+        snapshots.postpone([row], row.reason, due_at=now + wait)
+    _look_at(context.ec2(place), rows, now=now)
+
+
+def _look_at(ec2: Ec2, rows: Rows, *, now: datetime) -> None:
     key = settings.TAG_KEYS["snapshot"]
     found = snapshots.by_tag(ec2.snapshots(key, [str(row.pk) for row in rows]), key)
     seen = {item.snapshot_id: item for items in found.values() for item in items}
@@ -156,8 +165,6 @@ def _follow_at(ec2: Ec2, rows: Rows, *, now: datetime) -> None:
     for row in broken:
         why = seen[row.snapshot_id].message or "no reason given"
         snapshots.failed([row], f"EC2 could not copy it: {why}", now=now)
-    pending = [row for row in rows if row not in done and row not in broken]
-    snapshots.postpone(pending, "", due_at=now + FOLLOW_EVERY)
 
 
 def _expire(context: Context) -> None:
@@ -167,28 +174,46 @@ def _expire(context: Context) -> None:
     begun = Q(state=S.DELETING, due_at__lte=now)
     rows = RootSnapshot.objects.filter(past | begun).exclude(pk__in=used).select_related("asset")
     places = by_place(rows.order_by("due_at", "target_id")[:AT_ONCE])
-    for_each(places, lambda place: _delete_at(context, context.ec2(place), places[place]))
+    for_each(places, lambda place: _delete_at(context, place, places[place]))
 
 
-def _delete_at(context: Context, ec2: Ec2, rows: Rows) -> None:
-    """Only what our row and AWS's tags both call ours: the row's id, on a snapshot of the row's volume."""
-    claimed = snapshots.deleting([row for row in rows if row.state != S.DELETING], now=context.now())
+def _delete_at(context: Context, place: Place, rows: Rows) -> None:
+    """One try each. Who was refused is tried ever more seldom, and left in the account after a month."""
+    now = context.now()
+    claimed = snapshots.deleting([row for row in rows if row.state != S.DELETING], now=now)
     mine = [*claimed, *(row for row in rows if row.state == S.DELETING)]
+    for row in mine:
+        snapshots.postpone([row], row.reason, due_at=now + DELETIONS.wait(row.expires_at, now))
+    refused: dict[RootSnapshot, CloudError] = {}
+    try:
+        refused = _delete_all(context, context.ec2(place), mine)
+    except CloudError as error:
+        refused = dict.fromkeys(mine, error)
+        raise
+    finally:
+        snapshots.refused(refused, now=now)
+
+
+def _delete_all(context: Context, ec2: Ec2, mine: Rows) -> dict[RootSnapshot, CloudError]:
+    """Only what our row and AWS's tags both call ours: the row's id, on a snapshot of the row's volume.
+
+    Returns those that AWS refused to delete.
+    """
+    refused: dict[RootSnapshot, CloudError] = {}
     key = settings.TAG_KEYS["snapshot"]
     found = snapshots.by_tag(ec2.snapshots(key, [str(row.pk) for row in mine]), key)
     for row in mine:
         own = [item for item in found.get(str(row.pk), ()) if item.volume_id == row.volume_id]
-        _delete(context, ec2, row, own)
-
-
-def _delete(context: Context, ec2: Ec2, row: RootSnapshot, items: Iterable[VolumeSnapshot]) -> None:
-    for item in items:
         try:
+            _delete(ec2, own)
+        except CloudError as error:  # e.g. somebody made an image of it
+            refused[row] = error
+        else:
+            snapshots.deleted([row], now=context.now())
+    return refused
+
+
+def _delete(ec2: Ec2, items: Iterable[VolumeSnapshot]) -> None:
+    for item in items:
+        with suppress(Missing):
             ec2.delete_snapshot(item.snapshot_id)
-        except Missing:
-            continue
-        except CloudError as error:
-            # e.g. somebody made an image of it; it is tried again until nobody uses it
-            snapshots.postpone([row], str(error), due_at=context.now() + RETRY_AFTER)
-            return
-    snapshots.deleted([row], now=context.now())

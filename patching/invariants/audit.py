@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, Concat
 from exceptions.invariants import broken
 from patching.invariants.append_only import what_only_grows_is_guarded
 from patching.invariants.commands import attempts_are_counted, commands_have_one_owner, every_dispatch_is_told
+from patching.invariants.ends import every_refusal_has_an_end, holds_end_in_time, leftovers_decide_nothing
 from patching.invariants.exempt import exempt_is_never_sent, foreign_tags_are_respected
 from patching.invariants.flights import clusters_go_one_by_one, concurrency_is_kept, waves_wait
 from patching.invariants.host_words import reports_are_of_who_was_asked, verdicts_are_the_hosts_own
@@ -23,6 +24,7 @@ from patching.invariants.violation import Ids, Violation
 from patching.models import Dispatch, DispatchTarget, PowerHold, Run, Target, Wave
 from patching.states import (
     DISPATCH_IN_FLIGHT,
+    HOLD_OVER,
     IN_FLIGHT,
     RUN_OVER,
     TARGET_OVER,
@@ -88,10 +90,9 @@ def all_targets_end(runs: Ids) -> Iterator[Violation]:
 def power_is_given_back(runs: Ids) -> Iterator[Violation]:
     """I6: when a run is over, what it started is stopped again, or kept for a reason."""
     holds = PowerHold.objects.filter(run__in=runs, run__state__in=RUN_OVER).select_related("asset")
-    ended = [HoldState.RELEASED, HoldState.KEPT, HoldState.FAILED]
-    for row in holds.exclude(state__in=ended):
+    for row in holds.exclude(state__in=HOLD_OVER):
         yield Violation("I6", row.run_id, f"{row.asset.label} is still {row.state}.")
-    for row in holds.filter(state=HoldState.KEPT, reason=""):
+    for row in holds.filter(state__in=[HoldState.KEPT, HoldState.NOT_STOPPED], reason=""):
         yield Violation("I6", row.run_id, f"{row.asset.label} is left running without a reason.")
 
 
@@ -154,11 +155,11 @@ PLANNED_OUT = ("enrolled_late",)  # left out by the plan itself, which tells the
 ALL: tuple[Callable[[Ids], Iterator[Violation]], ...] = (
     exempt_is_never_sent, foreign_tags_are_respected, sent_inside_the_window, nothing_is_sent_in_a_pause,
     once_per_attempt, attempts_are_counted, nothing_is_lost, commands_have_one_owner, all_targets_end,
-    power_is_given_back, tags_are_gone, last_patched_is_proven, one_of_a_cluster, clusters_go_one_by_one,
-    concurrency_is_kept, waves_wait, every_end_is_told, every_dispatch_is_told, reports_are_of_who_was_asked,
-    verdicts_are_the_hosts_own,
+    power_is_given_back, every_refusal_has_an_end, leftovers_decide_nothing, tags_are_gone, last_patched_is_proven,
+    one_of_a_cluster, clusters_go_one_by_one, concurrency_is_kept, waves_wait, every_end_is_told,
+    every_dispatch_is_told, reports_are_of_who_was_asked, verdicts_are_the_hosts_own,
 )  # fmt: skip
-BY_THE_CLOCK = (ends_in_time, nobody_is_passed_over)
+BY_THE_CLOCK = (ends_in_time, nobody_is_passed_over, holds_end_in_time)
 
 
 def violations(runs: Ids) -> list[Violation]:

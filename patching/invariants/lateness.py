@@ -9,9 +9,10 @@ from django.db.models import Q
 
 from patching.invariants.violation import Ids, Violation
 from patching.models import Run
+from patching.policy.patience import STOPPED_WITHIN
 from patching.states import RUN_OVER
 
-CLEANED_WITHIN = timedelta(hours=1)  # after the end bound: tags away, hosts stopped again
+CLEANED_WITHIN = 2 * STOPPED_WITHIN  # after the end bound: hosts stopped again, and then their tags away
 LOOKED_AT_WITHIN = timedelta(minutes=15)  # ticks come every few seconds
 
 

@@ -21,11 +21,14 @@ class PowerHold(models.Model):
     launch_time = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     wanted_at = models.DateTimeField()
-    due_at = models.DateTimeField(null=True)  # its turn within EC2's limits; the next try after a refusal
+    due_at = models.DateTimeField(null=True)  # its turn within EC2's limits; the next try, also of a stop
     started_at = models.DateTimeField(null=True)
+    hibernated = models.BooleanField(default=False)  # before our start, so it is hibernated again
     online_at = models.DateTimeField(null=True)  # Systems Manager saw it; minus started_at: what is learned
+    releasing_at = models.DateTimeField(null=True)  # its run let it go: it is to be stopped from now on
+    stop_attempts = models.PositiveSmallIntegerField(default=0)  # counted before each
     released_at = models.DateTimeField(null=True)
-    reason = models.TextField(blank=True)
+    reason = models.TextField(blank=True)  # of a stop that is tried again: what EC2 answered last
     # who pressed "Keep running"
     kept_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -52,6 +55,8 @@ class SchedulerHold(models.Model):
     value = models.CharField(max_length=256)  # as it was before the first hold; restored by the last one
     override = models.CharField(max_length=256, null=True)  # what it says meanwhile; None: it is away
     held_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)  # to give it back
+    due_at = models.DateTimeField(null=True)  # the next one
     released_at = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)  # how it ended
 

@@ -62,6 +62,7 @@ class Restore(models.Model):
     requested_at = models.DateTimeField()
     due_at = models.DateTimeField()
     tries = models.PositiveSmallIntegerField(default=0)
+    running_at = models.DateTimeField(null=True)  # AWS named the task
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ from portal.tags.models import InstanceRef
 from portal.tags.operations import request_tag
 
 H = HoldState
-NEEDED = [H.WANTED, H.STARTING, H.HELD]
+RUNNING = [H.STARTING, H.HELD]  # for a run that has looked: it started the host, or joined who did
 OPEN = list(HOLD_OPEN)
 GIVEN_AWAY = "Another run still needs it."
 
@@ -44,9 +44,9 @@ def place_of(hold: PowerHold) -> tuple[str, str]:
 def hold(run: Run, stopped: Iterable[Target], *, now: datetime) -> None:
     """Writes the holds, each with its turn, and wants the Wake tag: the start itself follows from these rows."""
     rows = list(stopped)
-    _lock_assets(row.asset_id for row in rows)
-    moved = set(targets.move([row.pk for row in rows], TargetState.WAKING, now=now))
-    rows = [row for row in rows if row.pk in moved]
+    lock_assets(row.asset_id for row in rows)
+    waking_now = set(targets.move([row.pk for row in rows], TargetState.WAKING, now=now))
+    rows = [row for row in rows if row.pk in waking_now]
     known = _reopen(run, rows, now=now)
     turns = _turns(run, rows)
     made = PowerHold.objects.bulk_create(
@@ -71,13 +71,11 @@ def _reopen(run: Run, rows: list[Target], *, now: datetime) -> set[int]:
     """
     mine = PowerHold.objects.filter(run=run, asset__in=[row.asset_id for row in rows])
     blank: dict[str, Any] = {
-        "started_at": None,
-        "online_at": None,
-        "released_at": None,
-        "reason": "",
-        "wanted_at": now,
-    }
-    anew: dict[str, Any] = {"due_at": now, "attempts": 0, "launch_time": None, "kept_by": None}
+        "started_at": None, "online_at": None, "releasing_at": None, "released_at": None, "reason": "",
+        "stop_attempts": 0, "wanted_at": now,
+    }  # fmt: skip
+    anew: dict[str, Any] = {"due_at": now, "attempts": 0, "launch_time": None, "hibernated": False,
+                            "kept_by": None}  # fmt: skip
     known = dict(mine.values_list("pk", "asset_id"))
     # the second: it runs, but Systems Manager had not seen it in time
     for to, facts in ((H.WANTED, anew), (H.STARTING, {})):
@@ -94,7 +92,7 @@ def _turns(run: Run, rows: list[Target]) -> dict[int, float]:
     return {pk: turn for here in places.values() for pk, turn in waking.turns(here, seed=str(run.pk)).items()}
 
 
-def _moved(holds: Iterable[PowerHold], to: HoldState, reason: str = "", **facts: Any) -> set[int]:
+def moved(holds: Iterable[PowerHold], to: HoldState, reason: str = "", **facts: Any) -> set[int]:
     """Moves those that may go there; returns their keys."""
     return set(MOVER.move((item.pk for item in holds), to, said=reason, fields={"reason": reason, **facts}))
 
@@ -111,28 +109,49 @@ MOVER = Mover(PowerHold, HOLD, each(_entry), related=("asset",))
 @transaction.atomic
 def count_start(holds: list[PowerHold], *, now: datetime) -> list[PowerHold]:
     """The attempt is counted before it is tried. Returns those that are still to be started."""
-    moved = _moved(holds, H.STARTING, attempts=F("attempts") + 1, started_at=now, launch_time=None)
-    return list(PowerHold.objects.filter(pk__in=moved).select_related("asset__account", "run").order_by("pk"))
+    begun = moved(holds, H.STARTING, attempts=F("attempts") + 1, started_at=now, launch_time=None)
+    return list(PowerHold.objects.filter(pk__in=begun).select_related("asset__account", "run").order_by("pk"))
 
 
-def join(holds: Iterable[PowerHold]) -> None:
-    """They run already: another run of ours started them, or an earlier try of this one whose answer was lost."""
-    _moved(holds, H.STARTING)
+@transaction.atomic
+def share(holds: list[PowerHold], *, now: datetime) -> list[PowerHold]:
+    """They run already. Joins those that we started: an earlier try whose answer was lost, or another run.
+
+    Another run that wants to stop one, and was refused, gives it up for this run. Returns those that we did not start.
+    """
+    ids = {item.asset_id for item in holds}
+    lock_assets(ids)
+    others = PowerHold.objects.filter(asset__in=ids, kept_by=None).exclude(pk__in=[h.pk for h in holds])
+    running = list(others.filter(state__in=[*RUNNING, H.RELEASING]).order_by("pk"))
+    going = {row.asset_id for row in running if row.state == H.RELEASING and not row.reason}
+    theirs = {row.asset_id for row in running} - going
+    refused = [row for row in running if row.state == H.RELEASING and row.asset_id in theirs]
+    moved(refused, H.KEPT, GIVEN_AWAY, released_at=now)
+    mine = [item for item in holds if item.asset_id in theirs or item.started_at]
+    moved(mine, H.STARTING)
+    note_hibernated(holds, {row.asset_id for row in running if row.hibernated})
+    return [item for item in holds if item not in mine and item.asset_id not in going]
+
+
+def note_hibernated(holds: Iterable[PowerHold], asset_ids: Container[int]) -> None:
+    """These were hibernated before the portal started them, so they are to be hibernated again."""
+    found = [item for item in holds if item.asset_id in asset_ids]
+    PowerHold.objects.filter(pk__in=[item.pk for item in found], hibernated=False).update(hibernated=True)
 
 
 def postpone(holds: Iterable[PowerHold], reason: str, *, due_at: datetime, certain: bool = True) -> None:
     """Tried again at `due_at`. `certain`: AWS refused, so whoever runs then was started by somebody else."""
     tried = {"started_at": None} if certain else {}
-    _moved(holds, H.WANTED, reason, due_at=due_at, **tried)
+    moved(holds, H.WANTED, reason, due_at=due_at, **tried)
 
 
 @transaction.atomic
 def not_ours(holds: list[PowerHold], reason: str, *, now: datetime) -> None:
     """Somebody else has it running: it is patched, and never stopped by us."""
-    moved = _moved(holds, H.KEPT, reason, released_at=now)
-    ours = [item for item in holds if item.pk in moved]
+    kept = moved(holds, H.KEPT, reason, released_at=now)
+    ours = [item for item in holds if item.pk in kept]
     targets.move(_target_ids(ours), TargetState.WAITING, now=now)
-    _take_marks_away(ours, now)
+    take_marks_away(ours, now)
 
 
 def saw_launch(hold: PowerHold, launch_time: datetime | None) -> None:
@@ -143,18 +162,27 @@ def saw_launch(hold: PowerHold, launch_time: datetime | None) -> None:
 @transaction.atomic
 def online(holds: list[PowerHold], *, now: datetime) -> None:
     """Systems Manager sees them: their targets go on to the check, and the time it took is remembered."""
-    moved = _moved(holds, H.HELD, online_at=now)
-    targets.move(_target_ids(item for item in holds if item.pk in moved), TargetState.WAITING, now=now)
+    awake = moved(holds, H.HELD, online_at=now)
+    targets.move(_target_ids(item for item in holds if item.pk in awake), TargetState.WAITING, now=now)
 
 
 @transaction.atomic
 def failed(holds: list[PowerHold], reason: str, *, started: bool, now: datetime) -> None:
     """They cannot be patched. Whoever may run all the same stays held, and the clean-up stops it again."""
-    moved = _moved(holds, H.HELD if started else H.FAILED, reason)
-    lost = [item for item in holds if item.pk in moved]
+    ended = moved(holds, H.HELD if started else H.FAILED, reason)
+    lost = [item for item in holds if item.pk in ended]
     targets.move(_target_ids(lost), TargetState.BLOCKED, now=now, code="not_started", reason=reason)
     if not started:
-        _take_marks_away(lost, now)
+        take_marks_away(lost, now)
+
+
+@transaction.atomic
+def left_asleep(holds: list[PowerHold], code: str, reason: str, *, now: datetime) -> None:
+    """EC2 shows right before the start what the plan did not know: they are left out as they are."""
+    ended = moved(holds, H.FAILED, reason)
+    out = [item for item in holds if item.pk in ended]
+    targets.move(_target_ids(out), TargetState.SKIPPED, now=now, code=code, reason=reason)
+    take_marks_away(out, now)
 
 
 def _target_ids(holds: Iterable[PowerHold]) -> list[int]:
@@ -166,45 +194,12 @@ def _target_ids(holds: Iterable[PowerHold]) -> list[int]:
     return list(found.values_list("pk", flat=True))
 
 
-@transaction.atomic
-def releasing(holds: Iterable[PowerHold], *, now: datetime) -> None:
-    """Claims the stops; a host that another run needs, or that somebody keeps, is let go as it is."""
-    asked = {item.pk: item.asset_id for item in holds}
-    _lock_assets(asked.values())
-    rows = list(
-        PowerHold.objects.select_for_update(of=("self",))
-        .filter(pk__in=asked, state__in=[H.STARTING, H.HELD])
-        .select_related("asset__account", "run", "kept_by")
-        .order_by("pk")
-    )
-    others = PowerHold.objects.filter(asset__in=[row.asset_id for row in rows], state__in=NEEDED)
-    needed = set(others.exclude(pk__in=[row.pk for row in rows]).values_list("asset_id", flat=True))
-    _moved((row for row in rows if row.asset_id in needed), H.KEPT, GIVEN_AWAY, released_at=now)
-    ours = [row for row in rows if row.asset_id not in needed]
-    for row in ours:
-        if row.kept_by_id:
-            settle([row], H.KEPT, reason=_kept_words(row), now=now)
-    _moved((row for row in ours if not row.kept_by_id), H.RELEASING)
-
-
-def _lock_assets(ids: Iterable[int]) -> None:
+def lock_assets(ids: Iterable[int]) -> None:
     """Two runs that hold the same host take turns, so that one of them is the last."""
     list(Asset.objects.select_for_update().filter(pk__in=set(ids)).order_by("pk").values_list("pk"))
 
 
-def _kept_words(row: PowerHold) -> str:
-    who = row.kept_by.display_name if row.kept_by else "Somebody"
-    return f"{who} keeps it running: {row.keep_reason}"
-
-
-@transaction.atomic
-def settle(holds: list[PowerHold], to: HoldState, *, reason: str, now: datetime) -> None:
-    """Released or kept, told in the run's log, and the removal of the Wake tag is requested."""
-    moved = _moved(holds, to, reason, released_at=now)
-    _take_marks_away([item for item in holds if item.pk in moved], now)
-
-
-def _take_marks_away(holds: list[PowerHold], now: datetime) -> None:
+def take_marks_away(holds: list[PowerHold], now: datetime) -> None:
     """Only where no other run has put its own Wake tag in the place of ours."""
     others = PowerHold.objects.filter(asset__in=[item.asset_id for item in holds], state__in=OPEN)
     theirs = set(others.exclude(pk__in=[item.pk for item in holds]).values_list("asset_id", flat=True))

@@ -64,7 +64,14 @@ def count_try(row: Restore, *, due_at: datetime) -> None:
 
 
 def running(row: Restore, task_id: str, *, now: datetime) -> None:
-    _moved(row, R.RUNNING, f"EC2 replaces its root volume, task {task_id}", task_id=task_id, due_at=now)
+    _moved(
+        row,
+        R.RUNNING,
+        f"EC2 replaces its root volume, task {task_id}",
+        task_id=task_id,
+        due_at=now,
+        running_at=now,
+    )
 
 
 def note(rows: Iterable[Restore], progress: str, *, due_at: datetime) -> None:

@@ -87,7 +87,7 @@ def replan(run: Run, *, now: datetime, assets: Iterable[Asset] | None = None) ->
     _clear(run)
     included = excluded = 0
     for chunk in pieces:
-        plan = plan_for(chunk, run.starts_at, run.ends_at, late_ids)
+        plan = plan_for(chunk, run.starts_at, run.ends_at, run.run_policy, late_ids)
         _insert(run, {asset.pk: asset for asset in chunk}, plan, now)
         included, excluded = included + len(plan.included), excluded + len(plan.excluded)
     waves.plan(run)
@@ -194,7 +194,7 @@ def cancel(*, run: Run, by: User, reason: str, now: datetime) -> Run:
         targets.move(
             waiting, TargetState.SKIPPED, now=now, code="cancelled", reason="The run was cancelled.", by=by
         )
-        locked.targets.update(cleaned_at=now)
+        locked.targets.filter(cleaned_at=None).update(cleaned_at=now)
     return locked
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from aws.ports import Instance
 from patching.models import Run, SchedulerHold, Target
+from patching.policy.patience import STOPS
 from portal.audit.operations import Entry, record_all
 from portal.inventory.models import Asset
 from portal.tags.models import InstanceRef
@@ -71,6 +74,36 @@ def _entry(row: SchedulerHold, kind: str, said: str) -> Entry:
     return Entry(kind, "asset", str(row.asset_id), summary, run_id=row.run_id, detail=detail)
 
 
+def due(run: Run, over: QuerySet[Target, Any], *, now: datetime) -> Iterable[SchedulerHold]:
+    """Of hosts whose target is over: those whose tags are to be given back by now."""
+    held = run.scheduler_holds.filter(Q(due_at=None) | Q(due_at__lte=now), released_at=None, asset__in=over)
+    return held.select_related("asset__account", "run").order_by("pk")
+
+
+def count_try(holds: Iterable[SchedulerHold], *, now: datetime) -> list[SchedulerHold]:
+    """The try is counted, and the time of the next one set, before AWS is asked."""
+    rows = list(holds)
+    for row in rows:
+        row.attempts += 1
+        row.due_at = now + STOPS.wait(row.attempts)
+    SchedulerHold.objects.bulk_update(rows, ["attempts", "due_at"])
+    return rows
+
+
+@transaction.atomic
+def unread(holds: Iterable[SchedulerHold], why: str, *, now: datetime) -> None:
+    """AWS does not show what the tags say: after the last try the old value is requested all the same."""
+    ended = [row for row in holds if STOPS.over(row.attempts)]  # also after workers that died at it
+    entries = []
+    for row in ended:
+        said = "could not be read, so its old value is requested whatever it says"
+        if not _needed_by_others(row):
+            _request_tag(row, row.value, "The run is over for it", now)
+        if SchedulerHold.objects.filter(pk=row.pk, released_at=None).update(released_at=now, reason=said):
+            entries.append(_entry(row, "scheduler.released", f"{said}. {why}"))
+    record_all(entries, by=None)
+
+
 @transaction.atomic
 def restore_tags(holds: Iterable[SchedulerHold], seen: Mapping[str, Instance], *, now: datetime) -> None:
     """The last run that holds a tag requests its old value; what AWS shows otherwise was set by somebody else."""
@@ -86,10 +119,7 @@ def restore_tags(holds: Iterable[SchedulerHold], seen: Mapping[str, Instance], *
 
 
 def _end(row: SchedulerHold, item: Instance | None, now: datetime) -> str:
-    others = SchedulerHold.objects.filter(asset=row.asset_id, key=row.key, released_at=None).exclude(
-        pk=row.pk
-    )
-    if others.exists():
+    if _needed_by_others(row):
         return "stays set aside: another run still needs it"
     if item is None:
         return "went with its instance"
@@ -97,6 +127,11 @@ def _end(row: SchedulerHold, item: Instance | None, now: datetime) -> str:
         return f"was changed by somebody meanwhile and stays {item.tags.get(row.key)!r}"
     _request_tag(row, row.value, "The run is over for it", now)
     return f"says {row.value!r} again"
+
+
+def _needed_by_others(row: SchedulerHold) -> bool:
+    others = SchedulerHold.objects.filter(asset=row.asset_id, key=row.key, released_at=None)
+    return others.exclude(pk=row.pk).exists()
 
 
 @transaction.atomic

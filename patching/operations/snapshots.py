@@ -9,14 +9,18 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
+from aws.errors import CloudError
 from aws.ports import VolumeSnapshot
 from patching.models import Restore, RootSnapshot, Run, Target
 from patching.operations import targets
+from patching.policy.patience import DELETIONS
 from patching.states import RESTORE_OVER, SNAPSHOT, SnapshotState, TargetState
 from portal.audit.operations import Entry
 from portal.machine.mover import Mover, Step, each
+from portal.notify.operations import notify
 
 S = SnapshotState
+NAMED = 5
 
 
 @transaction.atomic
@@ -111,6 +115,22 @@ def deleting(rows: Iterable[RootSnapshot], *, now: datetime) -> list[RootSnapsho
 
 def deleted(rows: Iterable[RootSnapshot], *, now: datetime) -> None:
     _moved(rows, S.DELETED, deleted_at=now)
+
+
+@transaction.atomic
+def refused(errors: Mapping[RootSnapshot, CloudError], *, now: datetime) -> None:
+    """They are tried again, or left in the account after a month: told to the admins, once for all of the call."""
+    left: list[RootSnapshot] = []
+    for row, error in errors.items():
+        if DELETIONS.over(row.expires_at, now):
+            left += _moved([row], S.LEFT, f"AWS did not delete it for a month: {error}"[:500])
+        else:
+            RootSnapshot.objects.filter(pk=row.pk, state=S.DELETING).update(reason=str(error)[:500])
+    if left:
+        told = f"{', '.join(row.snapshot_id or str(row.pk) for row in left[:NAMED])}"
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        said = f"AWS did not delete {told}{more} for a month. Delete them in EC2: the portal asks no more."
+        notify("snapshot.left", left[0].run, said=f"{said} {errors[left[0]]}")
 
 
 def postpone(rows: Iterable[RootSnapshot], reason: str, *, due_at: datetime) -> None:

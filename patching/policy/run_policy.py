@@ -68,6 +68,12 @@ class RunPolicy:
         help="AWS’s document has no guard against a second delivery; a re-scan after it tells what came of it.",
         pages={"aws": "AWS-InstallWindowsUpdates; no guard against a second delivery, judged by a re-scan"},
     ))  # fmt: skip
+    hibernated: str = asked("leave", Choice(
+        label="Hibernated servers", card=HOW, optional=True, only_set=True,
+        choices={"leave": "Left out", "wake": "Started, and hibernated again after the run"},
+        help="Their memory survives the start; an update that restarts them ends what was in it.",
+        pages={"wake": "started, and hibernated again after the run; a restart ends what was in their memory"},
+    ))  # fmt: skip
     concurrency: int = asked(200, Number(  # hosts in flight at once in one run
         label="Servers at a time", card=HOW, term="At a time", low=1, high=10_000, unit="server", units="servers",
     ))  # fmt: skip

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from exceptions.queries import exclusions
 from patching.models import Enrolment, Window
 from patching.planner import AUTO_SCALING_TAG, Candidate, Plan, plan
+from patching.policy.run_policy import RunPolicy
 from portal.inventory.models import Asset
 
 
@@ -34,6 +35,7 @@ def candidate(asset: Asset, *, late_ids: frozenset[int] | set[int] = frozenset()
         state=asset.state,
         coverage_reasons=tuple(asset.coverage_reasons),
         root_device_type=asset.root_device_type,
+        state_reason=asset.state_reason,
         auto_scaling_group=asset.tags.get(AUTO_SCALING_TAG, ""),
         gone=asset.gone_at is not None,
         enrolled_late=asset.pk in late_ids,
@@ -44,9 +46,11 @@ def plan_for(
     assets: Iterable[Asset],
     starts_at: datetime,
     ends_at: datetime,
+    policy: RunPolicy,
     late_ids: frozenset[int] | set[int] = frozenset(),
 ) -> Plan:
     """The plan for these assets in [starts_at, ends_at)."""
     assets = list(assets)
     exempt = exclusions(assets, starts_at, ends_at)
-    return plan((candidate(asset, late_ids=late_ids) for asset in assets), exempt)
+    candidates = (candidate(asset, late_ids=late_ids) for asset in assets)
+    return plan(candidates, exempt, wake_hibernated=policy.hibernated == "wake")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, QuerySet
 
-from aws.states import InstanceState
+from aws.states import UP, InstanceState
 from patching.models import PowerHold, Restore, RootSnapshot, Run, SchedulerHold, Target
 from patching.queries.waking import learned
 from patching.states import (
@@ -53,6 +53,13 @@ class PowerAndSnapshots:
     snapshots: list[ShownSnapshot]
     restores: list[ShownRestore]
     wakes_in: float | None
+    left: PowerHold | None  # the last one, where EC2 did not stop the server for it and it runs on
+    hibernated: bool
+
+    @property
+    def power(self) -> bool:
+        """Whether there is anything to say of its power."""
+        return bool(self.holds or self.schedules or self.left or self.hibernated)
 
     @property
     def moving(self) -> bool:
@@ -81,7 +88,16 @@ def of_asset(asset: Asset) -> PowerAndSnapshots:
         snapshots=[_snapshot(row, asset) for row in snapshots[:SNAPSHOTS_SHOWN]],
         restores=[_restore(row) for row in restores.order_by("-requested_at")[:RESTORES_SHOWN]],
         wakes_in=learned([asset.pk]).get(asset.pk),
+        left=_left_running(asset),
+        hibernated=asset.hibernated,
     )
+
+
+def _left_running(asset: Asset) -> PowerHold | None:
+    if asset.state not in UP:
+        return None
+    last = PowerHold.objects.filter(asset=asset).select_related("run").order_by("-pk").first()
+    return last if last and last.state == HoldState.NOT_STOPPED else None
 
 
 def _snapshot(row: RootSnapshot, asset: Asset) -> ShownSnapshot:
@@ -119,6 +135,8 @@ class RunPowerAndSnapshots:
     snapshots: list[tuple[str, str, int]] = field(default_factory=list)
     running: list[PowerHold] = field(default_factory=list)
     running_count: int = 0
+    left: list[PowerHold] = field(default_factory=list)  # EC2 did not stop them
+    left_count: int = 0
     kept_until: datetime | None = None
 
     def __bool__(self) -> bool:
@@ -137,6 +155,10 @@ def of_run(run: Run, targets: QuerySet[Target]) -> RunPowerAndSnapshots:
     if found.running_count:
         up = holds.filter(state__in=[HoldState.STARTING, HoldState.HELD]).select_related("asset", "kept_by")
         found.running = list(up.order_by("asset__name", "pk")[:HELD_SHOWN])
+    found.left_count = counts.get(HoldState.NOT_STOPPED, 0)
+    if found.left_count:
+        left = holds.filter(state=HoldState.NOT_STOPPED).select_related("asset")
+        found.left = list(left.order_by("asset__name", "pk")[:HELD_SHOWN])
     if run.run_policy.snapshot == "root":
         rows = RootSnapshot.objects.filter(run=run, asset__in=seen).order_by()
         states = dict(rows.values_list("state").annotate(n=Count("pk")))

@@ -47,7 +47,7 @@ class Plan:
 def plan_of(window: Window, starts_at: datetime, assets: Iterable[Asset] | None = None) -> Plan:
     ends_at = starts_at + timedelta(minutes=window.duration_minutes)
     chosen = {asset.pk: asset for asset in (enrolled(window) if assets is None else assets)}
-    made = plan_for(chosen.values(), starts_at, ends_at, late(window, starts_at))
+    made = plan_for(chosen.values(), starts_at, ends_at, window.run_policy, late(window, starts_at))
     hosts = [chosen[c.asset_id] for c in made.included]
     members = [Member(host.pk, host.platform, host.os_name, host.tags) for host in hosts]
     wave_of = assign_waves(members, window.run_policy.wave_rules)

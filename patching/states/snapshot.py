@@ -17,6 +17,7 @@ class SnapshotState(TextChoices):
     FAILED = "failed", "Failed"
     DELETING = "deleting", "Being deleted"
     DELETED = "deleted", "Deleted"
+    LEFT = "left", "Left in the account"
 
 
 _S = SnapshotState
@@ -28,8 +29,10 @@ SNAPSHOT_STATES: dict[SnapshotState, Facts[SnapshotState]] = {
     _S.COMPLETED: Facts("clock", Tone.SUCCESS, (_S.DELETING,)),
     # Back: its server is tried again.
     _S.FAILED: Facts("clock", Tone.DANGER, (_S.DELETING,), back=(_S.WANTED,)),
-    _S.DELETING: Facts("engine", Tone.ACTIVE, (_S.DELETED,)),
+    _S.DELETING: Facts("engine", Tone.ACTIVE, (_S.DELETED, _S.LEFT)),
     _S.DELETED: Facts("nobody", Tone.UNKNOWN),
+    # AWS did not delete it for a month; operations/snapshots.py tells the admins, once for many.
+    _S.LEFT: Facts("nobody", Tone.DANGER),
 }
 SNAPSHOT = Machine(SNAPSHOT_STATES, SnapshotState.WANTED, audit="snapshot")
 SNAPSHOT_USABLE = frozenset({SnapshotState.TAKEN, SnapshotState.COMPLETED})

@@ -22,7 +22,7 @@ from portal.tags.models import TagChange
 
 READ_FIELDS = ["owner", "application", "environment", "business_unit", "cluster"]
 TOLD_FIELDS = [
-    "region", "instance_id", "state", "platform", "os_name", "os_version", "instance_type", "image_id",
+    "region", "instance_id", "state", "state_reason", "platform", "os_name", "os_version", "instance_type", "image_id",
     "availability_zone", "private_ip", "instance_profile_arn", "root_device_type", "launch_time", "ssm_status",
     "agent_version", "last_ping_at",
 ]  # fmt: skip
@@ -47,8 +47,8 @@ def asset_from(
     tags, told = bound_tags(item.tags)
     row = Asset(
         account=account, region=item.region, instance_id=item.instance_id, state=item.state,
-        platform=platform(item, node, known.os_name if known else ""), instance_type=item.instance_type,
-        image_id=item.image_id, availability_zone=item.availability_zone,
+        state_reason=item.state_reason, platform=platform(item, node, known.os_name if known else ""),
+        instance_type=item.instance_type, image_id=item.image_id, availability_zone=item.availability_zone,
         private_ip=item.private_ip, instance_profile_arn=item.instance_profile_arn,
         root_device_type=item.root_device_type, launch_time=item.launch_time, tags=tags, name=tags.get("Name", ""),
         **{field: tags.get(settings.TAG_KEYS[field], "") for field in READ_FIELDS}, **_of_the_agent(node, known),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
+from aws.states import ASLEEP, HIBERNATED
 from portal.access.queries import scope
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Asset(models.Model):
     instance_id = models.CharField(max_length=32)
     name = models.CharField(max_length=256, blank=True)
     state = models.CharField(max_length=16)  # EC2's word: running, stopped, …
+    state_reason = models.CharField(
+        max_length=64, blank=True
+    )  # EC2's code of why it stopped, e.g. to hibernate
     platform = models.CharField(max_length=16)  # linux | windows
     os_name = models.CharField(max_length=200, blank=True)
     os_version = models.CharField(max_length=100, blank=True)
@@ -99,3 +103,13 @@ class Asset(models.Model):
     @property
     def label(self) -> str:
         return self.name or self.instance_id
+
+    @property
+    def hibernated(self) -> bool:
+        """It is stopped, or about to be, and what was in its memory waits for the next start."""
+        return self.state in ASLEEP and self.state_reason == HIBERNATED
+
+    @property
+    def power(self) -> str:
+        """EC2's word for its state, but for the one that EC2 tells only by its reason."""
+        return "hibernated" if self.hibernated else self.state

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from aws.ports import Cloud, Instance, ManagedNode, Unreadable
-from aws.states import GONE, InstanceState
+from aws.states import GONE, HIBERNATED, InstanceState
 from portal.access.models import User
 from portal.access.rules import Invalid, check_role
 from portal.access.states import Role
@@ -24,10 +24,10 @@ from portal.isolation import isolated, sentence
 from portal.tags.queries import written
 
 SYNCED_FIELDS = [
-    "region", "name", "state", "platform", "os_name", "os_version", "instance_type", "image_id", "availability_zone",
-    "private_ip", "instance_profile_arn", "root_device_type", "launch_time", "tags", *READ_FIELDS, "ssm_status",
-    "agent_version", "last_ping_at", "coverage", "coverage_reasons", "last_seen_at", "gone_at",
-    "tag_drift", "oddities",
+    "region", "name", "state", "state_reason", "platform", "os_name", "os_version", "instance_type", "image_id",
+    "availability_zone", "private_ip", "instance_profile_arn", "root_device_type", "launch_time", "tags",
+    *READ_FIELDS, "ssm_status", "agent_version", "last_ping_at", "coverage", "coverage_reasons", "last_seen_at",
+    "gone_at", "tag_drift", "oddities",
 ]  # fmt: skip
 WATCHED_TAGS = ("window", "exception")  # those that last, and that other tools act on
 # A tag may be written while the instances are being listed: only older ones are compared.
@@ -169,19 +169,24 @@ def refresh(*, instances: Iterable[Instance], now: datetime) -> None:
     Asset.objects.filter(pk__in=[row.pk for row in known]).update(last_seen_at=now)
 
 
-def note_stopping(asset_ids: Iterable[int]) -> None:
-    """EC2 has just taken our StopInstances: the next plan must not wait for a sync to know that they sleep."""
-    Asset.objects.filter(pk__in=list(asset_ids)).update(state=InstanceState.STOPPING)
+def note_stopping(asset_ids: Iterable[int], *, hibernated: bool) -> None:
+    """EC2 has just taken our StopInstances: the next plan must not wait for a sync to know how they sleep."""
+    reason = HIBERNATED if hibernated else ""
+    sleeping = Asset.objects.filter(pk__in=list(asset_ids))
+    sleeping.update(state=InstanceState.STOPPING, state_reason=reason)
 
 
 def _write(changed: list[Asset]) -> None:
     """Django's own bulk update takes longer to put its statement together than AWS leaves between two commands."""
-    facts = "state = %s, tags = %s::jsonb, launch_time = %s, gone_at = %s"
+    facts = "state = %s, state_reason = %s, tags = %s::jsonb, launch_time = %s, gone_at = %s"
     statement = f"UPDATE {Asset._meta.db_table} SET {facts} WHERE id = %s"
     with connection.cursor() as cursor:
         cursor.executemany(
             statement,
-            [(row.state, json.dumps(row.tags), row.launch_time, row.gone_at, row.pk) for row in changed],
+            [
+                (row.state, row.state_reason, json.dumps(row.tags), row.launch_time, row.gone_at, row.pk)
+                for row in changed
+            ],
         )
 
 
@@ -189,10 +194,11 @@ def _changed(row: Asset, item: Instance, now: datetime) -> bool:
     """Puts on the row what EC2 shows now; whether that was news."""
     tags, _ = bound_tags(item.tags)
     gone_at = now if item.state in GONE else row.gone_at
-    before = (row.state, row.tags, row.launch_time, row.gone_at)
-    row.state, row.tags, row.launch_time, row.gone_at = item.state, tags, item.launch_time, gone_at
-    bound(row, ["state", "launch_time"])
-    return before != (row.state, row.tags, row.launch_time, row.gone_at)
+    before = (row.state, row.state_reason, row.tags, row.launch_time, row.gone_at)
+    row.state, row.state_reason, row.tags = item.state, item.state_reason, tags
+    row.launch_time, row.gone_at = item.launch_time, gone_at
+    bound(row, ["state", "state_reason", "launch_time"])
+    return before != (row.state, row.state_reason, row.tags, row.launch_time, row.gone_at)
 
 
 def mark_results_denied(*, asset_ids: Iterable[int], now: datetime) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
+from aws.states import HIBERNATED
 from patching.models import PowerHold, Restore, RootSnapshot, Run, SchedulerHold
 from patching.states import HoldState, RestoreState, SnapshotState
 from portal.access.models import User
@@ -48,6 +49,23 @@ def snapshots(run: Run) -> tuple[Asset, RootSnapshot]:
     return asset, rows[0]
 
 
+def stubborn(run: Run) -> tuple[Asset, Asset]:
+    """One server that EC2 would not stop again, another that is still tried, and one that is hibernated."""
+    now = timezone.now()
+    said = (
+        "EC2 did not stop it: AWS refused StopInstances in account 111122223333, eu-central-1: The instance "
+    )
+    said += "'i-0a1b2c3d4e5f60718' may not be stopped. Modify its 'disableApiStop' instance attribute and try again. "
+    said += "(OperationNotPermitted) Turn its stop protection off, and stop it in EC2 if it shall not run."
+    assets = [row.asset for row in run.targets.order_by("pk")]
+    left, tried, dozing = assets[1], assets[2], assets[5]
+    facts = {"run": run, "wanted_at": now, "reason": said, "stop_attempts": 3, "due_at": now}
+    PowerHold.objects.create(asset=left, state=HoldState.NOT_STOPPED, **facts)
+    PowerHold.objects.create(asset=tried, state=HoldState.RELEASING, **facts)
+    Asset.objects.filter(pk=dozing.pk).update(state="stopped", state_reason=HIBERNATED)
+    return left, dozing
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages(live_server: LiveServer, browser: Browser, scheme: str, size: str) -> None:
@@ -56,6 +74,7 @@ def test_pages(live_server: LiveServer, browser: Browser, scheme: str, size: str
     Asset.objects.filter(pk__in=run.targets.values("asset")).filter(name__in=["pay-03", "pay-04"]).update(
         state="stopped"
     )
+    left, dozing = stubborn(run)
     width, height = SIZES[size]
     context = browser.new_context(
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -67,6 +86,8 @@ def test_pages(live_server: LiveServer, browser: Browser, scheme: str, size: str
     for name, path in {
         "server": f"/servers/{asset.pk}/",
         "power": f"/servers/{asset.pk}/power/",
+        "left": f"/servers/{left.pk}/power/",
+        "dozing": f"/servers/{dozing.pk}/power/",
         "keep": f"/servers/{asset.pk}/keep-running/",
         "restore": f"/snapshots/{row.pk}/restore/",
         "run": f"/runs/{run.pk}/",

@@ -14,7 +14,9 @@ from aws.command_status import Proves, proves
 from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Missing, Refused, Throttled
 from aws.policies import BUCKET_SETTINGS, bucket_policy
 from aws.ports import Invocation, SendRequest
+from aws.power_refusals import STOP, Lasts, refusal_of
 from aws.session import AccountAccess, AwsCloud
+from aws.states import HIBERNATED
 from lab.permissions import names
 from lab.server import LabServer
 from patching.documents import aws_windows
@@ -29,6 +31,7 @@ HOSTS: list[dict[str, Any]] = [
     {"name": "red", "os": "rhel9", "account": OTHER},
     {"name": "win", "os": "windows2022", "kind": "scenario", "kernel_update": False},
     {"name": "asleep", "state": "stopped"},
+    {"name": "dozing", "state": "hibernated", "hibernation": True},
 ]
 MANAGED = {"PatchPortal:Managed": "true"}
 DEFAULTS = {"account": PORTAL, "region": REGION, "pending": 4, "security": 2, "kernel_update": True,
@@ -198,6 +201,29 @@ def test_starting_and_stopping(server: LabServer, cloud: AwsCloud) -> None:
     assert started.launch_time >= first
     ec2.stop_instances([asleep])
     eventually(lambda: ec2.describe([asleep])[0].state == "stopped")
+
+
+def test_hibernating_again_and_what_refuses_a_stop(server: LabServer, cloud: AwsCloud) -> None:
+    """Adapter, errors and table of refusals together: what the engine decides by."""
+    dozing, ec2 = host(server, "dozing")["instance_id"], cloud.ec2(PORTAL, REGION)
+    assert ec2.describe([dozing])[0].state_reason == HIBERNATED
+    ec2.start_instances([dozing])
+    eventually(lambda: dozing in {node.instance_id for node in cloud.ssm(PORTAL, REGION).managed_nodes()})
+    refusals = (
+        ("stop_protected", Lasts.LASTING, "stop protection"),
+        ("hibernate_not_ready", Lasts.PASSING, "first minutes"),
+    )
+    for fault, lasts, mends in refusals:
+        server.control("/lab/fault", {"host": "dozing", "fault": fault})
+        with pytest.raises(Refused) as caught:
+            ec2.stop_instances([dozing], hibernate=True)
+        row = refusal_of(caught.value, STOP)
+        assert row.lasts == lasts
+        assert mends in row.mends
+        server.control("/lab/fault", {"host": "dozing", "fault": fault, "on": False})
+    ec2.stop_instances([dozing], hibernate=True)
+    eventually(lambda: ec2.describe([dozing])[0].state == "stopped")
+    assert ec2.describe([dozing])[0].state_reason == HIBERNATED
 
 
 def test_of_a_large_object_only_the_end_is_read(cloud: AwsCloud) -> None:

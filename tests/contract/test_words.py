@@ -9,6 +9,7 @@ import pytest
 
 from aws import states
 from aws.command_status import API, GUIDE, STATUSES, CommandStatus, Proves, is_over, proves, succeeded, told
+from aws.power_refusals import REFUSALS
 from lab.ssm import statuses as lab
 
 SDK = botocore.session.get_session()
@@ -45,6 +46,15 @@ def test_the_statuses_are_those_of_awss_model() -> None:
 )
 def test_every_other_word_is_one_of_awss_model(words: type[StrEnum], service: str, shape: str) -> None:
     assert {one.value for one in words} == modelled(service, shape)
+
+
+def test_reasons_of_a_stop_are_those_of_awss_reference() -> None:
+    told = SDK.get_service_model("ec2").shape_for("StateReason").members["Message"].documentation
+    assert states.HIBERNATED in told
+    assert states.SPOT_INTERRUPTED in told
+    listed = {row.code for row in REFUSALS if row.code.startswith(("Client.", "Server."))}
+    # People's logs alone have the first one: EC2's reference does not name it.
+    assert {code for code in listed if code not in told} == {"Client.InvalidKMSKey.InvalidState"}
 
 
 def test_every_list_of_words_is_compared() -> None:

@@ -18,7 +18,7 @@ from patching.models import Dispatch, DispatchTarget, PowerHold
 from patching.states import HoldState
 from tests import fakes
 from tests.fake_s3 import FakeObjects
-from tests.simulation import hostile
+from tests.simulation import hostile, stubborn
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -136,6 +136,7 @@ def afterwards(world: World) -> Iterator[str]:
     yield from executed_once(world)
     yield from nobody_is_stopped_by_others(world)
     yield from hostile.believed(world)
+    yield from stubborn.afterwards(world)
     comments = Counter(command.comment for command, _ in world.stage.cloud.commands.values())
     known = {row.comment for row in Dispatch.objects.all()}
     yield from [f"I4 AWS has a command {item!r} of no dispatch" for item in set(comments) - known]
@@ -144,7 +145,8 @@ def afterwards(world: World) -> Iterator[str]:
         yield from [
             f"I4 {item!r} was accepted {count} times" for item, count in comments.items() if count > 1
         ]
-    kept = set(PowerHold.objects.filter(state=HoldState.KEPT).values_list("asset__instance_id", flat=True))
+    left = PowerHold.objects.filter(state__in=[HoldState.KEPT, HoldState.NOT_STOPPED])
+    kept = set(left.values_list("asset__instance_id", flat=True))
     stopped = {item for ids in world.stage.cloud.called("StopInstances") for item in ids}
     for item, host in world.stage.cloud.hosts.items():
         if item in world.touched:
@@ -166,7 +168,8 @@ def nobody_is_stopped_by_others(world: World) -> Iterator[str]:
     for row in run.targets.exclude(account_id__in=out):
         host = world.stage.cloud.hosts[row.instance_id]
         honest = row.instance_id not in world.hostile
-        healthy = honest and not host.silent and (host.precheck, host.patch) == ("ready", "patched")
+        healthy = honest and not host.silent and row.instance_id not in world.stubborn.unpatchable()
+        healthy = healthy and (host.precheck, host.patch) == ("ready", "patched")
         if healthy and row.verdict not in GOOD and row.reason_code != "untested":
             yield f"I12 {row.instance_id} is {row.state} {row.verdict} though nothing spoke against it: {row.reason}"
 

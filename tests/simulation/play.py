@@ -88,10 +88,10 @@ def play_for(seconds: float, seeds: Sequence[int], *, least: int) -> Tally:
 
 def shrink(world: World) -> World:
     """Drops one kind of fault after the other while something still breaks."""
+    from tests.simulation import hostile, stubborn
     from tests.simulation.faults import FAULTS
-    from tests.simulation.hostile import KINDS
 
-    for fault in (*FAULTS, *KINDS):
+    for fault in (*FAULTS, *hostile.KINDS, *stubborn.KINDS):
         fewer = play(world.seed, world.without | {fault})
         world = fewer if fewer.broken else world
     return world

@@ -15,7 +15,8 @@ from patching.documents.output import OutputUnreadable, parse_result_line
 from patching.engine import answers, control_loop, run_tags, send
 from patching.engine.lease import LEASE
 from patching.models import Run
-from patching.operations import admission, dispatches
+from patching.operations import admission, dispatches, power, stops
+from patching.policy.patience import Patience
 from patching.states import RUN_OVER
 from tests.simulation.play import play
 
@@ -75,10 +76,20 @@ def believes_the_bucket() -> list[Patch]:
     return [(answers.Answers, "_report", report)]
 
 
+def stops_for_ever() -> list[Patch]:
+    """As it was: a stop that EC2 refuses is tried at each look, and never given up."""
+    return [(stops, "_is_over", lambda *a: False), (stops, "STOPS", Patience(1, 1, 10_000))]
+
+
+def forgets_hibernation() -> list[Patch]:
+    return [(power, "note_hibernated", lambda *a: None)]
+
+
 # Each with the seed to begin with: a pause or a cutoff in the moment of a send is rare, and seed 106 has one;
 # of a success that a neighbour wrote over a failure, seed 15.
 MUTANTS = ((resends_at_once, 0), (asks_nothing_before_the_send, 106), (forgets_exceptions, 0), (cleans_nothing, 0),
-           (takes_what_another_holds, 0), (believes_any_line, 0), (believes_the_bucket, 15))  # fmt: skip
+           (takes_what_another_holds, 0), (believes_any_line, 0), (believes_the_bucket, 15),
+           (stops_for_ever, 0), (forgets_hibernation, 0))  # fmt: skip
 # These would hide a bug: AWS that shows nothing makes a second send right, and so does a worker that hangs in its call.
 WITHOUT = frozenset({"stalled_worker", "commands_not_shown_yet"})
 

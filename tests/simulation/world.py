@@ -21,7 +21,7 @@ from patching.states import RUN_OVER
 from portal.tagging.writer import write_due
 from tests import cast
 from tests.integration.patching.stage import Stage
-from tests.simulation import acts, faults, guards, hostile, variety
+from tests.simulation import acts, faults, guards, hostile, stubborn, variety
 from tests.simulation.faults import DatabaseGone, Killed, Outage
 
 STEPS = 200
@@ -167,10 +167,13 @@ class World:
         """The fleet and its run; returns the step at which an admin halts it."""
         cloud = self.stage.cloud
         variety.add_hosts(self.random, cloud)
+        self.stubborn = stubborn.Stubborn(self.seed, cloud, self.without)
+        self.injected.update(self.stubborn.kinds.values())
         self.hostile = hostile.chosen(self.seed, cloud)
         cloud.alarm_states["too-many-errors"], cloud.target_groups_here["shop"] = "OK", acts.WELL
         self.asleep = {item for item, host in cloud.hosts.items() if host.instance.state == "stopped"}
-        self.stage.set(policy=variety.policy(self.random), **variety.window(self.random))
+        policy = variety.policy(self.random) | self.stubborn.policy
+        self.stage.set(policy=policy, **variety.window(self.random))
         self.broken_account()
         return self.random.choice([None, None, None, self.random.randint(5, 60)])
 
@@ -193,6 +196,7 @@ class World:
         self.rate = 0.0 if late else self.rate
         self.stage.clock.forward(60 if late else self.pause())
         does, breaks = self.strikes("act"), self.strikes("outage")
+        self.stubborn.change(self)
         with self.calm():
             self.people(does, breaks, late=late, halts=self.steps == halt_at)
         self.tick()

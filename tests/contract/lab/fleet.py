@@ -42,6 +42,7 @@ def account(account_id: str) -> dict[str, Any]:
 HOSTS: list[dict[str, Any]] = [
     {"name": "web", "count": 4, "kernel_update": True, "tags": {"Owner": "ana"}},
     {"name": "asleep", "count": 2, "state": "stopped", "tags": {"Owner": "bo"}},
+    {"name": "dozing", "state": "hibernated", "hibernation": True},
     {"name": "bare", "agent": "absent", "instance_profile": False},
     {"name": "silent", "agent": "offline"},
     {"name": "old", "agent_version": "3.3.2745.9"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -59,7 +61,7 @@ def test_accounts_and_regions_are_apart(aws: Aws) -> None:
         ("tag:Owner", ["ana"], {"web-01", "web-02", "web-03", "web-04"}),
         ("tag:Name", ["web-0?", "sil*"], {"web-01", "web-02", "web-03", "web-04", "silent"}),
         ("tag-key", ["Owner"], {"web-01", "web-02", "web-03", "web-04", "asleep-01", "asleep-02"}),
-        ("instance-state-name", ["stopped"], {"asleep-01", "asleep-02"}),
+        ("instance-state-name", ["stopped"], {"asleep-01", "asleep-02", "dozing"}),
         ("tag:owner", ["ana"], set()),
     ],
 )
@@ -179,3 +181,88 @@ def test_unknown_ids_are_named(aws: Aws) -> None:
     with pytest.raises(ClientError, match="'i-0123456789abcdef0' does not exist"):
         aws.ec2.start_instances(InstanceIds=["i-0123456789abcdef0"])
     assert refused(aws.ec2.stop_instances, InstanceIds=["web-01"]) == "InvalidInstanceID.Malformed"
+
+
+def one(aws: Aws, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = aws.ec2.describe_instances(InstanceIds=aws.ids(name))["Reservations"][0][
+        "Instances"
+    ][0]
+    return found
+
+
+def said(call: Any, **request: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("start_host_full", "InsufficientCapacityOnHost"),
+        ("start_reservation_full", "ReservationCapacityExceeded"),
+        ("spot_interrupted", "IncorrectSpotRequestState"),
+    ],
+)
+def test_each_refusal_of_a_start_has_its_own_code(aws: Aws, fault: str, expected: str) -> None:
+    aws.fault("asleep-01", fault)
+    assert refused(aws.ec2.start_instances, InstanceIds=aws.ids("asleep-01", "asleep-02")) == expected
+    assert aws.state("asleep-02") == "stopped"
+    spot = fault == "spot_interrupted"
+    assert (one(aws, "asleep-01").get("InstanceLifecycle") == "spot") == spot
+    assert (one(aws, "asleep-01")["StateReason"]["Code"] == "Server.SpotInstanceShutdown") == spot
+
+
+def test_a_key_that_is_disabled_fails_after_the_start_was_accepted(aws: Aws) -> None:
+    """Auto Scaling user guide: `Client.InternalError: Client error on launch`."""
+    aws.fault("asleep-01", "start_key_disabled")
+    change = aws.ec2.start_instances(InstanceIds=aws.ids("asleep-01"))["StartingInstances"][0]
+    assert change["CurrentState"]["Name"] == "pending"
+    eventually(lambda: aws.state("asleep-01") == "stopped")
+    reason = one(aws, "asleep-01")["StateReason"]
+    assert reason == {
+        "Code": "Client.InternalError",
+        "Message": "Client.InternalError: Client error on launch",
+    }
+
+
+def test_stop_protection_refuses_all_of_a_call_until_it_is_turned_off(aws: Aws) -> None:
+    """EC2 user guide, stop protection; the message as people quote it."""
+    name, both = aws.id("web-03"), aws.ids("web-03", "web-04")
+    asked = {"InstanceId": name, "Attribute": "disableApiStop"}
+    assert aws.ec2.describe_instance_attribute(**asked)["DisableApiStop"] == {"Value": False}
+    aws.ec2.modify_instance_attribute(InstanceId=name, DisableApiStop={"Value": True})
+    assert aws.ec2.describe_instance_attribute(**asked)["DisableApiStop"] == {"Value": True}
+    for call, what in ((aws.ec2.stop_instances, "stopped"), (aws.ec2.terminate_instances, "terminated")):
+        assert said(call, InstanceIds=both) == (
+            "OperationNotPermitted",
+            f"The instance '{name}' may not be {what}. Modify its 'disableApiStop' instance attribute and try again.",
+        )
+    assert (aws.state("web-03"), aws.state("web-04")) == ("running", "running")
+    aws.ec2.modify_instance_attribute(InstanceId=name, DisableApiStop={"Value": False})
+    assert (
+        aws.ec2.stop_instances(InstanceIds=[name])["StoppingInstances"][0]["CurrentState"]["Name"]
+        == "stopping"
+    )
+
+
+def test_hibernation_needs_its_option_and_says_so_afterwards(aws: Aws) -> None:
+    """EC2 API reference, StateReason and Error codes."""
+    ids = aws.ids("dozing")
+    assert one(aws, "dozing")["HibernationOptions"] == {"Configured": True}
+    assert one(aws, "dozing")["StateReason"]["Code"] == "Client.UserInitiatedHibernate"
+    wrong = refused(aws.ec2.stop_instances, InstanceIds=aws.ids("web-01"), Hibernate=True)
+    assert wrong == "UnsupportedHibernationConfiguration"
+    assert one(aws, "web-01")["HibernationOptions"] == {"Configured": False}
+    aws.ec2.start_instances(InstanceIds=ids)
+    eventually(lambda: aws.ping("dozing") == "Online")
+    assert "StateReason" not in one(aws, "dozing")
+    aws.fault("dozing", "hibernate_not_ready")
+    code, message = said(aws.ec2.stop_instances, InstanceIds=ids, Hibernate=True)
+    assert code == "UnsupportedOperation"
+    assert "not ready to hibernate yet" in message
+    aws.fault("dozing", "hibernate_not_ready", False)
+    aws.ec2.stop_instances(InstanceIds=ids, Hibernate=True)
+    eventually(lambda: aws.state("dozing") == "stopped")
+    assert one(aws, "dozing")["StateReason"]["Code"] == "Client.UserInitiatedHibernate"

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.urls import reverse
 
+from aws.states import HIBERNATED
 from patching.models import PowerHold, Restore, RootSnapshot, Run, SchedulerHold
 from patching.states import HoldState, RestoreState, SnapshotState
 from portal.audit.models import AuditEvent
@@ -68,6 +69,34 @@ class TestServer:
         assert "Schedule said office-hours" in seen
         assert "Keep it running…" in seen
         assert "Keep it running…" not in power_and_snapshots(cast.audrey(), asset)
+
+    def test_a_stop_that_ec2_refuses_says_why_and_when_it_is_tried_again(self):
+        _, run = a_run()
+        asset = held(run)
+        PowerHold.objects.update(
+            state=HoldState.RELEASING,
+            reason="EC2 did not stop it: It is protected.",
+            stop_attempts=2,
+            due_at=NOW,
+        )
+        seen = power_and_snapshots(cast.ana(), asset)
+        assert "no longer needs it. EC2 did not stop it: It is protected. Tried 2 times, next" in seen
+
+    def test_one_that_was_left_running_says_so_while_it_runs(self):
+        _, run = a_run()
+        asset = held(run)
+        PowerHold.objects.update(state=HoldState.NOT_STOPPED, reason="EC2 did not stop it: It is protected.")
+        said = f"Left running {run.name} had started it, and could not stop it again. EC2 did not stop it"
+        assert said in power_and_snapshots(cast.ana(), asset)
+        Asset.objects.filter(pk=asset.pk).update(state="stopped")
+        assert "Left running" not in power_and_snapshots(cast.ana(), asset)
+
+    def test_a_hibernated_one_says_what_runs_do_with_it(self):
+        asset = cast.an_asset()
+        Asset.objects.filter(pk=asset.pk).update(state="stopped", state_reason=HIBERNATED)
+        seen = power_and_snapshots(cast.ana(), asset)
+        assert f"{asset.label} is hibernated; no snapshot is kept." in seen
+        assert "Its memory waits on its root volume" in seen
 
     def test_htmx_gets_the_card_alone_and_it_asks_again_only_while_something_moves(self):
         _, run = a_run()
@@ -201,6 +230,14 @@ class TestRunAndPlan:
         assert "Servers that were stopped: 1 Running for the run" in seen
         assert "Root volumes: 1 Taken, still being copied" in seen
         assert reverse("patching:keep-running", args=[asset.pk]) in page.content.decode()
+
+    def test_the_run_page_names_what_it_left_running(self):
+        _, run = a_run()
+        held(run)
+        PowerHold.objects.update(state=HoldState.NOT_STOPPED, reason="EC2 did not stop it: It is protected.")
+        seen = text(browser(cast.ana()).get(reverse("patching:run-power-and-snapshots", args=[run.pk])))
+        assert "EC2 did not stop 1 server, left running until somebody does:" in seen
+        assert "It is protected." in seen
 
     def test_a_run_without_either_says_so(self):
         _, run = a_run()

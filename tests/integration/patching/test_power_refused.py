@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -96,6 +97,24 @@ def test_one_that_was_slow_is_watched_again_when_somebody_has_it_tried_again(sta
             1,
         ),
         (AccessRefused("The role may not."), "The role may not", 2),
+        (
+            Refused("Only EC2 may.", code="IncorrectSpotRequestState"),
+            "Only EC2 starts a Spot Instance again",
+            1,
+        ),
+        (
+            Refused("It is disabled.", code="InvalidKMSKey.InvalidState"),
+            "Enable the KMS key of its volumes",
+            1,
+        ),
+        (Refused("No such host.", code="InvalidHostID.NotFound"), "Make room on its Dedicated Host", 1),
+        (Refused("It may not be started.", code="OperationNotPermitted"), "AWS has set forbids it", 1),
+        (
+            CapacityShortage("The reservation is full.", code="ReservationCapacityExceeded"),
+            "Enlarge its Capacity Reservation",
+            2,
+        ),
+        (CapacityShortage("The host is full.", code="InsufficientCapacityOnHost"), "Make room on its", 2),
     ],
 )
 def test_each_refusal_ends_with_its_own_sentence(
@@ -109,6 +128,59 @@ def test_each_refusal_ends_with_its_own_sentence(
     assert len(tried) >= tries
     assert tries == 2 or len(tried) == 1
     assert host.instance.state == "stopped"
+
+
+@pytest.mark.parametrize("seen_up", [True, False])
+@pytest.mark.parametrize(
+    ("reason", "words", "starts"),
+    [
+        ("Client.InternalError", "EC2 began to start it and gave up. EC2 says Client.InternalError.", 1),
+        ("Client.InvalidKMSKey.InvalidState", "Enable the KMS key of its volumes", 1),
+        ("Server.InsufficientInstanceCapacity", "EC2 shows it stopped after its start.", 2),
+    ],
+)
+def test_a_start_that_fails_after_ec2_took_it_is_told_as_what_it_is(
+    stage: Stage, seen_up: bool, reason: str, words: str, starts: int
+) -> None:
+    """E.g. a disabled key: nobody stopped it, and another start would fail the same way."""
+    host = asleep(stage, 1)[0]
+    host.online = False
+    fails = replace(host.instance, state_reason=reason)
+
+    def after(operation: str) -> None:
+        first = len(stage.cloud.called("StartInstances")) == 1
+        if operation == "StartInstances" and not (seen_up and first):
+            host.instance = replace(fails, launch_time=stage.clock())
+
+    stage.cloud.after = after
+    run = stage.set(policy={"wake_timeout_s": 60})
+    if seen_up:
+        stage.until(lambda: PowerHold.objects.filter(launch_time__isnull=False).exists())
+        host.instance = replace(fails, launch_time=host.instance.launch_time)
+    stage.to_the_end()
+    assert words in run.targets.get().reason
+    asked = len(stage.cloud.called("StartInstances"))
+    assert asked == 1 if starts == 1 else asked >= 2
+
+
+def test_a_reason_that_is_older_than_the_start_says_nothing_of_it(stage: Stage) -> None:
+    """It failed to start last week; tonight's start never reached EC2."""
+    host = asleep(stage, 1)[0]
+    old = stage.clock() - timedelta(days=7)
+    host.instance = replace(host.instance, state_reason="Client.InternalError", launch_time=old)
+    raising(stage.cloud, "StartInstances", Ambiguous("Connection reset."))
+    run = stage.set()
+    stage.to_the_end()
+    assert run.targets.get().verdict == Verdict.PATCHED
+
+
+def test_one_that_was_terminated_meanwhile_is_not_asked_for(stage: Stage) -> None:
+    host = asleep(stage, 1)[0]
+    run = stage.set()
+    host.instance = replace(host.instance, state="terminated")
+    stage.to_the_end()
+    assert run.targets.get().reason == "The instance no longer exists."
+    assert not stage.cloud.called("StartInstances")
 
 
 def test_a_server_that_its_owner_did_not_give_over_keeps_nobody_else_off(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -167,6 +168,33 @@ def test_a_task_that_fails_says_what_the_host_has(stage: Stage, state: str, word
     row = follow(stage)
     assert row.state == R.FAILED
     assert words in row.error
+
+
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [(True, "AWS refused each look at it for a day"), (False, "EC2 has said pending for a day.")],
+)
+def test_a_task_of_which_nothing_more_is_heard_ends_after_a_day(
+    stage: Stage, refused: bool, words: str
+) -> None:
+    request(stage)
+    follow(stage)
+    asked: list[str] = []
+
+    def before(name: str) -> None:
+        if name == "DescribeReplaceRootVolumeTasks":
+            asked.append(name)
+            if refused:
+                raise Refused("The role may not.", code="AccessDenied")
+
+    stage.cloud.before = before
+    for _ in range(25 * 60):
+        with suppress(Refused):
+            follow(stage, 60)
+    row = Restore.objects.get()
+    assert row.state == R.FAILED
+    assert words in row.error
+    assert len(asked) < 250  # each ten minutes at the end
 
 
 def test_only_admins_with_a_reason(stage: Stage) -> None:

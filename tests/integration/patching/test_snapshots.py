@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,12 @@ import pytest
 from aws.errors import AccessRefused, Ambiguous, Refused, Throttled
 from patching.engine import snapshots
 from patching.engine.scope import Context
+from patching.invariants.audit import late
 from patching.models import RootSnapshot, Run
 from patching.states import RunState, SnapshotState, TargetState, Verdict
 from portal.audit.models import AuditEvent
+from portal.notify.models import Notification
+from tests import cast
 from tests.fakes import copy_snapshots, lose_answer
 from tests.integration.patching.stage import Stage
 
@@ -188,8 +192,57 @@ def test_a_snapshot_that_an_image_uses_is_deleted_later(stage: Stage) -> None:
     used[0] = False
     follow(stage, 60)
     assert stage.cloud.volume_snapshots
-    follow(stage, 3600)
+    follow(stage, 6 * 3600)
     assert not stage.cloud.volume_snapshots
+
+
+@pytest.mark.parametrize("operation", ["DeleteSnapshot", "DescribeSnapshots"])
+def test_one_that_aws_never_deletes_is_asked_for_a_month_and_then_told(stage: Stage, operation: str) -> None:
+    """Somebody keeps an image of it, or the account refuses even to be asked."""
+    admin = cast.ada()
+    run = fleet(stage)
+    stage.to_the_end()
+    copy_snapshots(stage.cloud)
+    follow(stage, 60)
+    asked: list[str] = []
+
+    def before(name: str) -> None:
+        if name == operation:
+            asked.append(name)
+            raise Refused("It is in use by ami-1.", code="InvalidSnapshot.InUse")
+
+    stage.cloud.before = before
+    follow_quietly(stage, 3 * 86_400)
+    for _ in range(40 * 6):
+        follow_quietly(stage, 4 * 3_600)
+    assert 30 <= len(asked) <= 60  # each hour it would have been 720 times
+    row = RootSnapshot.objects.get()
+    assert row.state == S.LEFT
+    assert "It is in use by ami-1." in row.reason
+    told = Notification.objects.get(kind="snapshot.left", user=admin)
+    assert f"AWS did not delete {row.snapshot_id} for a month." in told.sentence
+    assert not late([run.pk], now=stage.clock())
+
+
+def follow_quietly(stage: Stage, seconds: float) -> None:
+    with suppress(Refused):  # the task's own isolation tells it
+        follow(stage, seconds)
+
+
+def test_an_account_that_refuses_every_look_at_a_copy_is_asked_ever_more_seldom(stage: Stage) -> None:
+    fleet(stage)
+    stage.to_the_end()
+    asked: list[str] = []
+
+    def before(name: str) -> None:
+        if name == "DescribeSnapshots":
+            asked.append(name)
+            raise Refused("The role may not.", code="AccessDenied")
+
+    stage.cloud.before = before
+    for _ in range(24 * 60):
+        follow_quietly(stage, 60)
+    assert len(asked) < 60
 
 
 class Killed(BaseException):
@@ -222,7 +275,7 @@ def test_a_worker_killed_at_any_call(operation: str, moment: str) -> None:
     stage.clock.forward(4 * 86_400)
     for _ in range(4):
         try:
-            follow(stage, 3601)
+            follow(stage, 86_401)
         except Killed:
             continue
     assert deaths[0] < 2 or (operation, moment) == ("DescribeSnapshots", "after")
