@@ -33,7 +33,7 @@ PARTS: dict[Phase, tuple[str, ...]] = {
     "patch": (*COMMON, "install", "hooks", "guard"),
 }
 LIMIT_BYTES = 65_536  # AWS counts the content and the runtime parameters together
-LEAST_FREE_PERCENT = 2  # room for what is still to come; script/check prints it
+LEAST_FREE_PERCENT = 5  # room for what is still to come; script/check prints it
 PACKAGE_SET_BYTES = 7_000
 # The script's own deadline (DeadlineSeconds) must stay well below: the agent's kill leaves no report.
 TIMEOUT_SECONDS = {"precheck": 3_600, "patch": 28_800}
