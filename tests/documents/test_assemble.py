@@ -160,7 +160,7 @@ def test_each_function_stands_once_and_is_used(phase: Phase) -> None:
     assert len(names) == len(set(names))
     by_name = {
         f"{kind}_{check}"
-        for check in re.findall(r"^(?:examine|told) (\w+)", text, re.M)
+        for check in re.findall(r"\b(?:examine|told) (\w+)", text)
         for kind in ("check", "fix")
     }
     unused = [name for name in names if name not in by_name and len(re.findall(rf"\b{name}\b", text)) < 2]

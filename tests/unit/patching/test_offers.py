@@ -93,6 +93,18 @@ TABLE: dict[str, tuple[dict[str, Any], str, Verdict, bool, str]] = {
     "pinned to the newest": (
         told(after=after((0, 0)), release=("2023.9", "2023.9", True)), "all", V.PATCHED, True, "kernel",
     ),
+    "the newest kernel is the boot default, and another one runs": (
+        told("reboot_pending", 3, before=side(OLD, "boot-1"), after=side(OLD, boots=NEW)), "all",
+        V.PATCHED_REBOOT_PENDING, False, f"Kernel {NEW} is installed, but {OLD} still runs.",
+    ),
+    "a question without an end, after the work": (
+        told("partial", after=after(left=None, security=None) | {"unanswered": ["updates"]}, error="not_measured"),
+        "all", V.PARTLY, False, "It was not_measured.",
+    ),
+    "a list without rows, and nothing else to do": (
+        told("failed", 0, before=BEFORE, after=after(left=None, security=None, **STAYS) | {"unanswered": ["updates"]},
+             error="not_measured"), "all", V.FAILED, False, "It was not_measured.",
+    ),
     "security not known, in a run for all": (
         told(after=after((0, 0), security=None)), "all", V.PATCHED, True, "no update is left",
     ),
