@@ -17,6 +17,7 @@ from patching.operations.runs import plan_due
 from portal.clock import database_now
 from portal.cloud import cloud, event_queue
 from portal.isolation import isolated
+from portal.side_by_side import crew
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,10 @@ def consume_events() -> None:
 def reconcile_snapshots_and_restores() -> None:
     """Follows root snapshots, restores from them, and deletes those whose time is over."""
     for reconcile in (reconcile_restores, reconcile_snapshots):
-        with isolated("snapshots_not_reconciled", part=reconcile.__name__):  # tried again at the next tick
+        with (
+            isolated("snapshots_not_reconciled", part=reconcile.__name__),
+            crew(),
+        ):  # tried again at the next tick
             reconcile(Context(cloud=cloud(), clock=database_now))
 
 

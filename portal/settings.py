@@ -146,6 +146,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # message to another: so the same task runs twice only after a real death. docs/scale.md explains each of these.
 CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
+# Accounts × regions that one worker process speaks to at once, each by a connection to PostgreSQL of its own.
+PLACES_AT_ONCE = env.whole_number("PLACES_AT_ONCE", default=16, least=1)
 # So long after its lease a worker that hung may still make its call to AWS. docs/adr/0079.
 STRAY_WRITE_SECONDS = env.seconds("STRAY_WRITE_SECONDS", default=180)
 TASK_STATEMENT_SECONDS = 300  # one statement of a task: it ends, and says why, long before the task has to

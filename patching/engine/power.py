@@ -14,6 +14,7 @@ from aws.ports import Instance
 from aws.states import ASLEEP, GONE, UP, InstanceState, PingStatus
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
+from patching.engine.trouble import guarded
 from patching.models import PowerHold, Run, Target
 from patching.operations import power, schedulers, targets
 from patching.operations.power import place_of
@@ -72,17 +73,26 @@ def _sort_out(scope: Scope, planned: list[Target]) -> list[Target]:
 
 
 def _with_fresh_schedule(scope: Scope, planned: list[Target]) -> list[Target]:
-    """Other schedulers' tags are read again before they are held: what is restored later must be what stood there."""
+    """Other schedulers' tags are read again before they are held: what is restored later must be what stood there.
+
+    Those of a place that did not answer stay as they are, and are sorted out at a later look.
+    """
     places: dict[Place, list[str]] = defaultdict(list)
     for target in planned:
         if schedulers.scheduled(target.asset):
             places[target.account_id, target.region].append(target.instance_id)
-    for place, ids in places.items():
-        refresh(instances=scope.ec2(place).describe(ids), now=scope.now())
-    fresh = (
-        Target.objects.filter(pk__in=[t.pk for t in planned]).select_related("asset__account").order_by("pk")
-    )
-    return list(fresh) if places else planned
+    if not places:
+        return planned
+    read: set[Place] = set()
+
+    def read_again(place: Place) -> None:
+        refresh(instances=scope.ec2(place).describe(places[place]), now=scope.now())
+        read.add(place)
+
+    with guarded(scope.run, hold_hosts.__name__):
+        for_each(places, read_again)
+    known = [t.pk for t in planned if (t.account_id, t.region) in read or not schedulers.scheduled(t.asset)]
+    return list(Target.objects.filter(pk__in=known).select_related("asset__account").order_by("pk"))
 
 
 def start_hosts(scope: Scope) -> None:

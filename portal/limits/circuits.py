@@ -96,7 +96,7 @@ class SharedCircuits:
     def admit(self, account_id: str, region: str, service: str, *, may_try: bool) -> bool:
         """True: this call is the trial. Raises Unasked while the circuit is open."""
         try:
-            args = [_field(account_id, region, service), int(may_try), TRIAL_S]
+            args: list[str | int] = [_field(account_id, region, service), int(may_try), TRIAL_S]
             state, since = self._admit(keys=[KEY], args=args)
         except redis.RedisError as error:
             log.error("circuits_unreachable", error=str(error))
@@ -115,7 +115,8 @@ class SharedCircuits:
 
     def silent(self, account_id: str, region: str, service: str, *, trial: bool) -> None:
         """Opens it, or puts its next trial off."""
-        args = [_field(account_id, region, service), int(trial), FIRST_PAUSE_S, LONGEST_PAUSE_S]
+        place = _field(account_id, region, service)
+        args: list[str | int] = [place, int(trial), FIRST_PAUSE_S, LONGEST_PAUSE_S]
         try:
             if self._open(keys=[KEY], args=args):
                 log.warning("circuit_opened", account=account_id, region=region, service=service)
@@ -126,7 +127,7 @@ class SharedCircuits:
         """All that are open, longest first; those that nobody has tried for a day are dropped. Raises RedisError."""
         found = cast("dict[bytes, bytes]", self._client.hgetall(KEY))
         circuits = [_circuit(field.decode(), json.loads(value)) for field, value in found.items()]
-        seconds, _ = cast("tuple[int, int]", self._client.time())
+        seconds, _ = self._client.time()
         old = [row for row in circuits if row.try_at.timestamp() < seconds - FORGOTTEN_S]
         for row in old:
             self._client.hdel(KEY, _field(row.account_id, row.region, row.service))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -12,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 from aws.errors import AccessRefused, CloudError, Missing, Refused
 from aws.ports import TAGGED_RESOURCES_PER_CALL, Cloud, Ec2
 from portal.isolation import isolated
+from portal.side_by_side import visit
 from portal.tags.models import TagChange
 from portal.tags.operations import LONGEST_WRITE, MOVER
 from portal.tags.states import OPEN, TagState
@@ -23,11 +25,28 @@ LONGEST_WAIT_S = 120
 MAX_KEY, MAX_VALUE = 128, 256
 
 Batch = list[TagChange]  # one account, region, key and value
+Batches = deque[Batch]
+Place = tuple[str, str]  # account and region
 
 
 def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
-    """Writes what is due now; returns how many requests were fulfilled. One broken account never stops the others."""
-    batches = deque(_batches(claim(now=now, limit=limit)))
+    """Writes what is due now; returns how many requests were fulfilled.
+
+    One broken account never stops the others, and where a crew is at work, one that does not answer delays none.
+    """
+    places: dict[Place, Batches] = defaultdict(deque)
+    for batch in _batches(claim(now=now, limit=limit)):
+        places[batch[0].account_id, batch[0].region].append(batch)
+    visited = visit(
+        {place: partial(_write_all, batches, cloud=cloud, now=now) for place, batches in places.items()}
+    )
+    for place in visited.left_out:
+        _unclaim(places[place], now=now)
+    return sum(visited.results)
+
+
+def _write_all(batches: Batches, *, cloud: Cloud, now: datetime) -> int:
+    """The requests of one place; returns how many were fulfilled."""
     fulfilled = 0
     while batches:
         batch = _still_ours(batches.popleft())
@@ -41,6 +60,12 @@ def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
         if failed:
             _later(batch, CloudError(failed[0]), now=now)
     return fulfilled
+
+
+def _unclaim(batches: Batches, *, now: datetime) -> None:
+    """Nobody has tried: another call of this place is still waiting for AWS."""
+    for batch in batches:
+        _held(batch).update(due_at=now, lease_until=None, attempts=F("attempts") - 1)
 
 
 @transaction.atomic
