@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -209,6 +209,12 @@ def count_try(dispatch: Dispatch, *, now: datetime) -> bool:
             pk=dispatch.pk, state=DispatchState.SENDING, tries=0, send_before__gt=now
         ).update(tries=F("tries") + 1)
     )
+
+
+def narrow(dispatch: Dispatch, *, without: Collection[str]) -> None:
+    """The next send of the same dispatch goes to the others."""
+    dispatch.instance_ids = [item for item in dispatch.instance_ids if item not in without]
+    dispatch.save(update_fields=["instance_ids"])
 
 
 def mark_sent(dispatch: Dispatch, command_ids: list[str], *, now: datetime, adopted: bool = False) -> None:
