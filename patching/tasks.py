@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from celery import shared_task
 from django.conf import settings
+from django.core.cache import cache
 
 from aws.errors import CloudError
 from patching.engine import hints
@@ -20,6 +21,7 @@ from portal.isolation import isolated
 from portal.side_by_side import crew
 
 log = structlog.get_logger(__name__)
+READING_HINTS, HINTS_LOCK_S = "reading-hints", 30  # longer than any reading; a dead worker's ends by itself
 
 
 @shared_task(name="patching.tasks.plan_runs")
@@ -46,13 +48,18 @@ def reconcile_runs() -> None:
 
 @shared_task(name="patching.tasks.consume_events")
 def consume_events() -> None:
-    """Reads status changes from the events queue; without a queue the sweeps alone find the results."""
-    if not settings.EVENTS_QUEUE_URL:
+    """Reads status changes from the events queue; without a queue the sweeps alone find the results.
+
+    One at a time: hints that wait for a silent queue beside each other would only take workers.
+    """
+    if not settings.EVENTS_QUEUE_URL or not cache.add(READING_HINTS, "1", timeout=HINTS_LOCK_S):
         return
     try:
         hints.consume(event_queue(), settings.EVENTS_QUEUE_URL, clock=database_now)
     except CloudError as error:  # tried again at the next tick; the sweeps find the results meanwhile
         log.warning("events_not_read", error=str(error))
+    finally:
+        cache.delete(READING_HINTS)
 
 
 @shared_task(name="patching.tasks.reconcile_snapshots")
