@@ -28,12 +28,11 @@ class Patience:
 class Retry(Enum):
     """How long a call waits and how often it goes out. Only what AWS answered is repeated: silence ends the call.
 
-    QUESTION: reads; asked again soon. REPEATABLE: writes that may be repeated. ONCE: a repeat could do the thing twice,
-    so its answer is waited for. HINT: nobody needs the answer.
+    AGAIN: reads, and writes that may be repeated; whoever needs them asks again soon. ONCE: a repeat could do the thing
+    twice, so its answer is waited for. HINT: nobody needs the answer.
     """
 
-    QUESTION = Patience(3, 3, 8)
-    REPEATABLE = Patience(3, 3, 12)
+    AGAIN = Patience(3, 3, 8)
     ONCE = Patience(1, 3, 20)
     HINT = Patience(1, 2, 4)
 
@@ -47,14 +46,6 @@ class Retry(Enum):
             max_pool_connections=20,
             user_agent_extra=f"patch-portal/{aws.__version__}",
         )
-
-
-QUESTIONS = ("Describe", "Get", "Head", "List")  # how the names of AWS's reads begin
-
-
-def kind_of(operation: str) -> Retry:
-    """Of what may be repeated."""
-    return Retry.QUESTION if operation.startswith(QUESTIONS) else Retry.REPEATABLE
 
 
 class ClientFor(Protocol):
@@ -73,7 +64,7 @@ class Calls:
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """A read, or a write that may be repeated: up to three attempts while AWS answers."""
-        return self._send(kind_of(operation), operation, params)
+        return self._send(Retry.AGAIN, operation, params)
 
     def call_once(self, operation: str, **params: Any) -> dict[str, Any]:
         """Exactly one HTTP request: after Ambiguous the caller must look before it repeats."""
@@ -86,7 +77,7 @@ class Calls:
     def pages(self, operation: str, page_size: int, **params: Any) -> Iterator[dict[str, Any]]:
         """Every page of a list, fetched when asked for. `page_size` is AWS's maximum for it."""
         with self.telling(operation):
-            paginator = self._client_for(Retry.QUESTION).get_paginator(xform_name(operation))
+            paginator = self._client_for(Retry.AGAIN).get_paginator(xform_name(operation))
             pages = iter(paginator.paginate(**params, PaginationConfig={"PageSize": page_size}))
         while True:
             with self.telling(operation):

@@ -139,6 +139,9 @@ class AwsCloud:
         raise AccessRefused(f"Account {account_id} is not connected to the portal.", code="UnknownAccount")
 
     def _session(self, access: AccountAccess) -> Session:
+        known = self._sessions.get(access.account_id)
+        if known is not None and known[0] == access:  # nobody waits for another place's first call
+            return known[1]
         with self._lock:
             held = self._sessions.get(access.account_id)
             if held is None or held[0] != access:
@@ -153,7 +156,7 @@ class AwsCloud:
         session = Session()
         # Reading the service descriptions costs most of a new client; all accounts share one reader.
         session.register_component("data_loader", self._portal_session.get_component("data_loader"))
-        role = AssumedRole(self._own_client("sts", Retry.QUESTION), self._role(access))
+        role = AssumedRole(self._own_client("sts", Retry.AGAIN), self._role(access))
         session.register_component("credential_provider", CredentialResolver([role]))
         return session
 
@@ -177,6 +180,8 @@ class AwsCloud:
         return self._client(self._portal_session, (PORTAL, self._portal_region, service, retry))
 
     def _client(self, session: Session, key: tuple[str, str, str, Retry]) -> BaseClient:
+        if known := self._clients.get(key):
+            return known
         with self._lock:
             if key not in self._clients:
                 self._clients[key] = self._new_client(session, key)

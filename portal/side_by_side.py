@@ -82,6 +82,12 @@ class Crew:
         with self._room.changed:
             return frozenset(self._busy)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a hand is still at work, or one has ended its work since the last visit or wait."""
+        with self._room.changed:
+            return bool(self._busy) or self._news
+
     def wait(self, seconds: float) -> None:
         """Until a hand that was left at work has ended it, or so long."""
         with self._room.changed:

@@ -29,7 +29,7 @@ def reconcile_due_runs(cloud: Cloud) -> None:
     """
     end = database_now() + ROUNDS
     with side_by_side.crew(RUNS, most=RUNS_AT_ONCE) as crew:
-        while (again := reconcile_each(due(database_now()), cloud)) or (crew and crew.busy):
+        while (again := reconcile_each(due(database_now()), cloud)) or (crew and crew.unfinished):
             if database_now() >= end:
                 return
             if crew and not again:
@@ -75,10 +75,13 @@ def reconcile_under_lease(run_id: int, cloud: Cloud) -> bool:
 
 
 def _reconcile(run_id: int, cloud: Cloud, clock: HeldClock) -> datetime | None:
-    """One look, and further ones while a place still waits for AWS: its lease is ours, and the others are due."""
+    """One look, and further ones while a place still waits for AWS: the lease is ours, and the others are due.
+
+    The last one is for the place that came late: what follows there is done as if it had not been late.
+    """
     with side_by_side.crew(stop=clock.stop) as crew:
         next_at = reconcile_run(run_id, cloud=cloud, clock=clock)
-        while crew and crew.busy:
+        while crew and crew.unfinished:
             crew.wait(_seconds_until(next_at, clock()))
             if next_at is not None:
                 next_at = reconcile_run(run_id, cloud=cloud, clock=clock)

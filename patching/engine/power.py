@@ -99,7 +99,7 @@ def start_hosts(scope: Scope) -> None:
     """Starts what is due and bears its Wake tag; a crash in between leaves rows that say how far it came."""
     if scope.halting:
         return
-    write_due(cloud=scope.cloud, now=scope.now())
+    write_due(cloud=scope.cloud, now=scope.now(), run_id=scope.run.pk)
     run = scope.run
     due = _holds(run, HoldState.WANTED).filter(Q(due_at=None) | Q(due_at__lte=scope.now()))
     being_stopped = PowerHold.objects.filter(state=HoldState.RELEASING).exclude(run=run).values("asset")

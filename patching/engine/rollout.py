@@ -124,7 +124,7 @@ def send_patches(scope: Scope) -> datetime | None:
         return None
     if _to_be_tagged(run, wave, scope.now()) and not _more_than_fit(run):
         run_tags.put_run_tags(scope, wave)
-        write_due(cloud=scope.cloud, now=scope.now())
+        write_due(cloud=scope.cloud, now=scope.now(), run_id=scope.run.pk)
     run_tags.block_refused(scope)
     ready = _room(run, run_tags.tagged(run), scope.now())
     if ready and (admitted := _through_the_gates(scope, wave, ready)):

@@ -29,13 +29,13 @@ Batches = deque[Batch]
 Place = tuple[str, str]  # account and region
 
 
-def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
-    """Writes what is due now; returns how many requests were fulfilled.
+def write_due(*, cloud: Cloud, now: datetime, run_id: int | None = None, limit: int = 5_000) -> int:
+    """Writes what is due now, of one run alone where it is named; returns how many requests were fulfilled.
 
     One broken account never stops the others, and where a crew is at work, one that does not answer delays none.
     """
     places: dict[Place, Batches] = defaultdict(deque)
-    for batch in _batches(claim(now=now, limit=limit)):
+    for batch in _batches(claim(now=now, run_id=run_id, limit=limit)):
         places[batch[0].account_id, batch[0].region].append(batch)
     visited = visit(
         {place: partial(_write_all, batches, cloud=cloud, now=now) for place, batches in places.items()}
@@ -69,10 +69,12 @@ def _unclaim(batches: Batches, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def claim(*, now: datetime, limit: int) -> Batch:
+def claim(*, now: datetime, limit: int, run_id: int | None = None) -> Batch:
     """Takes due rows under a lease and counts the attempt before it is tried. The rows carry both."""
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     due = TagChange.objects.select_for_update(skip_locked=True).filter(free, state__in=OPEN, due_at__lte=now)
+    if run_id is not None:
+        due = due.filter(run_id=run_id)
     rows = list(due.order_by("pk")[:limit])
     unreported = [row.pk for row in rows if row.lease_until]  # its lease ended, and its writer told nothing
     TagChange.objects.filter(pk__in=unreported).update(stray_until=now + LONGEST_WRITE)

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from aws.calls import Retry, kind_of
+from aws.calls import Retry
 
 
 @pytest.mark.parametrize(
     ("retry", "attempts", "seconds"),
     [
-        (Retry.QUESTION, 3, (3, 8)),
-        (Retry.REPEATABLE, 3, (3, 12)),
+        (Retry.AGAIN, 3, (3, 8)),
         (Retry.ONCE, 1, (3, 20)),
         (Retry.HINT, 1, (2, 4)),
     ],
@@ -34,17 +33,3 @@ def test_no_variable_changes_mode_or_attempts(
     used: Any = client.meta.config  # what the client really goes by, after the environment was read
     assert used.retries == {"mode": "standard", "total_max_attempts": attempts}
     assert (used.connect_timeout, used.read_timeout) == seconds
-
-
-@pytest.mark.parametrize(
-    ("operation", "kind"),
-    [
-        ("DescribeInstances", Retry.QUESTION),
-        ("ListCommandInvocations", Retry.QUESTION),
-        ("GetObject", Retry.QUESTION),
-        ("CreateTags", Retry.REPEATABLE),
-        ("PutObject", Retry.REPEATABLE),
-    ],
-)
-def test_a_question_waits_less_than_a_write(operation: str, kind: Retry) -> None:
-    assert kind_of(operation) is kind
