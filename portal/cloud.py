@@ -13,7 +13,7 @@ from aws.session import AwsCloud
 from portal.limits.circuits import OpenCircuit, SharedCircuits
 from portal.limits.limiter import SharedLimiter
 
-REDIS_ANSWERS_S = 5
+REDIS_ANSWERS_S = 2  # a page may wait for it
 
 
 def cloud() -> Cloud:
