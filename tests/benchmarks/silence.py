@@ -61,8 +61,8 @@ TEXT = """## silence: one of ten regions does not answer
 Two windows start at the same moment: one of {hosts} servers in ten regions of an account, one of {others} in another
 account. In one region ({silent}) the service that is named answers each call after {seconds} s, from before the run was
 planned. Worker processes, beat and their settings as a start makes them; a tick every 5 s. *Start* is from the window's
-start to the first patch command, *results* from the window's start until the last verdict is stored, in the region where
-that is longest; the silent region does not count. The benchmark ends with 1 where a start is later than {late_start} s
+start to the first patch command, *results* from the window's start until the last verdict is stored, in the region
+where that is longest; the silent region does not count. The benchmark ends with 1 where a start is later than {late_start} s
 beyond that of *nothing*, or results later than {late_results} s.
 
 | silent is | start | results | start, before | results, before |
