@@ -37,8 +37,8 @@ def reachable(scope: Scope, phase: Phase, chunk: list[Target]) -> list[Target]:
         raise
     now = scope.now()
     missing = {row: why for row in chunk if (why := _why_not(nodes.get(row.instance_id)))}
-    for row, (code, why) in missing.items():
-        _leave_out(scope, phase, row, code, why, now)
+    for row, (code, said) in missing.items():
+        _leave_out(scope, phase, row, code, said, now)
     return [row for row in chunk if row not in missing]
 
 

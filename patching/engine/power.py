@@ -89,7 +89,7 @@ def _with_fresh_schedule(scope: Scope, planned: list[Target]) -> list[Target]:
         refresh(instances=scope.ec2(place).describe(places[place]), now=scope.now())
         read.add(place)
 
-    with guarded(scope.run, hold_hosts.__name__):
+    with guarded(scope, hold_hosts.__name__):
         for_each(places, read_again)
     known = [t.pk for t in planned if (t.account_id, t.region) in read or not schedulers.scheduled(t.asset)]
     return list(Target.objects.filter(pk__in=known).select_related("asset__account").order_by("pk"))

@@ -192,7 +192,8 @@ def reclaim(dispatch: Dispatch, *, now: datetime) -> tuple[Dispatch, str]:
 
 
 def _drop_exempt(run: Run, dispatch: Dispatch, now: datetime) -> None:
-    rows = locked_targets(dispatch.rows.values_list("target_id", flat=True))
+    left = dispatch.rows.filter(collected_at=None)  # whom an earlier send left out stays out
+    rows = locked_targets(left.values_list("target_id", flat=True))
     exempt = exclusions([row.asset for row in rows], now, max(run.ends_at, now + timedelta(seconds=1)))
     for row in rows:
         if reason := exempt.get(row.asset_id):
