@@ -146,7 +146,7 @@ def running(folder: Path) -> Iterator[str]:
     scenario.write_text(yaml.safe_dump(fleet()))
     environment = PACE | {
         "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "of-the-simulated-account", "AWS_REGION": REGIONS[0],
-        "AWS_EXTERNAL_ID": "x1", "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_EXTERNAL_ID": "x1", "AWS_EC2_METADATA_DISABLED": "true", "RESULTS_BUCKET": "patch-portal-results",
         "EVENTS_QUEUE_URL": f"http://127.0.0.1:{port}/{ACCOUNT}/events",
     }  # fmt: skip
     lab = LabOptions(scenario=scenario, time_scale=20.0, port=port)
