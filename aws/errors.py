@@ -21,6 +21,14 @@ class Ambiguous(CloudError):
     """Time-out, lost connection or 5xx: the call may or may not have taken effect. Look before repeating."""
 
 
+class Silent(Ambiguous):
+    """No answer came in the time that this kind of call is given, or nobody took the connection."""
+
+
+class Unasked(Throttled):
+    """Not even sent: the service has not answered in this place for a while, and its next trial is still to come."""
+
+
 class TooSlow(CloudError):
     """A read that was given a time limit did not end within it. Nothing was changed."""
 

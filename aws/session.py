@@ -21,6 +21,7 @@ from aws.ec2 import Ec2Adapter
 from aws.errors import AccessRefused
 from aws.load_balancing import TargetGroupsAdapter
 from aws.s3 import S3Adapter
+from aws.silence import Circuits, Silence
 from aws.sqs import SqsAdapter
 from aws.ssm import SsmAdapter
 from aws.sts import StsAdapter
@@ -67,11 +68,12 @@ class AwsCloud:
         portal_region: str,
         endpoint_url: str | None = None,
         limiter: Limiter | None = None,
+        circuits: Circuits | None = None,
     ) -> None:
         self._accounts = accounts
         self._portal_region = portal_region
         self._endpoint_url = endpoint_url
-        self._limiter = limiter
+        self._limiter, self._circuits = limiter, circuits
         self._lock = threading.RLock()
         self._portal_session = Session()
         self._sessions: dict[str, tuple[AccountAccess, Session]] = {}
@@ -137,6 +139,9 @@ class AwsCloud:
         raise AccessRefused(f"Account {account_id} is not connected to the portal.", code="UnknownAccount")
 
     def _session(self, access: AccountAccess) -> Session:
+        known = self._sessions.get(access.account_id)
+        if known is not None and known[0] == access:  # nobody waits for another place's first call
+            return known[1]
         with self._lock:
             held = self._sessions.get(access.account_id)
             if held is None or held[0] != access:
@@ -151,7 +156,7 @@ class AwsCloud:
         session = Session()
         # Reading the service descriptions costs most of a new client; all accounts share one reader.
         session.register_component("data_loader", self._portal_session.get_component("data_loader"))
-        role = AssumedRole(self._own_client("sts", Retry.PATIENT), self._role(access))
+        role = AssumedRole(self._own_client("sts", Retry.AGAIN), self._role(access))
         session.register_component("credential_provider", CredentialResolver([role]))
         return session
 
@@ -175,6 +180,8 @@ class AwsCloud:
         return self._client(self._portal_session, (PORTAL, self._portal_region, service, retry))
 
     def _client(self, session: Session, key: tuple[str, str, str, Retry]) -> BaseClient:
+        if known := self._clients.get(key):
+            return known
         with self._lock:
             if key not in self._clients:
                 self._clients[key] = self._new_client(session, key)
@@ -187,6 +194,7 @@ class AwsCloud:
                 service, region_name=region, endpoint_url=self._endpoint_url, config=retry.config
             )
         client.meta.events.register("after-call", functools.partial(self._forget_if_stale, account_id))
+        Silence(self._circuits, account_id, region, service, retry).watch(client)
         if self._limiter is not None:
             before = functools.partial(_acquire, self._limiter, account_id, region)
             client.meta.events.register("before-call", before)

@@ -20,7 +20,7 @@ class SqsAdapter:
     @iam("sqs:ReceiveMessage")
     def receive(self, url: str, *, wait_s: int) -> list[QueueMessage]:
         """Up to ten messages, hidden from other readers for a while. Raises Missing without a queue."""
-        answer = self._calls.call(
+        answer = self._calls.call_briefly(
             "ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=MESSAGES_PER_CALL, WaitTimeSeconds=wait_s
         )
         return [QueueMessage(row["ReceiptHandle"], row.get("Body", "")) for row in answer.get("Messages", ())]
@@ -31,4 +31,4 @@ class SqsAdapter:
         for first in range(0, len(receipts), MESSAGES_PER_CALL):
             some = receipts[first : first + MESSAGES_PER_CALL]
             entries = [{"Id": str(at), "ReceiptHandle": receipt} for at, receipt in enumerate(some)]
-            self._calls.call("DeleteMessageBatch", QueueUrl=url, Entries=entries)
+            self._calls.call_briefly("DeleteMessageBatch", QueueUrl=url, Entries=entries)

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from botocore import exceptions as sdk
 
 from aws import codes
-from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Missing, Refused, Throttled
+from aws.errors import (
+    AccessRefused,
+    Ambiguous,
+    CapacityShortage,
+    CloudError,
+    Missing,
+    Refused,
+    Silent,
+    Throttled,
+)
 from aws.plain import plain
 
 NO_CREDENTIALS = (
@@ -34,6 +43,8 @@ NEVER_SENT = (
     sdk.DataNotFoundError,
     sdk.OperationNotPageableError,
 )
+# Nobody took the connection, or no answer came in time. A connection that AWS closed is none of these.
+SILENCE = (sdk.ConnectTimeoutError, sdk.ReadTimeoutError, sdk.EndpointConnectionError)
 MESSAGE_LENGTH = 1_500  # of AWS's own words; TerminationReasons and policies can go on for pages
 INSTANCE_ID = re.compile(r"\b(?:i|mi)-[0-9a-zA-Z]+")
 REDACTIONS = (
@@ -86,7 +97,7 @@ def from_sdk(error: sdk.BotoCoreError, site: CallSite) -> CloudError:
         return AccessRefused(message, code=codes.NOT_SIGNED, operation=site.operation)
     if isinstance(error, NEVER_SENT):
         return Refused(f"{site} was not sent: {said}", operation=site.operation)
-    return _of_kind(Ambiguous, site, said, "")
+    return _of_kind(Silent if isinstance(error, SILENCE) else Ambiguous, site, said, "")
 
 
 def _kind(code: str, status: int) -> type[CloudError]:
@@ -103,6 +114,7 @@ def _kind(code: str, status: int) -> type[CloudError]:
 
 _OPENINGS: dict[type[CloudError], str] = {
     Throttled: "AWS limits the rate of {site}; nothing was done, it can be asked again later",
+    Silent: "AWS did not answer {site} in time; it may or may not have happened",
     Ambiguous: "AWS gave no clear answer to {site}; it may or may not have happened",
     AccessRefused: "AWS does not allow the portal {site}",
     Missing: "AWS does not know what {site} names",

@@ -1,4 +1,4 @@
-"""The portal's own processes: web, worker and beat."""
+"""The portal's own processes: web, workers and beat."""
 
 from __future__ import annotations
 
@@ -25,10 +25,35 @@ def web(host: str, port: int, environment: Mapping[str, str]) -> Process:
     return _ours("web", command, environment, ready=lambda: answers(host, port))
 
 
-def worker(environment: Mapping[str, str]) -> Process:
-    command = [PYTHON, "-m", "celery", "-A", "portal.celery:app", "worker", "--concurrency", "2"]
-    command += ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    return _ours("worker", command, environment, stop_within_s=20)
+def workers(environment: Mapping[str, str]) -> tuple[Process, ...]:
+    """Runs never wait for other work, and neither waits for events: each queue has processes of its own."""
+    made = (_worker("worker", "engine", environment), _worker("worker-portal", "portal", environment))
+    if not environment.get("EVENTS_QUEUE_URL"):
+        return made
+    return (*made, _worker("worker-hints", "hints", environment, "--pool", "solo"))
+
+
+def _worker(name: str, queue: str, environment: Mapping[str, str], *more: str) -> Process:
+    command = [
+        PYTHON,
+        "-m",
+        "celery",
+        "-A",
+        "portal.celery:app",
+        "worker",
+        "-Q",
+        queue,
+        "--hostname",
+        f"{name}@%h",
+    ]
+    command += [
+        *(more or ("--concurrency", "2")),
+        "--without-gossip",
+        "--without-mingle",
+        "--loglevel",
+        "INFO",
+    ]
+    return _ours(name, command, environment, stop_within_s=20)
 
 
 def beat(state: Path, environment: Mapping[str, str]) -> Process:

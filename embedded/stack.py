@@ -1,4 +1,4 @@
-"""The whole portal on one machine: PostgreSQL, Valkey, the simulated AWS if wanted, web, worker and beat."""
+"""The whole portal on one machine: PostgreSQL, Valkey, the simulated AWS if wanted, web, workers and beat."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ class Stack:
         self._open.close()
 
     def start_workers(self) -> None:
-        """Starts worker and beat; they need no readiness: the rows wait for them."""
+        """Starts workers and beat; they need no readiness: the rows wait for them."""
         environment = self.environment_of_children()
-        self.supervisor.start(site.worker(environment), site.beat(self.state, environment))
+        self.supervisor.start(*site.workers(environment), site.beat(self.state, environment))
 
     def run_manage(self, *arguments: str) -> str:
         """Runs `manage.py` against this stack and returns what it printed. Raises EmbeddedError."""

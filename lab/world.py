@@ -18,6 +18,7 @@ from lab.web.boundaries import Boundaries
 from lab.web.calls import CallLog
 from lab.web.credentials import Credentials
 from lab.web.drops import Drops
+from lab.web.silences import Silences
 from lab.web.throttles import Throttles
 
 WORKERS = max(8, 4 * (os.cpu_count() or 1))
@@ -42,6 +43,7 @@ class World:
         self.throttles = Throttles(self.clock)
         self.drops = Drops()
         self.boundaries = Boundaries()
+        self.silences = Silences()
         # Account → actions that are taken from whoever acts in it, as an organisation's policy would.
         self.denied: dict[str, set[str]] = {}
         self.visibility_s = delays.visibility_s
@@ -52,6 +54,7 @@ class World:
     def close(self) -> None:
         """Stop the clock and every script, write what must be kept."""
         self.boundaries.clear()
+        self.silences.clear()
         self.timers.close()
         with self.lock:
             self.commands.stop_all()

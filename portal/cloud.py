@@ -1,4 +1,4 @@
-"""The product's one `Cloud`: AWS behind the shared limiter, with the roles that settings.AWS_ACCESSES reads."""
+"""The product's one `Cloud`: AWS behind shared limits and circuits, with the roles that settings.AWS_ACCESSES reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from django.utils.module_loading import import_string
 
 from aws.ports import Cloud, Queue
 from aws.session import AwsCloud
+from portal.limits.circuits import OpenCircuit, SharedCircuits
 from portal.limits.limiter import SharedLimiter
+
+REDIS_ANSWERS_S = 2  # a page may wait for it
 
 
 def cloud() -> Cloud:
@@ -23,8 +26,25 @@ def event_queue() -> Queue:
     return _aws().queue()
 
 
+def silent_places() -> list[OpenCircuit]:
+    """The services that do not answer, and where. Raises redis.RedisError."""
+    return SharedCircuits(_redis()).open()
+
+
 @cache
 def _aws() -> AwsCloud:
-    limiter = SharedLimiter(redis.Redis.from_url(settings.REDIS_URL.replace("redis+socket://", "unix://")))
-    accesses = import_string(settings.AWS_ACCESSES)
-    return AwsCloud(accesses, portal_region=settings.AWS_PORTAL_REGION, limiter=limiter)
+    client = _redis()
+    return AwsCloud(
+        import_string(settings.AWS_ACCESSES),
+        portal_region=settings.AWS_PORTAL_REGION,
+        limiter=SharedLimiter(client),
+        circuits=SharedCircuits(client),
+    )
+
+
+@cache
+def _redis() -> redis.Redis:
+    address = settings.REDIS_URL.replace("redis+socket://", "unix://")
+    return redis.Redis.from_url(
+        address, socket_timeout=REDIS_ANSWERS_S, socket_connect_timeout=REDIS_ANSWERS_S
+    )

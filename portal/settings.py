@@ -147,6 +147,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # message to another: so the same task runs twice only after a real death. docs/scale.md explains each of these.
 CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
+# Accounts × regions that one worker process speaks to at once, each by a connection to PostgreSQL of its own.
+PLACES_AT_ONCE = env.whole_number("PLACES_AT_ONCE", default=16, least=1)
 # So long after its lease a worker that hung may still make its call to AWS. docs/adr/0079.
 STRAY_WRITE_SECONDS = env.seconds("STRAY_WRITE_SECONDS", default=180)
 TASK_STATEMENT_SECONDS = 300  # one statement of a task: it ends, and says why, long before the task has to
@@ -154,19 +156,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"visibility_timeout": 1800} if "redis" in CELERY_BROKER_URL.partition("://")[0] else {}
 )
 CELERY_TASK_DEFAULT_QUEUE = "portal"
-CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("portal", "engine")]
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("portal", "engine", "hints")]
+# Planning and sending wait for nobody's inventory, and for no queue of events that is silent.
 CELERY_TASK_ROUTES = {
-    f"patching.tasks.{name}": {"queue": "engine", "routing_key": "engine"}
-    for name in ("reconcile_runs", "consume_events")
+    f"patching.tasks.{name}": {"queue": queue, "routing_key": queue}
+    for name, queue in {"plan_runs": "engine", "reconcile_runs": "engine", "consume_events": "hints"}.items()
 }
 CELERY_BEAT_SCHEDULE = {
     # The rows carry the work: a tick only looks for rows that are due, so a lost or doubled one is harmless.
     "reconcile-runs": {
         "task": "patching.tasks.reconcile_runs",
-        "schedule": env.seconds("TICK_SECONDS", default=5),
-    },
-    "consume-events": {
-        "task": "patching.tasks.consume_events",
         "schedule": env.seconds("TICK_SECONDS", default=5),
     },
     "reconcile-snapshots": {
@@ -197,6 +196,15 @@ CELERY_BEAT_SCHEDULE = {
     },
     "exception-clock": {"task": "exceptions.tasks.tick", "schedule": env.seconds("PLAN_SECONDS", default=60)},
 }
+EVENTS_QUEUE_URL = env.matching(
+    "EVENTS_QUEUE_URL", default="", pattern=r"(https?://\S+)?",
+    example="the address of a queue, e.g. https://sqs.eu-central-1.amazonaws.com/111122223333/events, or nothing",
+)  # fmt: skip
+if EVENTS_QUEUE_URL:  # without one nobody need take the queue of hints
+    CELERY_BEAT_SCHEDULE["consume-events"] = {
+        "task": "patching.tasks.consume_events",
+        "schedule": env.seconds("TICK_SECONDS", default=5),
+    }
 # Beat stamps a tick's end by its clock and a worker reads it by its own: ticks must outlive the difference, or nothing
 # would be done. One that finds nothing due costs milliseconds, so ten minutes of them are no burden (docs/adr/0051).
 CLOCKS_DIFFER_S = 600.0
@@ -228,10 +236,6 @@ AWS_PORTAL_ROLE_ARN = env.matching(
 )  # fmt: skip
 AWS_ACCESSES = "portal.inventory.queries.accesses"  # which accounts portal.cloud may enter, and how
 RESULTS_BUCKET = env.bucket("RESULTS_BUCKET")
-EVENTS_QUEUE_URL = env.matching(
-    "EVENTS_QUEUE_URL", default="", pattern=r"(https?://\S+)?",
-    example="the address of a queue, e.g. https://sqs.eu-central-1.amazonaws.com/111122223333/events, or nothing",
-)  # fmt: skip
 TAG_KEYS = {
     "owner": env.tag_key("TAG_OWNER", default="Owner"),
     "application": env.tag_key("TAG_APPLICATION", default="Application"),

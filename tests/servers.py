@@ -41,6 +41,7 @@ class RunServers:
             "RESULTS_BUCKET": "patch-portal-results",
             "PLAIN_STATIC": "true",
             "STATIC_ROOT": str(self.folder / "static"),
+            "PLACES_AT_ONCE": "1",  # one after the other, so that the same test does the same twice
             "REQUEST_SECONDS": "60",  # a machine that is busy with tests refuses none of their pages
         }
 

@@ -36,6 +36,7 @@ class App:
         else:
             call = call_of(environ)
             answer, lost = self._aws(call, environ)
+            self._world.silences.wait(call)
             if lost:
                 hang_up(environ)
         start_response(answer.status, answer.headers)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from lab import faults
 from lab.fleet import Host
 from lab.web.errors import Answer
+from lab.web.silences import ANY, Silence
 from lab.web.throttles import Limit
 from lab.world import World
 
@@ -96,6 +97,16 @@ def drop(world: World, body: Json) -> Json:
     return {}
 
 
+def silence(world: World, body: Json) -> Json:
+    """SERVICE (also an ACCOUNT, REGION or OPERATION of it alone) answers after so many seconds; `off` ends all."""
+    if body.get("off"):
+        world.silences.clear()
+        return {}
+    place = [str(body.get(name, ANY)) for name in ("account", "region", "operation")]
+    world.silences.set(Silence(str(body["service"]), *place, float(body["seconds"])))
+    return {}
+
+
 def boundary(world: World, body: Json) -> Json:
     nth, account = int(body.get("nth", 1)), str(body.get("account", ""))
     made = world.boundaries.set(
@@ -140,10 +151,11 @@ def credentials(world: World, body: Json) -> Json:
 
 
 def reset(world: World, _: Json) -> Json:
-    """Faults, throttles, drops, boundaries, delays, rights and credentials as at the start; hosts stay as they are."""
+    """All faults, limits, delays, rights and credentials as at the start; hosts stay as they are."""
     world.throttles.clear()
     world.drops.clear()
     world.boundaries.clear()
+    world.silences.clear()
     world.visibility_s = world.delays.visibility_s
     with world.lock:
         world.denied.clear()
@@ -160,6 +172,7 @@ ACTIONS: dict[tuple[str, str], Callable[[World, Json], Any]] = {
     ("POST", "/lab/fault"): fault,
     ("POST", "/lab/throttle"): throttle,
     ("POST", "/lab/drop"): drop,
+    ("POST", "/lab/silence"): silence,
     ("POST", "/lab/boundary"): boundary,
     ("GET", "/lab/boundaries"): boundaries,
     ("POST", "/lab/release"): release,

@@ -45,7 +45,7 @@ def _close_everything(scope: Scope) -> None:
 
 def clean_up(scope: Scope) -> None:
     """Once every target is over: its tags are written, and nothing of the run stands on any host any more."""
-    write_due(cloud=scope.cloud, now=scope.now())
+    write_due(cloud=scope.cloud, now=scope.now(), run_id=scope.run.pk)
     if _is_clean(scope.run):
         scope.run.targets.filter(cleaned_at=None).update(cleaned_at=scope.now())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -24,6 +24,7 @@ from portal.evidence.store import Kept
 from portal.inventory.operations import clear_results_denied, mark_results_denied
 
 NOT_KEPT = Kept("", "")
+OVERDUE = "Systems Manager gave no final answer in the time that delivery, execution and reboot may take."
 NOTHING_UNREAD: Mapping[int, CloudError] = MappingProxyType({})
 
 
@@ -44,13 +45,26 @@ def sweep(scope: Scope) -> None:
 
     def sweep_place(place: tuple[str, str, str]) -> None:
         account_id, region, document_name = place
-        commands = _commands(scope, since, account_id, region, document_name)
         here = {"account_id": account_id, "region": region, "document_name": document_name}
-        for dispatch in open_rows.filter(**here).select_related("run"):
+        rows = open_rows.filter(**here).select_related("run")
+        try:
+            commands = _commands(scope, since, account_id, region, document_name)
+        except CloudError as error:
+            _give_up_early_waves(rows, error, now=scope.now())
+            raise
+        for dispatch in rows:
             _reconcile_dispatch(scope, dispatch, commands)
 
     places = open_rows.values_list("account_id", "region", "document_name").order_by().distinct()
     for_each(list(places), sweep_place)
+
+
+def _give_up_early_waves(rows: Iterable[Dispatch], error: CloudError, *, now: datetime) -> None:
+    """What the next wave waits for is written off when it is overdue, and its hosts are looked at again."""
+    for dispatch in rows:
+        if now > overdue_at(dispatch) and dispatch.run.waves.filter(number__gt=dispatch.wave).exists():
+            why = f"Its answer could not be read while the next wave waited: {error}"
+            _write_off(dispatch, now, dict.fromkeys(dispatch.rows.values_list("pk", flat=True), error), why)
 
 
 def _commands(
@@ -188,8 +202,9 @@ def overdue_at(dispatch: Dispatch) -> datetime:
     return (dispatch.sent_at or dispatch.claimed_at) + timedelta(seconds=wait)
 
 
-def _write_off(dispatch: Dispatch, now: datetime, unread: Mapping[int, CloudError] = NOTHING_UNREAD) -> None:
-    why = "Systems Manager gave no final answer in the time that delivery, execution and reboot may take."
+def _write_off(
+    dispatch: Dispatch, now: datetime, unread: Mapping[int, CloudError] = NOTHING_UNREAD, why: str = OVERDUE
+) -> None:
     lost = []
     for row in dispatch.rows.filter(collected_at=None):
         missing = f"Its answer could not be read to the end: {unread[row.pk]}" if row.pk in unread else why

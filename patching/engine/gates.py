@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from aws.errors import AccessRefused
+from aws.errors import AccessRefused, Silent, Unasked
 from aws.ports import TargetGroupHealth
 from aws.states import AlarmState
+from patching.engine.places import for_each
 from patching.engine.scope import Scope
 from patching.policy.waking import Place
 
@@ -87,11 +88,19 @@ def _unknown(
 
 
 def _ask(scope: Scope, what: str, answer: Callable[[Place], Answer]) -> tuple[list[Answer], Unreadable]:
-    answers: list[Answer] = []
+    answers: dict[Place, Answer] = {}
     unreadable: Unreadable = {}
-    for place in scope.run.targets.order_by().values_list("account_id", "region").distinct():
+
+    def ask(place: Place) -> None:
         try:
-            answers.append(answer(place))
-        except AccessRefused as error:
+            answers[place] = answer(place)
+        except (AccessRefused, Silent, Unasked) as error:
             unreadable[place] = f"The {what} of {place[0]} {place[1]} cannot be read: {error}"
-    return answers, unreadable
+
+    places = list(scope.run.targets.order_by().values_list("account_id", "region").distinct())
+    for_each(places, ask)
+    answered = dict(answers)  # what comes later counts at the next look
+    missing = {place: f"The {what} of {place[0]} {place[1]} are not read yet." for place in places}
+    return list(answered.values()), {
+        place: unreadable.get(place, why) for place, why in missing.items() if place not in answered
+    }

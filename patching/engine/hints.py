@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -23,16 +24,19 @@ KINDS = {
     "EC2 Command Invocation Status-change Notification",
     "EC2 Command Status-change Notification",
 }
-MOST_BATCHES = 200  # of one task: 2,000 messages, well within a task's time limit
+MOST_BATCHES = 200  # of one task: 2,000 messages
+LONGEST = timedelta(seconds=5)  # of one task: the next tick goes on
 
 
 def consume(queue: Queue, url: str, *, clock: Clock, wait_s: int = 1) -> int:
-    """Reads until the queue is empty or the task has done its share; returns the messages read.
+    """Reads until the queue is empty or the task has done its share, seconds; returns the messages read.
 
     A message is deleted after its hint is committed, so a worker that dies in between leaves it to the next.
     """
-    read = 0
+    read, until = 0, clock() + LONGEST
     for _ in range(MOST_BATCHES):
+        if clock() >= until:
+            break
         messages = queue.receive(url, wait_s=wait_s)
         if not messages:
             break

@@ -51,8 +51,15 @@ class HeldClock:
     def __init__(self, run_id: int, token: uuid.UUID, acquired_at: datetime) -> None:
         self._run_id, self._token = run_id, token
         self._renewed_at = acquired_at
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Whoever still works by this clock stops before its next act."""
+        self._stopped = True
 
     def __call__(self) -> datetime:
+        if self._stopped:
+            raise LeaseLost(f"The look at run {self._run_id} has ended.")
         now = database_now()
         if now >= self._renewed_at + RENEW_AFTER:
             self._renew(now)

@@ -18,6 +18,7 @@ from aws.power_refusals import START, Lasts, Refusal, refusal_of
 from aws.states import ASLEEP, GONE, HIBERNATED, UP
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
+from patching.engine.trouble import guarded
 from patching.models import PowerHold, Run, Target
 from patching.operations import power, schedulers, stops, targets
 from patching.operations.power import place_of
@@ -66,24 +67,33 @@ def _sort_out(scope: Scope, planned: list[Target]) -> list[Target]:
 
 
 def _with_fresh_schedule(scope: Scope, planned: list[Target]) -> list[Target]:
-    """Other schedulers' tags are read again before they are held: what is restored later must be what stood there."""
+    """Other schedulers' tags are read again before they are held: what is restored later must be what stood there.
+
+    Those of a place that did not answer stay as they are, and are sorted out at a later look.
+    """
     places: dict[Place, list[str]] = defaultdict(list)
     for target in planned:
         if schedulers.scheduled(target.asset):
             places[target.account_id, target.region].append(target.instance_id)
-    for place, ids in places.items():
-        refresh(instances=scope.ec2(place).describe(ids), now=scope.now())
-    fresh = (
-        Target.objects.filter(pk__in=[t.pk for t in planned]).select_related("asset__account").order_by("pk")
-    )
-    return list(fresh) if places else planned
+    if not places:
+        return planned
+    read: set[Place] = set()
+
+    def read_again(place: Place) -> None:
+        refresh(instances=scope.ec2(place).describe(places[place]), now=scope.now())
+        read.add(place)
+
+    with guarded(scope, hold_hosts.__name__):
+        for_each(places, read_again)
+    known = [t.pk for t in planned if (t.account_id, t.region) in read or not schedulers.scheduled(t.asset)]
+    return list(Target.objects.filter(pk__in=known).select_related("asset__account").order_by("pk"))
 
 
 def start_hosts(scope: Scope) -> None:
     """Starts what is due and bears its Wake tag; a crash in between leaves rows that say how far it came."""
     if scope.halting:
         return
-    write_due(cloud=scope.cloud, now=scope.now())
+    write_due(cloud=scope.cloud, now=scope.now(), run_id=scope.run.pk)
     run = scope.run
     due = holds_in(run, HoldState.WANTED).filter(Q(due_at=None) | Q(due_at__lte=scope.now()))
     ready = by_place(_tagged(run, list(due.exclude(asset__in=being_stopped(run).values("asset")))))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
-from aws.errors import AccessRefused, Refused
+from aws.errors import Refused
 from patching.documents.assemble import Document, document
+from patching.engine.nodes import NO_ANSWER, give_up_early_waves
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
-from patching.models import Dispatch, PublishedDocument, Target, Wave
+from patching.models import Dispatch, PublishedDocument, Target
 from patching.operations import targets
 from patching.policy.waking import Place
 from patching.states import Phase, TargetState
@@ -31,8 +32,8 @@ def publish(scope: Scope, rows: QuerySet[Target]) -> None:
     def publish_or_block(place: tuple[str, str, str]) -> None:
         try:
             _publish_missing(scope, place, there)
-        except AccessRefused as error:  # the role may get its right back before the cutoff
-            _give_up_early_waves(rows, place, error, now=now)
+        except NO_ANSWER as error:  # the role may get its right back before the cutoff
+            give_up_early_waves(_in_place(rows, place), error, now=now)
             raise
         except Refused as error:
             _block(rows, place, error, now=now)
@@ -45,21 +46,6 @@ def _block(rows: QuerySet[Target], place: tuple[str, str, str], error: Refused, 
     reason = f"Systems Manager refused the portal's document: {error}"
     here = _in_place(rows, place).values_list("pk", flat=True)
     targets.move(here, TargetState.BLOCKED, now=now, code="document_refused", reason=reason)
-
-
-def _give_up_early_waves(
-    rows: QuerySet[Target], place: tuple[str, str, str], error: AccessRefused, *, now: datetime
-) -> None:
-    """Whom later waves wait for is not waited for until the cutoff: one account never stops the others (I12)."""
-    later = Wave.objects.filter(run=OuterRef("run"), number__gt=OuterRef("wave"))
-    waiting = _in_place(rows, place).filter(Exists(later)).select_related("run")
-    long = [row.pk for row in waiting if now >= _longest(row)]
-    reason = f"Its account still refused the portal while the next wave waited: {error}"
-    targets.move(long, TargetState.BLOCKED, now=now, code="account_refused", reason=reason)
-
-
-def _longest(row: Target) -> datetime:
-    return max(row.since, row.run.starts_at) + timedelta(seconds=row.run.run_policy.wake_timeout_s)
 
 
 def _in_place(rows: QuerySet[Target], place: tuple[str, str, str]) -> QuerySet[Target]:

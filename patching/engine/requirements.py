@@ -27,6 +27,7 @@ from patching.states import TARGET_OVER, RunState
 from portal.evidence import trial
 from portal.inventory.trials import try_place
 from portal.isolation import sentence
+from portal.side_by_side import visit
 
 AHEAD = timedelta(hours=1)  # of the start: time to mend what is refused
 LAST = timedelta(minutes=1)
@@ -50,7 +51,7 @@ def try_requirements(scope: Scope) -> datetime | None:
     """The bucket, then a part of the accounts and regions. Due again at once while some are left."""
     run, began = scope.run, scope.now()
     if not run.tried_places:
-        _settle(scope, BUCKET, _try_bucket(scope), began)
+        visit({BUCKET: lambda: _settle(scope, BUCKET, _try_bucket(scope), began)})
     places = list(_open(run).values_list("account_id", "region").order_by("account_id", "region").distinct())
     chosen = places[run.tried_places : run.tried_places + PLACES_AT_ONCE]
     for_each(chosen, lambda place: _settle(scope, subject_of(place), _try_place(scope, place), began))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef
 
 from aws.ports import INSTANCES_PER_COMMAND
-from patching.engine import publish, send
+from patching.engine import nodes, publish, send
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
 from patching.models import DispatchTarget, Target
@@ -31,6 +31,7 @@ def send_rescans(scope: Scope) -> None:
 
 
 def _send_batch(scope: Scope, chunk: list[Target]) -> None:
-    claim = dispatches.claim(scope.run, Phase.VERIFY, [row.pk for row in chunk], now=scope.now())
+    connected = nodes.reachable(scope, Phase.VERIFY, chunk)
+    claim = dispatches.claim(scope.run, Phase.VERIFY, [row.pk for row in connected], now=scope.now())
     for dispatch in claim.dispatches:
         send.send(scope, dispatch)

@@ -9,13 +9,13 @@ from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from aws.ports import INSTANCES_PER_COMMAND, Instance
 from aws.states import GONE, InstanceState
-from patching.engine import gates, publish, run_tags, send, snapshots, waves
+from patching.engine import gates, nodes, publish, run_tags, send, snapshots, waves
 from patching.engine.places import for_each
 from patching.engine.scope import Scope
 from patching.engine.trouble import guarded, record_trouble
 from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, runs, targets
-from patching.planner import batches, by_place
+from patching.planner import by_place
 from patching.policy.waking import Place
 from patching.standing import CHECKED
 from patching.states import IN_FLIGHT, Phase, TargetState, WaveState
@@ -77,16 +77,18 @@ def _send(scope: Scope, phase: Phase, ids: list[int], *, more: bool) -> None:
     `more`: others follow soon, so a last batch that is not full waits for them.
     """
     waiting = list(scope.run.targets.filter(pk__in=ids))
-    chunks = [chunk for _, group in by_place(waiting) for chunk in batches(group, INSTANCES_PER_COMMAND)]
+    chunks = [chunk for _, group in by_place(waiting) for chunk in send.in_batches(group, phase)]
     if more and chunks and len(chunks[-1]) < INSTANCES_PER_COMMAND:
         del chunks[-1]
     for_each(chunks, lambda chunk: _send_batch(scope, phase, chunk))
 
 
 def _send_batch(scope: Scope, phase: Phase, chunk: list[Target]) -> None:
-    if phase == Phase.PATCH:
-        reread(scope, chunk)
-    claim = dispatches.claim(scope.run, phase, [row.pk for row in chunk], now=scope.now())
+    """One question before the others: a place that does not answer costs one call and no command."""
+    connected = nodes.reachable(scope, phase, chunk)
+    if phase == Phase.PATCH and connected:
+        reread(scope, connected)
+    claim = dispatches.claim(scope.run, phase, [row.pk for row in connected], now=scope.now())
     for dispatch in claim.dispatches:
         send.send(scope, dispatch)
 
@@ -122,7 +124,7 @@ def send_patches(scope: Scope) -> datetime | None:
         return None
     if _to_be_tagged(run, wave, scope.now()) and not _more_than_fit(run):
         run_tags.put_run_tags(scope, wave)
-        write_due(cloud=scope.cloud, now=scope.now())
+        write_due(cloud=scope.cloud, now=scope.now(), run_id=scope.run.pk)
     run_tags.block_refused(scope)
     ready = _room(run, run_tags.tagged(run), scope.now())
     if ready and (admitted := _through_the_gates(scope, wave, ready)):

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from aws.errors import Ambiguous, CloudError, Missing, Refused, Throttled
+from aws.ports import INSTANCES_PER_COMMAND
 from patching.documents import aws_windows
 from patching.engine.places import for_each
 from patching.engine.publish import forget
 from patching.engine.request import request
 from patching.engine.scope import Scope
-from patching.models import Dispatch, Run, Target
+from patching.models import Dispatch, DispatchTarget, Run, Target
 from patching.operations import admission, dispatches, targets
+from patching.planner import batches
 from patching.states import DispatchState, Phase, TargetState
 from portal.limits.buckets import SOON
 
 LOOK_BACK = timedelta(seconds=60)  # AWS's clock and ours may differ a little
-MAX_REFUSALS = 3
+REFUSED = "AWS refused the command"
+NOT_LOOKED_AT = "It may have been patched, but AWS refused the re-scan"
+BATCHES = (INSTANCES_PER_COMMAND, 7, 1)  # after no refusal, one and two
+MAX_REFUSALS = len(BATCHES)
 # The shared rate limit may hold the call this long; it must leave before `send_before` all the same.
 TOKEN_WAIT = timedelta(seconds=SOON)
 DOCUMENT_GONE = {"InvalidDocument", "InvalidDocumentVersion"}
@@ -55,28 +61,58 @@ def _settle_refused(
     dispatch: Dispatch, error: CloudError, rejected: dict[str, str], *, now: datetime
 ) -> None:
     """The command is closed and each of its hosts goes its way, or nothing has happened yet."""
-    rows = list(Target.objects.filter(dispatched__dispatch=dispatch))
+    rows = list(Target.objects.filter(dispatched__dispatch=dispatch, dispatched__collected_at=None))
+    named = [row for row in rows if row.instance_id in rejected]
+    if dispatch.phase == Phase.VERIFY and named and len(named) < len(rows):
+        _look_at_the_others(dispatch, named, error, now=now)
+        return
     if dispatch.phase == Phase.VERIFY:
-        rejected = {
-            row.instance_id: f"It may have been patched, but AWS refused the re-scan: {error}" for row in rows
-        }
-    blocked = [row for row in rows if row.instance_id in rejected or row.attempt >= MAX_REFUSALS]
+        rejected = {row.instance_id: f"{NOT_LOOKED_AT}: {error}" for row in rows}
+    before = _refusals(rows, Phase(dispatch.phase))
+    blocked = [row for row in rows if row.instance_id in rejected or before[row.pk] + 1 >= MAX_REFUSALS]
     others = [row.pk for row in rows if row not in blocked]
     dispatches.close(dispatch, DispatchState.GIVEN_UP, now=now, reason=f"AWS refused it: {error}")
-    dispatch.rows.filter(collected_at=None).update(
-        no_report_reason=f"AWS refused the command: {error}", collected_at=now
-    )
+    dispatch.rows.filter(collected_at=None).update(no_report_reason=f"{REFUSED}: {error}", collected_at=now)
     for row in blocked:
-        reason = rejected.get(row.instance_id) or f"AWS refused the command: {error}"
-        to = TargetState.LOST if dispatch.phase == Phase.VERIFY else TargetState.BLOCKED
-        targets.move([row.pk], to, now=now, code="refused", reason=reason)
+        _reject(row, Phase(dispatch.phase), rejected.get(row.instance_id) or f"{REFUSED}: {error}", now=now)
     back = TargetState.READY if dispatch.phase == Phase.PATCH else TargetState.WAITING
     targets.try_again(others, back, now=now, reason=f"AWS refused its batch: {error}")
 
 
+def _look_at_the_others(dispatch: Dispatch, named: list[Target], error: CloudError, *, now: datetime) -> None:
+    """A look has one attempt only, so the same dispatch goes out again, without those that AWS named."""
+    out = dispatch.rows.filter(target__in=named)
+    out.update(no_report_reason=f"{REFUSED}: {error}", collected_at=now)
+    for row in named:
+        _reject(row, Phase.VERIFY, f"{NOT_LOOKED_AT}: {error}", now=now)
+    dispatches.narrow(dispatch, without=[row.instance_id for row in named])
+    dispatches.mark_unsent(dispatch, reason=f"AWS refused {len(named)} of its servers")
+
+
+def _reject(row: Target, phase: Phase, reason: str, *, now: datetime) -> None:
+    to = TargetState.LOST if phase == Phase.VERIFY else TargetState.BLOCKED
+    targets.move([row.pk], to, now=now, code="refused", reason=reason)
+
+
+def _refusals(rows: Iterable[Target], phase: Phase) -> Counter[int]:
+    """Target pk → how many commands of this phase AWS has refused with it."""
+    found = DispatchTarget.objects.filter(target__in=rows, phase=phase, no_report_reason__startswith=REFUSED)
+    return Counter(found.values_list("target_id", flat=True))
+
+
+def in_batches(group: Sequence[Target], phase: Phase) -> list[list[Target]]:
+    """Batches of one place. Whose batch AWS has refused without naming anybody goes into smaller ones, then alone."""
+    tried = [row for row in group if row.attempt > 1]
+    before = _refusals(tried, phase) if tried else Counter[int]()
+    sizes: dict[int, list[Target]] = {}
+    for row in group:
+        sizes.setdefault(BATCHES[min(before[row.pk], len(BATCHES) - 1)], []).append(row)
+    return [chunk for size in sorted(sizes, reverse=True) for chunk in batches(sizes[size], size)]
+
+
 def _rejected(scope: Scope, dispatch: Dispatch, error: CloudError) -> dict[str, str]:
     """instance id → sentence, for the hosts that Systems Manager does not know as online."""
-    if isinstance(error, Missing) and error.ids:
+    if isinstance(error, Missing) and set(error.ids) & set(dispatch.instance_ids):
         return dict.fromkeys(error.ids, f"Systems Manager does not know this instance: {error}")
     if not isinstance(error, Refused):
         return {}
@@ -101,9 +137,11 @@ def recover_dispatches(scope: Scope) -> None:
             dispatches.mark_unknown(
                 dispatch, now=scope.now(), reason="the worker stopped while it waited for AWS"
             )
-    look_up(scope, run.dispatches.filter(state=DispatchState.UNKNOWN))
-    waiting = list(run.dispatches.filter(state=DispatchState.CLAIMED))
-    for_each(waiting, lambda dispatch: resend(scope, dispatch))
+    try:
+        look_up(scope, run.dispatches.filter(state=DispatchState.UNKNOWN))
+    finally:  # a place where nobody can be asked keeps no other's commands
+        waiting = list(run.dispatches.filter(state=DispatchState.CLAIMED))
+        for_each(waiting, lambda dispatch: resend(scope, dispatch))
 
 
 def look_up(scope: Scope, unknown: Iterable[Dispatch]) -> None:
@@ -143,6 +181,9 @@ def find(scope: Scope, dispatch: Dispatch) -> list[str]:
 
 
 def resend(scope: Scope, dispatch: Dispatch) -> None:
+    """Asks a question first: a place that does not answer is told by it, and no command is risked there."""
+    if not _final(dispatch, scope.now()):
+        list(scope.ssm((dispatch.account_id, dispatch.region)).managed_nodes(dispatch.instance_ids))
     fresh, why_not = dispatches.reclaim(dispatch, now=scope.now())
     if not why_not:
         send(scope, fresh)

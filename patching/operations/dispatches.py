@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -192,7 +192,8 @@ def reclaim(dispatch: Dispatch, *, now: datetime) -> tuple[Dispatch, str]:
 
 
 def _drop_exempt(run: Run, dispatch: Dispatch, now: datetime) -> None:
-    rows = locked_targets(dispatch.rows.values_list("target_id", flat=True))
+    left = dispatch.rows.filter(collected_at=None)  # whom an earlier send left out stays out
+    rows = locked_targets(left.values_list("target_id", flat=True))
     exempt = exclusions([row.asset for row in rows], now, max(run.ends_at, now + timedelta(seconds=1)))
     for row in rows:
         if reason := exempt.get(row.asset_id):
@@ -209,6 +210,12 @@ def count_try(dispatch: Dispatch, *, now: datetime) -> bool:
             pk=dispatch.pk, state=DispatchState.SENDING, tries=0, send_before__gt=now
         ).update(tries=F("tries") + 1)
     )
+
+
+def narrow(dispatch: Dispatch, *, without: Collection[str]) -> None:
+    """The next send of the same dispatch goes to the others."""
+    dispatch.instance_ids = [item for item in dispatch.instance_ids if item not in without]
+    dispatch.save(update_fields=["instance_ids"])
 
 
 def mark_sent(dispatch: Dispatch, command_ids: list[str], *, now: datetime, adopted: bool = False) -> None:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from portal.cloud import cloud
 from portal.inventory.operations import sync_all as sync_every_account
+from portal.side_by_side import crew
 from portal.tagging.writer import write_due
 
 SYNC_LOCK_S = 600
@@ -25,4 +26,5 @@ def sync_all() -> None:
 
 @shared_task(name="portal.inventory.tasks.write_tags")
 def write_tags() -> None:
-    write_due(cloud=cloud(), now=timezone.now())
+    with crew():
+        write_due(cloud=cloud(), now=timezone.now())

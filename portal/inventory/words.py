@@ -18,6 +18,22 @@ WAYS_OUT = {
     Coverage.NO_OWNER: "Set the owner tag on the instance; nobody chooses a window for it until then.",
 }
 
+# While a service of AWS does not answer in a place.
+FOLLOWS = {
+    "cloudwatch": "Alarms there cannot be read, so runs that watch them send nothing there.",
+    "ec2": "Nothing is started, stopped or tagged there, so nothing is patched there; its servers stay as last seen.",
+    "elbv2": "Target groups there cannot be read, so runs that watch them send nothing there.",
+    "s3": "Reports can neither be read nor kept; results wait in Systems Manager.",
+    "sqs": "Events are not read; results are found by the regular sweeps, a little later.",
+    "ssm": "No command is sent there and no result read; servers wait for it until their window's cutoff.",
+    "sts": "Accounts can only be entered with keys that are still valid.",
+}
+
+
+def follows(service: str) -> str:
+    """What the portal cannot do while that service is silent."""
+    return FOLLOWS.get(service, "Nothing is asked of it.")
+
 
 def unstored_sentence(why: Mapping[str, str]) -> str:
     """E.g. `2 servers could not be stored: i-1: …; i-2: ….` Empty when every one was."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -12,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 from aws.errors import AccessRefused, CloudError, Missing, Refused
 from aws.ports import TAGGED_RESOURCES_PER_CALL, Cloud, Ec2
 from portal.isolation import isolated
+from portal.side_by_side import visit
 from portal.tags.models import TagChange
 from portal.tags.operations import LONGEST_WRITE, MOVER
 from portal.tags.states import OPEN, TagState
@@ -23,11 +25,28 @@ LONGEST_WAIT_S = 120
 MAX_KEY, MAX_VALUE = 128, 256
 
 Batch = list[TagChange]  # one account, region, key and value
+Batches = deque[Batch]
+Place = tuple[str, str]  # account and region
 
 
-def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
-    """Writes what is due now; returns how many requests were fulfilled. One broken account never stops the others."""
-    batches = deque(_batches(claim(now=now, limit=limit)))
+def write_due(*, cloud: Cloud, now: datetime, run_id: int | None = None, limit: int = 5_000) -> int:
+    """Writes what is due now, of one run alone where it is named; returns how many requests were fulfilled.
+
+    One broken account never stops the others, and where a crew is at work, one that does not answer delays none.
+    """
+    places: dict[Place, Batches] = defaultdict(deque)
+    for batch in _batches(claim(now=now, run_id=run_id, limit=limit)):
+        places[batch[0].account_id, batch[0].region].append(batch)
+    visited = visit(
+        {place: partial(_write_all, batches, cloud=cloud, now=now) for place, batches in places.items()}
+    )
+    for place in visited.left_out:
+        _unclaim(places[place], now=now)
+    return sum(visited.results)
+
+
+def _write_all(batches: Batches, *, cloud: Cloud, now: datetime) -> int:
+    """The requests of one place; returns how many were fulfilled."""
     fulfilled = 0
     while batches:
         batch = _still_ours(batches.popleft())
@@ -43,11 +62,19 @@ def write_due(*, cloud: Cloud, now: datetime, limit: int = 5_000) -> int:
     return fulfilled
 
 
+def _unclaim(batches: Batches, *, now: datetime) -> None:
+    """Nobody has tried: another call of this place is still waiting for AWS."""
+    for batch in batches:
+        _held(batch).update(due_at=now, lease_until=None, attempts=F("attempts") - 1)
+
+
 @transaction.atomic
-def claim(*, now: datetime, limit: int) -> Batch:
+def claim(*, now: datetime, limit: int, run_id: int | None = None) -> Batch:
     """Takes due rows under a lease and counts the attempt before it is tried. The rows carry both."""
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     due = TagChange.objects.select_for_update(skip_locked=True).filter(free, state__in=OPEN, due_at__lte=now)
+    if run_id is not None:
+        due = due.filter(run_id=run_id)
     rows = list(due.order_by("pk")[:limit])
     unreported = [row.pk for row in rows if row.lease_until]  # its lease ended, and its writer told nothing
     TagChange.objects.filter(pk__in=unreported).update(stray_until=now + LONGEST_WRITE)

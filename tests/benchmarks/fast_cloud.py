@@ -124,7 +124,7 @@ class FastPlace:
             return
 
     def managed_nodes(self, ids: Sequence[str] | None = None) -> Iterator[ManagedNode]:
-        """Asked by the trial ahead of a run."""
+        """Asked by the trial ahead of a run, and before each send: every agent is connected."""
         with self.cloud.call("DescribeInstanceInformation"):
             yield from [ManagedNode(item, "Online") for item in ids or ()]
 

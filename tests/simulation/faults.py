@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 FAULTS = ("kill_before_call", "kill_after_call", "kill_before_commit", "kill_after_commit", "refused_by_throttling",
           "request_lost", "answer_lost", "second_worker", "stalled_worker", "access_refused", "no_capacity",
           "commands_not_shown_yet", "invocations_not_shown_yet", "report_torn", "report_empty", "report_doubled",
-          "command_cancelled", "database_gone", "outage", "act")  # fmt: skip
+          "command_cancelled", "database_gone", "outage", "act", "silence")  # fmt: skip
 # Asked at each of some thousand statements or commits of a seed, so they strike more seldom.
 SELDOM = {"database_gone": 60, "kill_before_commit": 4, "kill_after_commit": 4, "stalled_worker": 4}
 
 
+# Carried out also where the answer never comes.
+ACTS = {"SendCommand", "CreateTags", "DeleteTags", "StartInstances", "StopInstances", "CreateSnapshot",
+        "DeleteSnapshot"}  # fmt: skip
 TABLE = re.compile(r'^(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
 
 
@@ -83,7 +86,7 @@ class Door:
     """Stands for the cloud in one account: it knows who calls, and may refuse."""
 
     def __init__(self, world: World, account_id: str) -> None:
-        self.world, self.account_id = world, account_id
+        self.world, self.account_id, self._silent = world, account_id, False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.world.stage.cloud, name)
@@ -94,9 +97,14 @@ class Door:
             if outage.meets(self.account_id, operation, self.world.stage.clock()):
                 self.world.tell(f"{operation} meets an outage of {outage.account_id or outage.operation}")
                 raise outage.error(operation)
+        self._silent = self.world.silences.before(self.account_id, operation)
+        if self._silent and operation not in ACTS:
+            self.world.silences.time_out(operation)
         self.world.stage.cloud.call(operation, ids)
 
     def after(self, operation: str) -> None:
+        if self._silent:
+            self.world.silences.time_out(operation)
         after(self.world, operation)
 
 

@@ -21,7 +21,7 @@ from patching.states import RUN_OVER
 from portal.tagging.writer import write_due
 from tests import cast
 from tests.integration.patching.stage import Stage
-from tests.simulation import acts, faults, guards, hostile, stubborn, variety
+from tests.simulation import acts, faults, guards, hostile, silences, stubborn, variety
 from tests.simulation.faults import DatabaseGone, Killed, Outage
 
 STEPS = 200
@@ -53,6 +53,7 @@ class World:
         self.rate = self.random.choice([0.0, 0.01, 0.03, 0.1])
         self.quiet = self.rate == 0.0
         self.outages: list[Outage] = []
+        self.silences = silences.Silences(self)
         self.leases = guards.Leases()
         self.paused_at: datetime | None = None
         self.halted_at: datetime | None = None
@@ -197,6 +198,7 @@ class World:
         self.stage.clock.forward(60 if late else self.pause())
         does, breaks = self.strikes("act"), self.strikes("outage")
         self.stubborn.change(self)
+        self.silences.step()
         with self.calm():
             self.people(does, breaks, late=late, halts=self.steps == halt_at)
         self.tick()

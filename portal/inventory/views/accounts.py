@@ -19,7 +19,7 @@ from portal.access.queries import read_grants_once
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role
 from portal.cloud import cloud
-from portal.inventory import checks, operations, queries
+from portal.inventory import checks, operations, queries, silent
 from portal.inventory.forms import AccountForm
 from portal.inventory.models import Account
 from portal.inventory.setup import names
@@ -39,9 +39,11 @@ def _check_admin(request: SignedIn) -> None:
 @require_GET
 def accounts(request: SignedIn) -> HttpResponse:
     _check_admin(request)
-    rows = Account.objects.all()
+    rows, quiet = Account.objects.all(), silent.read()
     context = {
         "page": PAGER.page_of(request, queries.accounts()),
+        "silent": quiet,
+        "silent_accounts": {row.account.pk for row in quiet or () if row.account},
         "active": rows.filter(active=True).count(),
         "failing": rows.filter(active=True).exclude(sync_error="").count(),
         "partly": rows.filter(active=True, sync_error="").exclude(unstored="").count(),
@@ -103,7 +105,9 @@ def account(request: SignedIn, pk: int) -> HttpResponse:
             else:
                 messages.success(request, "Saved. The next reading uses it.")
                 return redirect("inventory:account", pk)
-    return render(request, "inventory/account.html", {"account": found, "form": form}, status=status)
+    quiet = silent.of_account(silent.read(), found)
+    context = {"account": found, "form": form, "silent": quiet}
+    return render(request, "inventory/account.html", context, status=status)
 
 
 def _change(request: SignedIn, found: Account, wanted: dict[str, Any]) -> None:

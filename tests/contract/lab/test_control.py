@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 
 from lab.server import ControlError
-from tests.contract.lab.fleet import OTHER, PORTAL, REGION, Aws, code
+from tests.contract.lab.fleet import OTHER, PORTAL, REGION, Aws, code, eventually
 
 
 def refused(call, **request) -> ClientError:
@@ -133,3 +136,56 @@ def test_hosts_are_listed_with_their_state(aws: Aws) -> None:
     assert (host["agent"], host["faults"]) == ("offline", ["offline"])
     aws.server.control("/lab/reset", {})
     assert aws.ping("web-01") == "Online"
+
+
+def took(call, **request) -> float:
+    began = time.monotonic()
+    call(**request)
+    return time.monotonic() - began
+
+
+def tags_of(aws: Aws, name: str) -> dict[str, str]:
+    return next(host["tags"] for host in aws.server.control("/lab/hosts") if host["name"] == name)
+
+
+def silence(aws: Aws, **body: object) -> None:
+    aws.server.control("/lab/silence", body)
+
+
+def test_a_silent_service_answers_late_in_its_place_alone(aws: Aws) -> None:
+    silence(aws, service="ssm", region=REGION, seconds=0.5)
+    try:
+        assert took(aws.ssm.list_commands) >= 0.5
+        assert took(aws.ec2.describe_instances) < 0.5  # another service
+        assert took(aws.far.ssm.list_commands) < 0.5  # another region
+    finally:
+        silence(aws, off=True)
+    assert took(aws.ssm.list_commands) < 0.5
+
+
+def test_an_operation_may_be_silent_alone(aws: Aws) -> None:
+    silence(aws, service="ec2", operation="CreateTags", account=PORTAL, seconds=0.5)
+    try:
+        assert took(aws.ec2.describe_instances) < 0.5
+        call = {"Resources": aws.ids("web-01"), "Tags": [{"Key": "Late", "Value": "yes"}]}
+        assert took(aws.ec2.create_tags, **call) >= 0.5
+    finally:
+        silence(aws, off=True)
+
+
+def test_what_was_asked_in_silence_is_carried_out_before_its_answer(aws: Aws) -> None:
+    silence(aws, service="ec2", operation="CreateTags", seconds=30)
+    call = {"Resources": aws.ids("web-01"), "Tags": [{"Key": "Silent", "Value": "yes"}]}
+    waiting = threading.Thread(target=aws.ec2.create_tags, kwargs=call)
+    waiting.start()
+    try:
+        eventually(lambda: tags_of(aws, "web-01").get("Silent") == "yes")
+        assert waiting.is_alive()
+    finally:
+        silence(aws, off=True)
+        waiting.join()
+
+
+def test_a_silence_needs_a_time(aws: Aws) -> None:
+    with pytest.raises(ControlError, match="more than 0 seconds"):
+        silence(aws, service="ssm", seconds=0)

@@ -41,7 +41,7 @@ def status(stack: Stack, path: str) -> int:
 
 def test_the_first_page_answers_and_everything_runs(stack: Stack) -> None:
     assert status(stack, "/accounts/login/") == 200
-    assert set(stack.pids()) == {"postgres", "valkey", "web", "worker", "beat"}
+    assert set(stack.pids()) == {"postgres", "valkey", "web", "worker", "worker-portal", "beat"}
 
 
 def test_a_killed_worker_comes_back_with_another_id(stack: Stack) -> None:

@@ -10,9 +10,16 @@ from botocore.session import Session
 from aws.calls import Retry
 
 
-@pytest.mark.parametrize(("retry", "attempts"), [(Retry.PATIENT, 5), (Retry.ONCE, 1)])
+@pytest.mark.parametrize(
+    ("retry", "attempts", "seconds"),
+    [
+        (Retry.AGAIN, 3, (3, 8)),
+        (Retry.ONCE, 1, (3, 20)),
+        (Retry.HINT, 1, (2, 4)),
+    ],
+)
 def test_no_variable_changes_mode_or_attempts(
-    retry: Retry, attempts: int, monkeypatch: pytest.MonkeyPatch
+    retry: Retry, attempts: int, seconds: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "9")
@@ -25,3 +32,4 @@ def test_no_variable_changes_mode_or_attempts(
     )
     used: Any = client.meta.config  # what the client really goes by, after the environment was read
     assert used.retries == {"mode": "standard", "total_max_attempts": attempts}
+    assert (used.connect_timeout, used.read_timeout) == seconds

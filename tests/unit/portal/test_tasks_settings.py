@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -9,15 +13,32 @@ from django.core.exceptions import ImproperlyConfigured
 from portal.celery import app
 from portal.environment import Environment
 
+HINTS = "patching.tasks.consume_events"
 
-def test_runs_have_a_queue_of_their_own_and_a_plain_worker_takes_both() -> None:
-    routed = {entry["task"]: app.amqp.router.route({}, entry["task"])["queue"].name for entry in
-              settings.CELERY_BEAT_SCHEDULE.values()}  # fmt: skip
+
+def test_runs_and_hints_have_queues_of_their_own_and_a_plain_worker_takes_all() -> None:
+    tasks = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} | {HINTS}
+    routed = {task: app.amqp.router.route({}, task)["queue"].name for task in tasks}
     engine = {name for name, queue in routed.items() if queue == "engine"}
-    assert engine == {"patching.tasks.reconcile_runs", "patching.tasks.consume_events"}
+    assert engine == {"patching.tasks.plan_runs", "patching.tasks.reconcile_runs"}
+    assert [name for name, queue in routed.items() if queue == "hints"] == [HINTS]
     assert {name: queue.routing_key for name, queue in app.amqp.queues.consume_from.items()} == {
-        "portal": "portal", "engine": "engine",
+        "portal": "portal", "engine": "engine", "hints": "hints",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "ticks"), [("", False), ("https://sqs.example.com/1/events", True)])
+def test_hints_tick_only_where_there_is_a_queue_to_read(url: str, *, ticks: bool) -> None:
+    """Or their messages would gather where no worker takes them."""
+    ask = "from portal import settings; print('consume-events' in settings.CELERY_BEAT_SCHEDULE)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        env=os.environ | {"EVENTS_QUEUE_URL": url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(ticks)
 
 
 def test_every_tick_finds_its_task() -> None:
