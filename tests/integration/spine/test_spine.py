@@ -246,9 +246,9 @@ def test_a_broken_account_does_not_stop_the_other(lab: LabServer, cloud: AwsClou
     assert Asset.objects.filter(account__account_id=PORTAL).count() == 9
     broken = Account.objects.get(account_id=OTHER)
     assert broken.sync_error
-    what, works, sentence = try_account(broken, cloud=cloud)[0]
-    assert (what, works) == ("Enter the account", False)
-    assert sentence
+    first = try_account(broken, cloud=cloud)[0]
+    assert (first.what, first.works) == ("Enter the account", False)
+    assert first.said
 
 
 def test_an_unknown_role_and_a_wrong_external_id_are_told_in_a_sentence(
