@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
 from django.urls import reverse
 
 from patching.models import Run, Window
@@ -36,9 +35,12 @@ class Start:
         return reverse("patching:run", args=[self.source.pk])
 
 
-def coming(runs: QuerySet[Run], windows: Iterable[Window], now: datetime) -> list[Start]:
-    """The soonest first, each start once; `runs` and `windows` are those that the reader may see."""
-    planned = [Start(run.starts_at, run) for run in runs.filter(state=RunState.PLANNED)]
+def coming(runs: Iterable[Run], windows: Iterable[Window], now: datetime) -> list[Start]:
+    """The soonest first, each start once; `runs` and `windows` are those that the reader may see.
+
+    Only of planned runs the start is to come.
+    """
+    planned = [Start(run.starts_at, run) for run in runs if run.state == RunState.PLANNED]
     made = {(start.window_id, start.at) for start in planned}
     offered = [Start(window.recurrence.next(now, 1)[0], window) for window in windows if window.active]
     unmade = [start for start in offered if (start.window_id, start.at) not in made]

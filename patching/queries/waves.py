@@ -24,7 +24,7 @@ class ShownWave:
 
 def waves_of(run: Run, targets: QuerySet[Target]) -> list[ShownWave]:
     """The waves in their order; none when the run has only one, which needs no telling. Two queries."""
-    waves = list(run.waves.all())
+    waves = list(run.waves.all()) if run.run_policy.waves else []
     if len(waves) < 2:
         return []
     counts = {wave.number: Progress() for wave in waves}

@@ -39,7 +39,9 @@ def tonight(request: SignedIn) -> HttpResponse:
     now = timezone.now()
     targets = Target.objects.visible_to(request.user)
     enrolled = enrolled_counts(Asset.objects.visible_to(request.user).present())
-    runs, starts = _begun(request, now), _next(request, enrolled, now)
+    shown = _shown_runs(request, now)
+    runs = [run for run in shown if run.state != RunState.PLANNED][:MOST_SHOWN]
+    starts = _next(request, shown, enrolled, now)
     counts = progress_by_run([*runs, *(start.run for start in starts if start.run)], targets)
     active = [run for run in runs if run.state not in RUN_OVER]
     found = hindered([*active, *(start.run for start in starts if start.run)])
@@ -62,12 +64,11 @@ def tonight(request: SignedIn) -> HttpResponse:
     return render(request, template, context)
 
 
-def _begun(request: SignedIn, now: datetime) -> list[Run]:
-    """Runs under way, and those that ended in the last day."""
+def _shown_runs(request: SignedIn, now: datetime) -> list[Run]:
+    """Runs that are planned or under way, and those that ended in the last day."""
     # Whose they are is asked once: asked in each half of an "or" it is read for each run there ever was.
-    shown = ~Q(state__in=[*RUN_OVER, RunState.PLANNED]) | Q(finished_at__gt=now - JUST_OVER)
-    mine = Run.objects.visible_to(request.user).filter(shown)
-    return list(mine.order_by("starts_at", "pk")[:MOST_SHOWN])
+    shown = ~Q(state__in=RUN_OVER) | Q(finished_at__gt=now - JUST_OVER)
+    return list(Run.objects.visible_to(request.user).filter(shown).order_by("starts_at", "pk"))
 
 
 def _card(run: Run, counts: Progress, now: datetime) -> dict[str, Any]:
@@ -105,12 +106,12 @@ def _troubled(targets: QuerySet[Target], active: list[Run]) -> list[dict[str, An
     ]
 
 
-def _next(request: SignedIn, enrolled: dict[int, int], now: datetime) -> list[Start]:
+def _next(request: SignedIn, runs: list[Run], enrolled: dict[int, int], now: datetime) -> list[Start]:
     """Of the windows, an admin sees all that are on offer, others those with servers of theirs."""
     offered = Window.objects.filter(active=True)
     if not is_admin(request):
         offered = offered.filter(pk__in=list(enrolled))
-    return coming(Run.objects.visible_to(request.user), offered, now)[:NEXT_SHOWN]
+    return coming(runs, offered, now)[:NEXT_SHOWN]
 
 
 def _with_servers(start: Start, counts: dict[int, Progress], enrolled: dict[int, int]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from exceptions.queries import current_for
 from patching.models import Enrolment, Run, Window
 from patching.queries.coming import Start, coming
 from patching.standing import TROUBLE, Group, Standing, in_trouble, outcomes_that, standing_of
+from patching.states import RunState
 from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import BLOCKING, Coverage
@@ -47,7 +48,7 @@ def windows_of(user: User) -> dict[int, Window]:
 
 def next_start(user: User, windows: dict[int, Window], now: datetime) -> Start | None:
     """The soonest one that patches a server which the user may see."""
-    to_come = Run.objects.visible_to(user).filter(starts_at__gt=now)
+    to_come = Run.objects.visible_to(user).filter(state=RunState.PLANNED, starts_at__gt=now)
     return next(iter(coming(to_come, windows.values(), now)), None)
 
 
