@@ -42,6 +42,28 @@ def test_a_second_delivery_during_the_first_touches_nothing(make_host: Make) -> 
     assert host.run("patch", "command-1").status == "patched"
 
 
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+def test_an_old_agents_second_delivery_touches_nothing_either(make_host: Make, shell: str) -> None:
+    """Agents before 3.0.284 give no SSM_COMMAND_ID: the guard goes by the id in the script's path."""
+    host = make_host("debian12", shell=shell, pending=3, kernel_update=True)
+    first, second = (
+        host.root
+        / f"ssm/i-0123456789abcdef0/document/orchestration/{number}a1b2c3d-1111-2222-3333-444455556666/patch"
+        for number in (0, 1)
+    )
+    assert host.run("patch", folder=first).codes == [194]
+    assert host.run("patch", folder=second).status == "duplicate_running"
+    template.reboot(host.root)
+    assert host.run("patch", folder=first).status == "patched"
+
+
+def test_where_nobody_tells_an_id_each_run_is_one_of_its_own(make_host: Make) -> None:
+    """By hand, twice at once: the second must not go on as if it were the first after its restart."""
+    host = make_host("debian12", pending=3, kernel_update=True)
+    assert host.run("patch", folder=host.root / "root/one").codes == [194]
+    assert host.run("patch", folder=host.root / "root/two").status == "duplicate_running"
+
+
 def test_another_dispatch_is_another_run(make_host: Make) -> None:
     host = make_host("debian12", pending=3)
     host.command("patch", "command-1")

@@ -31,7 +31,7 @@ for part in $0; do
 done
 unset IFS
 set +f
-COMMAND_ID=${COMMAND_ID:-by-hand}
+COMMAND_ID=${COMMAND_ID:-by-hand-$$}
 MAX_REBOOTS=2
 GRACE=0  # seconds past the deadline for looking at what was done
 PATIENCE=300  # seconds for one question to a tool; each that follows one without an answer gets a tenth

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from datetime import time as clock_time
 from datetime import timedelta
@@ -12,11 +13,14 @@ from typing import Any
 
 import boto3
 import pytest
+from django.core.cache import cache
+from pytest_django import Settings
 
-from aws.errors import Missing
+from aws.errors import Missing, Silent, Unasked
 from aws.ports import QueueMessage
 from aws.session import AwsCloud
 from lab.server import LabServer
+from patching import tasks
 from patching.engine import hints
 from patching.engine.reconcile import reconcile_run
 from patching.models import Dispatch, Run
@@ -165,3 +169,49 @@ def test_an_event_of_a_closed_command_changes_nothing(waiting: Dispatch) -> None
     Dispatch.objects.update(state=DispatchState.COLLECTED)
     hints.consume(Scripted(event("c-ours")), "u", clock=database_now)
     assert not due_now(waiting)
+
+
+class Filling(Scripted):
+    """A queue that is never empty, and answers slowly."""
+
+    def receive(self, url: str, *, wait_s: int) -> list[QueueMessage]:
+        self.seconds = getattr(self, "seconds", 0) + 2
+        return [QueueMessage("receipt", event("c-foreign"))]
+
+
+def test_a_reading_ends_within_seconds(waiting: Dispatch) -> None:
+    queue, began = Filling(), database_now()
+    hints.consume(queue, "u", clock=lambda: began + timedelta(seconds=getattr(queue, "seconds", 0)))
+    assert queue.seconds <= hints.LONGEST.total_seconds() + 2
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Scripted:
+    settings.EVENTS_QUEUE_URL = "u"
+    queue = Scripted(event("c-ours"))
+    monkeypatch.setattr(tasks, "event_queue", lambda: queue)
+    monkeypatch.setattr(tasks, "READING_HINTS", f"reading-{uuid.uuid4()}")
+    return queue
+
+
+def test_readings_never_overlap(waiting: Dispatch, reading: Scripted) -> None:
+    cache.add(tasks.READING_HINTS, "1", timeout=30)
+    tasks.consume_events()
+    assert not due_now(waiting)
+    cache.delete(tasks.READING_HINTS)
+    tasks.consume_events()
+    assert due_now(waiting)
+
+
+@pytest.mark.parametrize("error", [Silent("No answer."), Unasked("SQS is silent.")])
+def test_a_silent_queue_ends_the_reading_and_leaves_the_next_one_free(
+    waiting: Dispatch, reading: Scripted, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object, **__: object) -> list[QueueMessage]:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "receive", silent)
+        tasks.consume_events()
+    tasks.consume_events()
+    assert due_now(waiting)
