@@ -202,7 +202,7 @@ asked_by_file() {
         cat "$asks.pkgs" 2>>"$LOG" | only_kernels || echo reboot_required_file
     elif ! cat "${PATCH_PORTAL_ROOT}/usr/share/update-notifier/notify-reboot-required" "${PATCH_PORTAL_ROOT}"/etc/kernel/postinst.d/* 2>>"$LOG" |
         grep -q reboot-required; then
-        UNTOLD="nothing on this host would ask for one in a file"
+        UNTOLD="nothing on this host would leave a file that says so"
     fi
 }
 
