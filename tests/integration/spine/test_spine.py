@@ -128,6 +128,7 @@ def to_the_end(run: Run, cloud: AwsCloud, each: Any = lambda: None) -> Run:
     deadline = time.monotonic() + 120
     while run.state not in RUN_OVER and time.monotonic() < deadline:
         reconcile_run(run.pk, cloud=cloud, clock=database_now)
+        write_due(cloud=cloud, now=database_now())  # the beat's part: windows' tags belong to no run
         run.refresh_from_db()
         each()
         time.sleep(0.2)
