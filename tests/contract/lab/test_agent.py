@@ -57,6 +57,7 @@ def test_other_accounts_write_to_the_bucket_and_denied_hosts_do_not(aws: Aws) ->
 def test_194_reboots_and_runs_the_same_step_again_with_output_appended(aws: Aws) -> None:
     script = """
         cat "$PATCH_PORTAL_ROOT/proc/sys/kernel/random/boot_id"
+        rm -rf "$PATCH_PORTAL_ROOT/boot/grub" "$PATCH_PORTAL_ROOT/boot/grub2" "$PATCH_PORTAL_ROOT/boot/loader"
         : >"$PATCH_PORTAL_ROOT/boot/vmlinuz-9.9.9"; echo 9.9.9 >"$PATCH_PORTAL_ROOT/lab/kernel_newest"
         uname -r; : >"$PATCH_PORTAL_ROOT/run/flag"
         [ -e "$PATCH_PORTAL_ROOT/again" ] && exit 0

@@ -84,7 +84,7 @@ def test_pages_count_instances_from_5_to_1000(aws: Aws) -> None:
     shown = [row["Instances"][0]["InstanceId"] for row in first["Reservations"] + second["Reservations"]]
     assert len(set(shown)) == 10
     last = aws.ec2.describe_instances(MaxResults=5, NextToken=second["NextToken"])
-    assert len(last["Reservations"]) == 2
+    assert len(last["Reservations"]) == len(aws.ec2.describe_instances()["Reservations"]) - 10
     assert "NextToken" not in last
     for size in (4, 1001):
         assert refused(aws.ec2.describe_instances, MaxResults=size) == "InvalidParameterValue"

@@ -15,6 +15,7 @@ from pytest_django import DjangoDbBlocker
 
 from exceptions.models import Approval, Covered, ExceptionRequest
 from patching.invariants import audited, late, of_the_portal, violations
+from patching.invariants.lateness import CLEANED_WITHIN
 from patching.models import Dispatch, DispatchTarget, HostReport, PackageChange, Run
 from patching.operations import pause
 from patching.states import RunState
@@ -221,9 +222,9 @@ def test_a_run_that_does_not_end_in_time(run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(
         state=RunState.VERIFYING, next_look_at=run.ends_at + timedelta(days=1)
     )
-    bound = run.ends_at + timedelta(seconds=run.run_policy.end_bound_s)
-    assert at(run, bound + timedelta(minutes=59)) == set()
-    assert at(run, bound + timedelta(minutes=61)) == {"I5"}
+    bound = run.ends_at + timedelta(seconds=run.run_policy.end_bound_s) + CLEANED_WITHIN
+    assert at(run, bound - timedelta(minutes=1)) == set()
+    assert at(run, bound + timedelta(minutes=1)) == {"I5"}
 
 
 def test_a_run_that_is_due_and_never_looked_at(run: Run) -> None:

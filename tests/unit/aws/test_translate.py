@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 from botocore import exceptions as sdk
 
-from aws.errors import AccessRefused, Ambiguous, CapacityShortage, CloudError, Missing, Refused, Throttled
+from aws.errors import (
+    AccessRefused,
+    Ambiguous,
+    CapacityShortage,
+    CloudError,
+    Missing,
+    Refused,
+    Silent,
+    Throttled,
+)
 from aws.translate import CallSite, from_sdk, telling
 
 SITE = CallSite("CreateTags", "111122223333", "eu-central-1")
@@ -111,9 +120,9 @@ def test_external_id_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (sdk.EndpointConnectionError(endpoint_url="https://ec2"), Ambiguous),
-        (sdk.ConnectTimeoutError(endpoint_url="https://ec2"), Ambiguous),
-        (sdk.ReadTimeoutError(endpoint_url="https://ec2"), Ambiguous),
+        (sdk.EndpointConnectionError(endpoint_url="https://ec2"), Silent),
+        (sdk.ConnectTimeoutError(endpoint_url="https://ec2"), Silent),
+        (sdk.ReadTimeoutError(endpoint_url="https://ec2"), Silent),
         (sdk.ConnectionClosedError(endpoint_url="https://ec2"), Ambiguous),
         (sdk.SSLError(endpoint_url="https://ec2", error="x"), Ambiguous),
         (sdk.NoCredentialsError(), AccessRefused),
