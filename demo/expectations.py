@@ -22,7 +22,7 @@ OUTCOMES: list[tuple[str, TargetState, str]] = [
     ("pay-us-uptodate", T.DONE, V.NOTHING_TO_DO),
     ("log-noprofile", T.SKIPPED, ""),
     ("log-us-silent", T.SKIPPED, ""),
-    ("log-dock", T.LOST, V.UNKNOWN),
+    ("log-dock", T.LOST, ""),  # its agent never came back, so no second look was sent
     ("log-scan", T.DONE, V.PARTLY),
     ("", T.DONE, V.PATCHED),
 ]
