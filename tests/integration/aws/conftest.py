@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import pytest
 from moto import mock_aws
 
+from aws.ports import SendRequest
 from aws.session import AccountAccess, AwsCloud
 
 PORTAL_ACCOUNT = "111122223333"
@@ -146,3 +147,13 @@ def ec2_error(code: str, message: str) -> str:
 
 def ssm_error(code: str, message: str = "Rate exceeded") -> str:
     return json.dumps({"__type": code, "message": message})
+
+
+NO_INSTANCES = (200, "<DescribeInstancesResponse></DescribeInstancesResponse>")
+
+
+def a_send(count: int = 1, comment: str = "pp:1") -> SendRequest:
+    ids = [f"i-{number:017x}" for number in range(count)]
+    return SendRequest(
+        "PatchPortal-Patch-Linux", "3", ids, {"Mode": ["all"]}, comment, 600, "bucket", "runs/1"
+    )

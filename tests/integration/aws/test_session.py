@@ -1,38 +1,25 @@
 from __future__ import annotations
 
 import threading
-import time
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from botocore.config import Config
 
 import aws
-from aws.calls import Retry
-from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Refused, Silent, Throttled, Unasked
-from aws.ports import SendRequest
+from aws.errors import AccessRefused, Ambiguous, CapacityShortage, Refused, Throttled
 from aws.session import AccountAccess, AwsCloud
 from tests.integration.aws.conftest import (
     DROP,
+    NO_INSTANCES,
     OTHER_ACCOUNT,
     PORTAL_ACCOUNT,
     REGION,
     ScriptedAws,
+    a_send,
     ec2_error,
     make_cloud,
     ssm_error,
 )
-
-NO_INSTANCES = (200, "<DescribeInstancesResponse></DescribeInstancesResponse>")
-
-
-def request(count: int = 1, comment: str = "pp:1") -> SendRequest:
-    ids = [f"i-{number:017x}" for number in range(count)]
-    return SendRequest(
-        "PatchPortal-Patch-Linux", "3", ids, {"Mode": ["all"]}, comment, 600, "bucket", "runs/1"
-    )
-
 
 # --- how often a call goes out ---------------------------------------------------------------------
 
@@ -44,14 +31,14 @@ def test_send_command_leaves_once_and_is_ambiguous(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
     scripted.answers["SendCommand"] = answer
     with pytest.raises(Ambiguous):
-        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(request())
+        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(a_send())
     assert scripted.count("SendCommand") == 1
 
 
 def test_throttled_send_command_leaves_once(scripted: ScriptedAws) -> None:
     scripted.answers["SendCommand"] = (400, ssm_error("ThrottlingException"))
     with pytest.raises(Throttled):
-        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(request())
+        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(a_send())
     assert scripted.count("SendCommand") == 1
 
 
@@ -89,13 +76,13 @@ def test_nobody_listening_is_ambiguous() -> None:
 @pytest.mark.parametrize("count", [0, 51])
 def test_send_command_takes_1_to_50(scripted: ScriptedAws, count: int) -> None:
     with pytest.raises(Refused, match=f"not {count}"):
-        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(request(count))
+        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(a_send(count))
     assert scripted.requests == []
 
 
 def test_comment_too_long_for_aws_is_refused_before(scripted: ScriptedAws) -> None:
     with pytest.raises(Refused, match="101 characters"):
-        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(request(comment="x" * 101))
+        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(a_send(comment="x" * 101))
     assert scripted.requests == []
 
 
@@ -114,7 +101,7 @@ def test_tags_take_1_to_1000(scripted: ScriptedAws, count: int) -> None:
 
 def test_send_command_carries_everything(scripted: ScriptedAws) -> None:
     scripted.answers["SendCommand"] = (200, '{"Command": {"CommandId": "c-1", "RequestedDateTime": 1.5}}')
-    command = make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(request(2))
+    command = make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(a_send(2))
     sent = scripted.last("SendCommand").fields
     assert command.command_id == "c-1"
     assert command.requested_at == datetime(1970, 1, 1, 0, 0, 1, 500000, tzinfo=UTC)
@@ -201,7 +188,7 @@ def test_refused_role_names_account_and_role_call(scripted: ScriptedAws) -> None
     said = ec2_error("AccessDenied", "User is not authorized to perform: sts:AssumeRole")
     scripted.answers["AssumeRole"] = (403, said.replace("Response>", "ErrorResponse>"))
     with pytest.raises(AccessRefused) as caught:
-        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(request())
+        make_cloud(scripted.url).ssm(OTHER_ACCOUNT, REGION).send_command(a_send())
     assert caught.value.operation == "AssumeRole"
     assert OTHER_ACCOUNT in caught.value.message
     assert scripted.count("SendCommand") == 0
@@ -268,7 +255,7 @@ def test_limiter_hears_of_a_throttled_reply(scripted: ScriptedAws) -> None:
     scripted.answers["SendCommand"] = lambda _: (400, refusal)
     limiter = Recorder()
     with pytest.raises(Throttled):
-        make_cloud(scripted.url, limiter=limiter).ssm(OTHER_ACCOUNT, REGION).send_command(request())
+        make_cloud(scripted.url, limiter=limiter).ssm(OTHER_ACCOUNT, REGION).send_command(a_send())
     assert limiter.slowed == [(OTHER_ACCOUNT, REGION, "SendCommand")]
 
 
@@ -282,83 +269,8 @@ class Full:
 
 def test_limiter_may_refuse_before_anything_leaves(scripted: ScriptedAws) -> None:
     with pytest.raises(Throttled, match="own limit"):
-        make_cloud(scripted.url, limiter=Full()).ssm(OTHER_ACCOUNT, REGION).send_command(request())
+        make_cloud(scripted.url, limiter=Full()).ssm(OTHER_ACCOUNT, REGION).send_command(a_send())
     assert scripted.requests == []
 
 
 # --- silence ---------------------------------------------------------------------------------------
-
-
-class Board:
-    """Circuits in memory: what was asked of them and told to them."""
-
-    def __init__(self, *, trial: bool = False, open_to: str = "all") -> None:
-        self.trial, self.open_to = trial, open_to
-        self.told: list[tuple[object, ...]] = []
-
-    def admit(self, account_id: str, region: str, service: str, *, may_try: bool) -> bool:
-        if self.open_to == "nobody" or (self.open_to == "trials" and not may_try):
-            raise Unasked(f"{service} is silent.")
-        return self.trial and service != "sts"
-
-    def answered(self, account_id: str, region: str, service: str) -> None:
-        self.told.append(("answered", account_id, region, service))
-
-    def silent(self, account_id: str, region: str, service: str, *, trial: bool) -> None:
-        self.told.append(("silent", account_id, region, service, trial))
-
-
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = property(
-        lambda self: Config(
-            retries={"mode": "standard", "total_max_attempts": self.value.attempts}, read_timeout=0.3
-        )
-    )
-    monkeypatch.setattr(Retry, "config", short)
-
-
-@pytest.mark.usefixtures("_impatient")
-@pytest.mark.parametrize("trial", [False, True])
-def test_silence_is_told_at_once_and_never_repeated(scripted: ScriptedAws, *, trial: bool) -> None:
-    scripted.answers["DescribeInstances"] = lambda _: (time.sleep(1), NO_INSTANCES)[1]
-    board = Board(trial=trial)
-    with pytest.raises(Silent, match=f"did not answer DescribeInstances in account {OTHER_ACCOUNT}"):
-        list(make_cloud(scripted.url, circuits=board).ec2(OTHER_ACCOUNT, REGION).describe_instances())
-    assert scripted.count("DescribeInstances") == 1
-    assert board.told == [("silent", OTHER_ACCOUNT, REGION, "ec2", trial)]
-
-
-def test_nobody_listening_is_silence_too() -> None:
-    board = Board()
-    with pytest.raises(Silent):
-        list(
-            make_cloud("http://127.0.0.1:9", circuits=board).ec2(PORTAL_ACCOUNT, REGION).describe_instances()
-        )
-    assert board.told[0][0] == "silent"
-
-
-@pytest.mark.parametrize("answer", [NO_INSTANCES, (403, ec2_error("UnauthorizedOperation", "No."))])
-def test_any_answer_to_a_trial_is_an_answer(scripted: ScriptedAws, answer: object) -> None:
-    scripted.answers["DescribeInstances"] = answer
-    board = Board(trial=True)
-    with suppress(AccessRefused):
-        list(make_cloud(scripted.url, circuits=board).ec2(OTHER_ACCOUNT, REGION).describe_instances())
-    assert board.told == [("answered", OTHER_ACCOUNT, REGION, "ec2")]
-
-
-def test_what_is_silent_is_not_asked(scripted: ScriptedAws) -> None:
-    ec2 = make_cloud(scripted.url, circuits=Board(open_to="nobody")).ec2(OTHER_ACCOUNT, REGION)
-    with pytest.raises(Unasked):
-        list(ec2.describe_instances())
-    assert scripted.requests == []
-
-
-def test_a_send_is_never_the_trial(scripted: ScriptedAws) -> None:
-    """Systems Manager is tried with a question: a command whose answer is lost costs more."""
-    cloud = make_cloud(scripted.url, circuits=Board(open_to="trials"))
-    with pytest.raises(Unasked):
-        cloud.ssm(OTHER_ACCOUNT, REGION).send_command(request())
-    list(cloud.ssm(OTHER_ACCOUNT, REGION).managed_nodes())
-    assert scripted.count("SendCommand") == 0
-    assert scripted.count("DescribeInstanceInformation") == 1
