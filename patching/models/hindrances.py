@@ -15,9 +15,8 @@ class Hindrance(models.Model):
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="hindrances")
     subject = models.CharField(max_length=80)
-    title = models.CharField(
-        max_length=200
-    )  # what cannot be done, as the heading says it, without a full stop
+    # What cannot be done, as the heading says it, without a full stop.
+    title = models.CharField(max_length=200)
     sentence = models.TextField()  # with AWS's own words
     first_seen_at = models.DateTimeField()
     seen_at = models.DateTimeField()

@@ -18,10 +18,8 @@ from aws.errors import Unasked
 
 log = structlog.get_logger(__name__)
 KEY = "circuits"  # a hash: one field for each open circuit, so that the closed ones, nearly all, cost nothing
-FIRST_PAUSE_S, LONGEST_PAUSE_S = (
-    10,
-    60,
-)  # from a silence to the next trial: twice as long after each that fails
+# From a silence to the next trial: twice as long after each that fails.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 10, 60
 TRIAL_S = 15  # longer than any trial waits: another caller may try when its worker has died
 FORGOTTEN_S = 86_400  # nobody has asked that place for so long
 CLOSED, ON_TRIAL = 0, 1
