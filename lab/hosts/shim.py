@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from lab import agent_versions
@@ -32,6 +33,7 @@ class ShimMachine:
         self._faults = {fault for fault in spec.faults if fault in template.FAULTS}
         self._fault_text: dict[str, str] = {}
         self._left = sandbox.LeftBehind()
+        self._preparing = threading.Lock()
 
     def run(self, job: Job, stopper: Stopper) -> Finished:
         """Run one step; output of the run before a reboot stays and is appended to."""
@@ -115,8 +117,12 @@ class ShimMachine:
                 file.write(self._fault_text.get(name, ""))
 
     def _prepare(self) -> None:
-        if self._root.exists():
-            return
+        """Once: a second command of the same moment waits until the host is whole."""
+        with self._preparing:
+            if not self._root.exists():
+                self._populate()
+
+    def _populate(self) -> None:
         fresh = self._root.with_name(f"{self._root.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.parent.mkdir(parents=True, exist_ok=True)

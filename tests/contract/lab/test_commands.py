@@ -287,3 +287,9 @@ def test_an_unmet_precondition_is_skipped_as_success(aws: Aws) -> None:
     row = aws.ended(aws.send(aws.ids("web-01"), DocumentName=aws.publish_text(text)))[aws.id("web-01")]
     assert row["Status"] == "Success"
     assert "ran" not in row["CommandPlugins"][0]["Output"]
+
+
+def test_commands_of_one_moment_find_a_new_host_whole(aws: Aws) -> None:
+    ids, name = aws.ids("web-04"), aws.publish("ls $PATCH_PORTAL_ROOT/etc/os-release")
+    sent = [aws.send(ids, DocumentName=name) for _ in range(8)]
+    assert [aws.ended(command_id)[ids[0]]["Status"] for command_id in sent] == ["Success"] * 8
