@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from lab.ssm.patterns import Uncompilable, compiled
-from patching.documents.assemble import LONGEST, PARAMETERS
+from patching.documents.assemble import LONGEST, PARAMETERS, document
 from script import documents
+
+
+@pytest.fixture(autouse=True)
+def documents_made_anew() -> Iterator[None]:
+    """What is made of a pattern that does not count is not kept for other tests."""
+    document.cache_clear()
+    yield
+    document.cache_clear()
 
 
 @pytest.mark.parametrize("name", sorted(PARAMETERS))
