@@ -23,11 +23,12 @@ from portal.tones import Tone
 NO_WINDOW, NOT_PATCHED = "no-window", "unknown"
 # The list's groups in the order in which a reader wants to see them; also the values of its state filter.
 STATES = {
-    Group.DANGER.value: "Failed or unknown",
-    Group.ATTENTION.value: "Needs attention",
+    Group.DANGER.value: Group.DANGER.label,
+    Group.ATTENTION.value: Group.ATTENTION.label,
     NO_WINDOW: "In no window",
+    Group.LEFT_OUT.value: Group.LEFT_OUT.label,
     NOT_PATCHED: "Not patched yet",
-    Group.SUCCESS.value: "Patched",
+    Group.SUCCESS.value: Group.SUCCESS.label,
 }
 SEVERITY = {name: place for place, name in enumerate(STATES)}
 
@@ -62,6 +63,7 @@ def _severity() -> Case:
         When(_last_outcome(lambda standing: standing.group is Group.DANGER), then=_severe(Group.DANGER)),
         When(needs, then=_severe(Group.ATTENTION)),
         When(window_id=None, then=_severe(NO_WINDOW)),
+        When(_last_outcome(lambda standing: standing.group is Group.LEFT_OUT), then=_severe(Group.LEFT_OUT)),
         When(_last_outcome(lambda standing: standing.proven), then=_severe(Group.SUCCESS)),
         default=_severe(NOT_PATCHED),
         output_field=IntegerField(),
@@ -91,6 +93,7 @@ class Row:
     window: Window | None
     next_start: datetime | None
     exception: ExceptionRequest | None
+    last_patched: datetime | None
 
     @property
     def waits(self) -> bool:
@@ -111,7 +114,7 @@ def rows_of(assets: Iterable[Asset], windows: dict[int, Window], now: datetime) 
         assets,
         lambda asset: _row(asset, windows, starts, excepted.get(asset.pk), now),
         lambda asset: Row(
-            asset, CANNOT_BE_SHOWN, Tone.DANGER, WHY_NOT_SHOWN, "", "", None, None, None, None, None
+            asset, CANNOT_BE_SHOWN, Tone.DANGER, WHY_NOT_SHOWN, "", "", None, None, None, None, None, None
         ),
     )
 
@@ -134,6 +137,7 @@ def _row(asset, windows, starts, exception, now) -> Row:  # type: ignore[no-unty
         window=windows.get(asset.window_id),
         next_start=starts.get(asset.window_id),
         exception=exception,
+        last_patched=patch.last_patched_at if patch else None,
     )
 
 
@@ -177,25 +181,44 @@ def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class Summary:
+    """Figures of all servers that the reader may see. `patched`: certainly up to date since a moment."""
+
     total: int
     patched: int
     no_window: int
-    attention: int
-    danger: int
+    groups: dict[str, int]  # of STATES
+    elsewhere: int  # need somebody, and not because of the last run
+
+    @property
+    def attention(self) -> int:
+        return self.groups[Group.ATTENTION]
+
+    @property
+    def danger(self) -> int:
+        return self.groups[Group.DANGER]
 
     @property
     def in_trouble(self) -> list[tuple[Group, str]]:
         return in_trouble(self)
 
 
-def summary(user: User, since: datetime) -> Summary:
-    """The figures of the first sentence, in one query. `patched`: certainly up to date since then."""
-    recent = Q(patch_state__last_patched_at__gte=since)
-    counts = listed(user).aggregate(
-        total=Count("pk"),
-        patched=Count("pk", filter=recent),
-        no_window=Count("pk", filter=Q(window_id=None)),
-        attention=Count("pk", filter=Q(severity=SEVERITY[Group.ATTENTION])),
-        danger=Count("pk", filter=Q(severity=SEVERITY[Group.DANGER])),
+def summary(user: User, since: datetime, last: Run | None = None) -> Summary:
+    """In one query."""
+    counted = list(
+        listed(user)
+        .order_by()
+        .values("severity")
+        .annotate(
+            total=Count("pk"),
+            patched=Count("pk", filter=Q(patch_state__last_patched_at__gte=since)),
+            no_window=Count("pk", filter=Q(window_id=None)),
+            elsewhere=Count("pk", filter=~Q(patch_state__last_run=last.pk if last else 0)),
+        )
     )
-    return Summary(**counts)
+    sums = {name: sum(row[name] for row in counted) for name in ("total", "patched", "no_window")}
+    by_place = {row["severity"]: row for row in counted}
+    groups = {name: by_place[place]["total"] if place in by_place else 0 for name, place in SEVERITY.items()}
+    troubled = [
+        row["elsewhere"] for row in counted if row["severity"] in [SEVERITY[group] for group in TROUBLE]
+    ]
+    return Summary(**sums, groups=groups, elsewhere=sum(troubled))

@@ -24,8 +24,11 @@ from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
-from reports.filters import servers
-from reports.queries.servers import next_start, rows_of, summary, windows_of
+from reports.filters import ServerFilter, servers
+from reports.queries.last_run import last_run
+from reports.queries.named import unknown_names
+from reports.queries.sections import Section, sections
+from reports.queries.servers import Row, Summary, next_start, rows_of, summary, windows_of
 
 ORDERS = {
     "": ("severity", "name", "pk"),
@@ -42,23 +45,41 @@ def my_servers(request: SignedIn) -> HttpResponse:
     read_grants_once(request.user)
     now = timezone.now()
     form, rows = servers(request.user, request.GET)
-    total, capped = capped_count(rows)
-    page = KeysetPager(order=ORDERS.get(request.GET.get("sort", ""), ORDERS[""])).page_of(request, rows)
-    windows = windows_of(request.user)
+    order = ORDERS.get(request.GET.get("sort", ""), ORDERS[""])
+    page = KeysetPager(order=order).page_of(request, rows)
+    windows, last = windows_of(request.user), last_run(request.user, now)
+    figures = summary(request.user, now - timedelta(days=30), last.run if last else None)
+    total, capped = capped_count(rows) if form.narrows else (figures.total, False)
+    shown = rows_of(page.rows, windows, now)
     context = {
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": rows_of(page.rows, windows, now),
+        "rows": shown,
+        "sections": _sections(form, order, shown, figures),
+        "unknown_names": _unknown_names(request, form),
         "total": total,
         "capped": capped,
-        "summary": summary(request.user, now - timedelta(days=30)),
+        "last": last,
+        "summary": figures,
         "coming": next_start(request.user, windows, now),
         "fleet": has_role(request.user, Role.ADMIN, Role.AUDITOR),
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
         "query": request.GET.urlencode(),
     }
     return render(request, "reports/my_servers.html", context)
+
+
+def _sections(form: ServerFilter, order: tuple[str, ...], rows: list[Row], figures: Summary) -> list[Section]:
+    """Under headings where the list is sorted by itself; as one where the reader sorted it."""
+    if order != ORDERS[""]:
+        return [Section("", rows)] if rows else []
+    return sections(rows, None if form.narrows else figures.groups)
+
+
+def _unknown_names(request: SignedIn, form: ServerFilter) -> list[str]:
+    text = form.cleaned_data.get("q", "")
+    return unknown_names(Asset.objects.visible_to(request.user).present(), text) if text else []
 
 
 @require_POST
