@@ -24,9 +24,12 @@ from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
+from reports.queries.changes import kernels, package_changes
+from reports.views.changes import ON_MOST_FIRST
 
 PAGER = KeysetPager(order=("rank", "asset__name", "pk"))
 FINISHED = KeysetPager(order=("-starts_at", "-pk"))
+CHANGES_SHOWN = 8
 AGREEMENTS: dict[str, str] = {
     Agreement.AGREES: "agrees",
     Agreement.SSM_FAILED_HOST_PATCHED: "says failed, the host is patched",
@@ -82,7 +85,19 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
         "withholding": everything.filter(withheld_count__gt=0).count(),
         "query": request.GET.urlencode(),
     }
+    if not form.narrows and "cursor" not in request.GET:
+        context |= _changes(everything)
     return render(request, "reports/run_report.html", context)
+
+
+def _changes(targets: QuerySet[Target]) -> dict[str, Any]:
+    """The first of what changed: kernels, and what changed on most servers."""
+    found = list(package_changes(targets).order_by(*ON_MOST_FIRST.order)[: CHANGES_SHOWN + 1])
+    return {
+        "kernels": kernels(targets)[:CHANGES_SHOWN],
+        "changes": found[:CHANGES_SHOWN],
+        "more_changes": len(found) > CHANGES_SHOWN,
+    }
 
 
 TOTALS = [

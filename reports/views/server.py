@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -13,9 +14,12 @@ from django.views.decorators.http import require_GET
 
 from exceptions.queries import current_for
 from patching.documents import aws_windows
-from patching.models import Enrolment, FixProposal, HostReport, PackageChange, Target
-from patching.standing import standing_of
-from patching.states import ProposalState
+from patching.models import AssetPatchState, Enrolment, FixProposal, HostReport, PackageChange, Target
+from patching.next_steps import next_step
+from patching.operations.control import worth_a_retry
+from patching.queries.next_patch import next_patches
+from patching.standing import CHECKED, standing_of
+from patching.states import RUN_OVER, ProposalState, RunState
 from patching.views.recurring import shown
 from portal.access.queries import has_role, read_grants_once
 from portal.access.states import Role
@@ -32,7 +36,9 @@ EVENTS, CHANGES, RUNS = 60, 12, 30
 def server(request: SignedIn, pk: int) -> HttpResponse:
     read_grants_once(request.user)
     faults = FixProposal.objects.filter(asset=OuterRef("pk"), state=ProposalState.OPEN)
-    rows: Any = Asset.objects.visible_to(request.user).select_related("account", "patch_state__last_run")
+    rows: Any = Asset.objects.visible_to(request.user).select_related(
+        "account", "patch_state__last_run", "patch_state__last_target"
+    )
     rows = rows.annotate(recurs=Exists(faults))  # beyond the type checker
     asset = get_object_or_404(rows, pk=pk)
     now = timezone.now()
@@ -40,9 +46,10 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
     window = enrolment.window if enrolment else None
     exception = current_for([asset], now).get(asset.pk)
     label, tone, why = state_of(asset, exception, window is not None, now)
+    patch, runs = getattr(asset, "patch_state", None), _targets(asset)
     context = {
         "asset": asset,
-        "patch": getattr(asset, "patch_state", None),
+        "patch": patch,
         "label": label,
         "tone": tone,
         "why": why,
@@ -57,11 +64,34 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
             .select_related("target__run")
             .order_by("-target_id", "name")[:CHANGES]
         ),
-        "runs": [_past(row) for row in _targets(asset)],
+        "runs": [_past(row) for row in runs],
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
+        "admin": has_role(request.user, Role.ADMIN),
         "now": now,
     }
-    return render(request, "reports/server.html", context)
+    return render(request, "reports/server.html", context | _what_next(asset, patch, runs, now))
+
+
+def _what_next(
+    asset: Asset, patch: AssetPatchState | None, runs: list[Target], now: datetime
+) -> dict[str, Any]:
+    """What to do about a check that failed, or has passed after that; nothing where neither is so."""
+    last = patch.last_target if patch else None
+    if patch is None or last is None:
+        return {}
+    step, passed = next_step(patch.last_state, last.reason_code), last.reason_code == CHECKED
+    if not step and not passed:
+        return {}
+    patching = [row for row in runs if not row.run.check_only and row.run.state != RunState.PLANNED]
+    return {
+        "step": step,
+        "passed": passed,
+        "next_patch": next_patches([asset], now).get(asset.pk),
+        "retried": next((row for row in patching[:1] if worth_a_retry(row)), None),
+        "checking": next(
+            (row.run for row in runs if row.run.check_only and row.run.state not in RUN_OVER), None
+        ),
+    }
 
 
 def _recurring(asset: Asset) -> list[FixProposal]:
