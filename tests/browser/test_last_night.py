@@ -17,6 +17,7 @@ from tests.browser.site import fleet, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MOST_CLICKS = 6
+MOST_REQUESTS, MOST_BYTES = 8, 40 * 1024
 NAMES = [f"app-{number:02}" for number in range(1, 13)]
 LIST = "\n".join([*NAMES, "no-such-server"])  # as a spreadsheet's column is copied
 
@@ -162,3 +163,20 @@ def test_select_all_leaves_folded_servers_alone(run: Run, ana: Hand) -> None:
     ana.press("a")
     expect(page.locator("[data-selected-count]")).to_have_text("41")
     assert not page.locator("tbody tr", has_text="pay-00").locator("input").is_checked()
+
+
+def test_a_first_visit_is_light(run: Run, live_server: LiveServer, browser: Browser) -> None:
+    """The first page, with all that it needs, as it comes through the wire."""
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, live_server.url, cast.ana())
+    signed_in = context.storage_state()
+    context.close()
+    context = browser.new_context(storage_state=signed_in)  # nothing is in its cache
+    page, answers = context.new_page(), []
+    page.on("requestfinished", lambda request: answers.append(request.sizes()))
+    page.goto(live_server.url, wait_until="networkidle")
+    loaded = sum(sizes["responseBodySize"] for sizes in answers)
+    context.close()
+    assert len(answers) <= MOST_REQUESTS
+    assert 10_000 < loaded <= MOST_BYTES
