@@ -12,7 +12,7 @@ from patching.models import Window
 from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import Coverage
-from reports.queries.servers import SEVERITY, STATES, listed
+from reports.queries.servers import STATES, listed, of_group
 
 ANY = [("", "Any")]
 
@@ -47,7 +47,7 @@ def servers(user: User, query: QueryDict) -> tuple[ServerFilter, QuerySet[Asset]
     if wanted["q"]:
         rows = rows.filter(_matching(wanted["q"].strip()))
     if wanted["state"]:
-        rows = rows.filter(severity=SEVERITY[wanted["state"]])
+        rows = rows.filter(of_group(wanted["state"]))
     if wanted["window"]:
         rows = rows.filter(window_id__in=Window.objects.filter(slug=wanted["window"]).values("pk"))
     if wanted["account"]:

@@ -20,13 +20,13 @@ from patching.navigation import is_admin
 from patching.operations import runs as operations
 from patching.queries.board import log_of, with_group
 from patching.queries.hindrances import hindered_run
-from patching.queries.runs import Progress, progress
+from patching.queries.runs import progress
 from patching.queries.waves import waves_of
 from patching.rules import check_cancellable, check_haltable
-from patching.standing import BAR, TROUBLE, Group, standing_of
+from patching.standing import Group, standing_of
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
-from patching.words import DISAGREEMENTS, phases, said_once, state_look, time_left, unguarded
+from patching.words import DISAGREEMENTS, parts_of, phases, said_once, state_look, time_left, unguarded
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.isolation import CANNOT_BE_SHOWN, each
@@ -76,11 +76,10 @@ def _windows_of(targets: QuerySet[Any]) -> Iterator[Target]:
 
 def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     now, counts = timezone.now(), progress(found, targets)
-    troubled = targets.filter(group__in=TROUBLE).select_related("asset").order_by("rank", "-since", "pk")
+    troubled = targets.filter(group=Group.NEEDS_YOU).select_related("asset").order_by("rank", "-since", "pk")
     return {
         "run": found,
         "counts": counts,
-        "trouble": counts.attention + counts.danger,
         "parts": parts_of(counts, reverse("patching:run", args=[found.pk]), check_only=found.check_only),
         "phases": phases(found),
         "look": state_look(found),
@@ -96,15 +95,6 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "retryable": counts.retryable,
         "hindered": hindered_run(found),
     }
-
-
-def parts_of(counts: Progress, address: str, *, check_only: bool = False) -> list[tuple[str, int, str, str]]:
-    """The shares of the bar: (label, count, tone, address of the rows behind it)."""
-    shares: list[tuple[str, int, str, str]] = []
-    for group in BAR:
-        label = "ready" if check_only and group is Group.SUCCESS else group.label.lower()
-        shares.append((label, getattr(counts, group.value), group.tone, f"{address}?show={group}#targets"))
-    return shares
 
 
 def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:

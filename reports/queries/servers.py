@@ -12,7 +12,7 @@ from exceptions.models import ExceptionRequest
 from exceptions.queries import current_for
 from patching.models import Enrolment, Run, Window
 from patching.queries.coming import Start, coming
-from patching.standing import TROUBLE, Group, Standing, in_trouble, outcomes_that, standing_of
+from patching.standing import Group, Standing, outcomes_that, standing_of
 from patching.states import RunState
 from portal.access.models import User
 from portal.inventory.models import Asset
@@ -23,12 +23,12 @@ from portal.tones import Tone
 NO_WINDOW, NOT_PATCHED = "no-window", "unknown"
 # The list's groups in the order in which a reader wants to see them; also the values of its state filter.
 STATES = {
-    Group.DANGER.value: "Failed or unknown",
-    Group.ATTENTION.value: "Needs attention",
+    Group.NEEDS_YOU.value: Group.NEEDS_YOU.label,
     NO_WINDOW: "In no window",
     NOT_PATCHED: "Not patched yet",
-    Group.SUCCESS.value: "Patched",
+    Group.SUCCESS.value: Group.SUCCESS.label,
 }
+GRAVE = -1  # of those that need you, what failed or was lost stands before the rest
 SEVERITY = {name: place for place, name in enumerate(STATES)}
 
 
@@ -54,18 +54,23 @@ def next_start(user: User, windows: dict[int, Window], now: datetime) -> Start |
 
 def _severity() -> Case:
     needs = (
-        _last_outcome(lambda standing: standing.group is Group.ATTENTION)
+        _last_outcome(lambda standing: standing.group is Group.NEEDS_YOU)
         | Q(patch_state__restored_at__isnull=False)
         | Q(coverage__in=[reason.value for reason in BLOCKING])
     )
     return Case(
-        When(_last_outcome(lambda standing: standing.group is Group.DANGER), then=_severe(Group.DANGER)),
-        When(needs, then=_severe(Group.ATTENTION)),
+        When(_last_outcome(lambda standing: standing.grave), then=Value(GRAVE)),
+        When(needs, then=_severe(Group.NEEDS_YOU)),
         When(window_id=None, then=_severe(NO_WINDOW)),
         When(_last_outcome(lambda standing: standing.proven), then=_severe(Group.SUCCESS)),
         default=_severe(NOT_PATCHED),
         output_field=IntegerField(),
     )
+
+
+def of_group(name: str) -> Q:
+    """The rows of `listed` that the state filter's value stands for."""
+    return Q(severity=SEVERITY[name]) | (Q(severity=GRAVE) if name == Group.NEEDS_YOU else Q())
 
 
 def _last_outcome(holds: Callable[[Standing], bool]) -> Q:
@@ -170,7 +175,7 @@ def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
     standing = (
         standing_of(patch.last_state, patch.last_verdict, patch.last_behind) if patch.last_state else None
     )
-    if standing and standing.group in TROUBLE:
+    if standing and standing.group is Group.NEEDS_YOU:
         return standing.word, standing.tone, patch.last_reason
     return None
 
@@ -180,12 +185,7 @@ class Summary:
     total: int
     patched: int
     no_window: int
-    attention: int
-    danger: int
-
-    @property
-    def in_trouble(self) -> list[tuple[Group, str]]:
-        return in_trouble(self)
+    needs_you: int
 
 
 def summary(user: User, since: datetime) -> Summary:
@@ -195,7 +195,6 @@ def summary(user: User, since: datetime) -> Summary:
         total=Count("pk"),
         patched=Count("pk", filter=recent),
         no_window=Count("pk", filter=Q(window_id=None)),
-        attention=Count("pk", filter=Q(severity=SEVERITY[Group.ATTENTION])),
-        danger=Count("pk", filter=Q(severity=SEVERITY[Group.DANGER])),
+        needs_you=Count("pk", filter=of_group(Group.NEEDS_YOU)),
     )
     return Summary(**counts)
