@@ -78,6 +78,16 @@ def parts_of(counts: Progress, address: str, *, check_only: bool = False) -> lis
     ]
 
 
+def alike(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line for all servers of a run that need somebody for the same reason: `assets`, in the first one's place."""
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        target = row["target"]
+        line = lines.setdefault((target.run_id, row["label"], target.reason), row | {"assets": []})
+        line["assets"].append(target.asset)
+    return list(lines.values())
+
+
 def time_left(run: Run, counts: Progress, now: datetime) -> str:
     """`about 12 min left at this pace`; empty while too little is finished to tell."""
     judged = counts.success + counts.needs_you

@@ -26,7 +26,7 @@ from patching.rules import check_cancellable, check_haltable
 from patching.standing import Group, standing_of
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
-from patching.words import DISAGREEMENTS, parts_of, phases, said_once, state_look, time_left, unguarded
+from patching.words import DISAGREEMENTS, alike, parts_of, phases, said_once, state_look, time_left, unguarded
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.isolation import CANNOT_BE_SHOWN, each
@@ -84,10 +84,13 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "phases": phases(found),
         "look": state_look(found),
         "left": time_left(found, counts, now),
-        "troubled": each(troubled[:TROUBLED_SHOWN], shown, not_shown),
+        "troubled": alike(worst := each(troubled[:TROUBLED_SHOWN], shown, not_shown)),
+        "named": len(worst),
         "log": list(log_of(found, targets)[:LOG_SHOWN]),
         "over": found.state in RUN_OVER,
         "active": found.state not in RUN_OVER and found.state != RunState.PLANNED,
+        "late": found.state == RunState.PLANNED and found.starts_at < now,
+        "before_cutoff": found.state not in RUN_OVER and now < found.cutoff_at,
         "stoppable": found.state not in RUN_OVER and found.state != RunState.HALTING,
         "admin": is_admin(request),
         "waves": waves_of(found, targets),

@@ -22,7 +22,7 @@ from patching.standing import Group
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
 from patching.views.run import shown
-from patching.words import parts_of, state_look, time_left
+from patching.words import alike, parts_of, state_look, time_left
 from portal.inventory.models import Asset
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
@@ -49,6 +49,9 @@ def tonight(request: SignedIn) -> HttpResponse:
     context = {
         "active": [_card(run, counts[run.pk], now) for run in active],
         "sum": _sum(counts[run.pk] for run in active),
+        "patching": _sum(counts[run.pk] for run in active if not run.check_only),
+        "checking": _sum(counts[run.pk] for run in active if run.check_only),
+        "only_checks": bool(active) and all(run.check_only for run in active),
         "troubled": _troubled(targets, active),
         "over": [_row(run, counts[run.pk]) for run in runs if run.state in RUN_OVER],
         "next": to_come,
@@ -98,10 +101,8 @@ def _troubled(targets: QuerySet[Target], active: list[Run]) -> list[dict[str, An
     if not active:
         return []
     rows = with_group(targets.filter(run__in=active)).filter(group=Group.NEEDS_YOU)
-    return [
-        shown(row)
-        for row in rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:TROUBLED_SHOWN]
-    ]
+    worst = rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:TROUBLED_SHOWN]
+    return alike(shown(row) for row in worst)
 
 
 def _next(request: SignedIn, runs: list[Run], enrolled: dict[int, int], now: datetime) -> list[Start]:

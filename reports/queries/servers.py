@@ -164,7 +164,7 @@ def state_of(
         return standing.word, standing.tone, patch.last_reason
     if not has_window:
         return "In no window", Tone.ATTENTION, "Nobody has picked a maintenance window for it."
-    return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else "Its first run is still to come."
+    return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else "No run has patched it yet."
 
 
 def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
