@@ -122,17 +122,22 @@ def run_report_csv(request: SignedIn, pk: int) -> HttpResponseBase:
     header = (
         "server", "instance id", "account", "region", "application", "os", "state", "verdict", "SSM", "kernel before",
         "kernel after", "packages updated", "still available", "rebooted", "reboot needed", "reason", "outcome",
-        "withheld by the host", "release", "newest release",
+        "withheld by the host", "release", "newest release", "counts as",
     )  # fmt: skip
-    return csv_response(f"run-{run.pk}.csv", header, _csv_rows(rows.order_by("rank", "asset__name", "pk")))
+    return csv_response(
+        f"run-{run.pk}.csv",
+        header,
+        _csv_rows(rows.order_by("rank", "asset__name", "pk"), check_only=run.check_only),
+    )
 
 
-def _csv_rows(rows: QuerySet[Target]) -> Iterator[tuple[Any, ...]]:
+def _csv_rows(rows: QuerySet[Target], *, check_only: bool) -> Iterator[tuple[Any, ...]]:
     for row in rows.iterator(chunk_size=2000):
         yield (
             row.asset.label, row.instance_id, row.account_id, row.region, row.asset.application, row.os_label,
             row.get_state_display(), row.verdict, AGREEMENTS.get(row.agreement, ""), row.kernel_before,
             row.kernel_after, row.updated_count, row.available_count, row.rebooted, row.reboot_needed, row.reason,
-            standing_of(row.state, row.verdict, row.behind).word,
+            (standing := standing_of(row.state, row.verdict, row.behind)).word,
             row.withheld_count, row.release, row.newest_release,
+            standing.group.words(1, check_only=check_only),
         )  # fmt: skip
