@@ -47,7 +47,7 @@ def guarded(scope: Scope, phase: str) -> Iterator[None]:
         raise
     except CloudError as error:
         log.warning("phase_refused", run=run.pk, phase=phase, error=str(error))
-        record_trouble(run, phase, str(error))
+        record_trouble(run, phase, f"AWS: {error}")
         if isinstance(error, Refused):
             hindrances.note(run, refusal_of(phase, error), now=scope.now())
     except Exception as error:  # nobody foresaw it: the log keeps its trace
