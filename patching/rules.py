@@ -22,6 +22,7 @@ from portal.access.rules import Conflict, Denied, Invalid
 from portal.access.states import Role
 from portal.calendar.recurrence import Recurrence
 from portal.inventory.models import Asset
+from portal.sentences import counted
 
 SHORTEST_MIN, LONGEST_MIN = 15, 24 * 60
 
@@ -154,7 +155,7 @@ def check_nobody_in_a_run(window: Window, now: datetime) -> None:
     busy = in_a_run(window, now)
     if not busy:
         return
-    servers = "1 server of it is" if len(busy) == 1 else f"{len(busy):,} servers of it are"
+    servers = counted(len(busy), "server of it is,servers of it are")
     raise Conflict(
         f"{servers} in the run {busy[0].run.name}, which is under way. Wait until it is over, or halt it."
     )

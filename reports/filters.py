@@ -13,7 +13,7 @@ from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import Coverage
 from reports.queries.named import matching
-from reports.queries.servers import SEVERITY, STATES, listed
+from reports.queries.servers import STATES, listed, of_group
 
 ANY = [("", "Any")]
 MOST_LETTERS = 2000  # the address holds them
@@ -59,7 +59,7 @@ def servers(user: User, query: QueryDict) -> tuple[ServerFilter, QuerySet[Asset]
     if wanted["q"]:
         rows = matching(rows, wanted["q"])
     if wanted["state"]:
-        rows = rows.filter(severity=SEVERITY[wanted["state"]])
+        rows = rows.filter(of_group(wanted["state"]))
     if wanted["window"]:
         rows = rows.filter(window_id__in=Window.objects.filter(slug=wanted["window"]).values("pk"))
     if wanted["account"]:

@@ -44,9 +44,11 @@ def log_of(run: Run, targets: QuerySet[Target]) -> QuerySet[AuditEvent]:
     return own.order_by("-pk")
 
 
-def enrolled_counts(assets: QuerySet[Asset]) -> dict[int, int]:
-    """Window pk → how many of these assets are enrolled in it."""
+def enrolled_counts(assets: QuerySet[Asset], *, offered: bool | None = None) -> dict[int, int]:
+    """Window pk → how many of these assets are enrolled in it; of the windows on offer alone, or of retired ones."""
     active = Enrolment.objects.filter(ended_at=None, asset__in=assets.order_by().values("pk"))
+    if offered is not None:
+        active = active.filter(window__active=offered)
     return dict(active.order_by().values_list("window").annotate(n=Count("pk")))
 
 

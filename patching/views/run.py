@@ -22,13 +22,13 @@ from patching.operations import runs as operations
 from patching.queries.board import log_of, with_group
 from patching.queries.hindrances import hindered_run
 from patching.queries.next_patch import NextPatch, next_patches
-from patching.queries.runs import Progress, progress
+from patching.queries.runs import progress
 from patching.queries.waves import waves_of
 from patching.rules import check_cancellable, check_haltable
-from patching.standing import BAR, TROUBLE, Group, standing_of
+from patching.standing import Group, standing_of
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
-from patching.words import DISAGREEMENTS, phases, said_once, state_look, time_left, unguarded
+from patching.words import DISAGREEMENTS, alike, parts_of, phases, said_once, state_look, time_left, unguarded
 from portal.access.queries import has_role
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
@@ -79,19 +79,21 @@ def _windows_of(targets: QuerySet[Any]) -> Iterator[Target]:
 
 def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     now, counts = timezone.now(), progress(found, targets)
-    troubled = targets.filter(group__in=TROUBLE).select_related("asset").order_by("rank", "-since", "pk")
+    troubled = targets.filter(group=Group.NEEDS_YOU).select_related("asset").order_by("rank", "-since", "pk")
     return {
         "run": found,
         "counts": counts,
-        "trouble": counts.attention + counts.danger,
         "parts": parts_of(counts, reverse("patching:run", args=[found.pk]), check_only=found.check_only),
         "phases": phases(found),
         "look": state_look(found),
         "left": time_left(found, counts, now),
-        "troubled": each(troubled[:TROUBLED_SHOWN], shown, not_shown),
+        "troubled": alike(worst := each(troubled[:TROUBLED_SHOWN], shown, not_shown)),
+        "named": len(worst),
         "log": list(log_of(found, targets)[:LOG_SHOWN]),
         "over": found.state in RUN_OVER,
         "active": found.state not in RUN_OVER and found.state != RunState.PLANNED,
+        "late": found.state == RunState.PLANNED and found.starts_at < now,
+        "before_cutoff": found.state not in RUN_OVER and now < found.cutoff_at,
         "stoppable": found.state not in RUN_OVER and found.state != RunState.HALTING,
         "admin": is_admin(request),
         "waves": waves_of(found, targets),
@@ -99,15 +101,6 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
         "retryable": counts.retryable,
         "hindered": hindered_run(found),
     }
-
-
-def parts_of(counts: Progress, address: str, *, check_only: bool = False) -> list[tuple[str, int, str, str]]:
-    """The shares of the bar: (label, count, tone, address of the rows behind it)."""
-    shares: list[tuple[str, int, str, str]] = []
-    for group in BAR:
-        label = "ready" if check_only and group is Group.SUCCESS else group.label.lower()
-        shares.append((label, getattr(counts, group.value), group.tone, f"{address}?show={group}#targets"))
-    return shares
 
 
 def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:

@@ -13,26 +13,10 @@ from portal.access.models import User
 
 @dataclass(frozen=True)
 class LastRun:
-    """A run, and what became in it of the servers that the reader may see. The four figures add up to `total`."""
+    """A run, and what became in it of the servers that the reader may see."""
 
     run: Run
     counts: Progress
-
-    @property
-    def total(self) -> int:
-        return self.counts.total
-
-    @property
-    def patched(self) -> int:
-        return self.counts.success
-
-    @property
-    def need_you(self) -> int:
-        return self.counts.attention + self.counts.danger
-
-    @property
-    def left_out(self) -> int:
-        return self.counts.skipped
 
     @property
     def to_come(self) -> int:

@@ -6,13 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from patching.standing import TROUBLE, Group
-from reports.queries.servers import SEVERITY, STATES, Row
-
-NEEDS_YOU = "Needs you"
-HEADINGS = STATES | dict.fromkeys((group.value for group in TROUBLE), NEEDS_YOU)
-HEADING_AT = {place: HEADINGS[name] for name, place in SEVERITY.items()}
-GOOD = HEADINGS[Group.SUCCESS]
+from patching.standing import Group
+from reports.queries.servers import STATES, Row, group_at
 
 
 @dataclass(frozen=True)
@@ -27,18 +22,13 @@ class Section:
 
 def sections(rows: Iterable[Row], counts: Mapping[str, int] | None) -> list[Section]:
     """`rows` as the list is sorted by itself. With `counts`, of the groups of the whole list, good ones are folded."""
-    found = [(heading, list(some)) for heading, some in groupby(rows, _heading)]
+    found = [(group, list(some)) for group, some in groupby(rows, _group)]
     fold = counts is not None and len(found) > 1
     return [
-        Section(heading, some, _count(heading, counts), fold and heading == GOOD) for heading, some in found
+        Section(STATES[group], some, counts[group] if counts else None, fold and group == Group.SUCCESS)
+        for group, some in found
     ]
 
 
-def _heading(row: Row) -> str:
-    return HEADING_AT[row.asset.severity]  # type: ignore[attr-defined]  # an annotation of the list
-
-
-def _count(heading: str, counts: Mapping[str, int] | None) -> int | None:
-    if counts is None:
-        return None
-    return sum(number for name, number in counts.items() if HEADINGS[name] == heading)
+def _group(row: Row) -> str:
+    return group_at(row.asset.severity)  # type: ignore[attr-defined]  # an annotation of the list

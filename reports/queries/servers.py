@@ -12,7 +12,7 @@ from exceptions.models import ExceptionRequest
 from exceptions.queries import current_for
 from patching.models import Enrolment, Run, Window
 from patching.queries.coming import Start, coming
-from patching.standing import TROUBLE, Group, Standing, in_trouble, outcomes_that, standing_of
+from patching.standing import Group, Standing, outcomes_that, standing_of
 from patching.states import RunState
 from portal.access.models import User
 from portal.inventory.models import Asset
@@ -23,13 +23,13 @@ from portal.tones import Tone
 NO_WINDOW, NOT_PATCHED = "no-window", "unknown"
 # The list's groups in the order in which a reader wants to see them; also the values of its state filter.
 STATES = {
-    Group.DANGER.value: Group.DANGER.label,
-    Group.ATTENTION.value: Group.ATTENTION.label,
+    Group.NEEDS_YOU.value: Group.NEEDS_YOU.label,
     NO_WINDOW: "In no window",
     Group.LEFT_OUT.value: Group.LEFT_OUT.label,
     NOT_PATCHED: "Not patched yet",
     Group.SUCCESS.value: Group.SUCCESS.label,
 }
+GRAVE = -1  # of those that need you, what failed or was lost stands before the rest
 SEVERITY = {name: place for place, name in enumerate(STATES)}
 
 
@@ -55,19 +55,29 @@ def next_start(user: User, windows: dict[int, Window], now: datetime) -> Start |
 
 def _severity() -> Case:
     needs = (
-        _last_outcome(lambda standing: standing.group is Group.ATTENTION)
+        _last_outcome(lambda standing: standing.group is Group.NEEDS_YOU)
         | Q(patch_state__restored_at__isnull=False)
         | Q(coverage__in=[reason.value for reason in BLOCKING])
     )
     return Case(
-        When(_last_outcome(lambda standing: standing.group is Group.DANGER), then=_severe(Group.DANGER)),
-        When(needs, then=_severe(Group.ATTENTION)),
+        When(_last_outcome(lambda standing: standing.grave), then=Value(GRAVE)),
+        When(needs, then=_severe(Group.NEEDS_YOU)),
         When(window_id=None, then=_severe(NO_WINDOW)),
         When(_last_outcome(lambda standing: standing.group is Group.LEFT_OUT), then=_severe(Group.LEFT_OUT)),
         When(_last_outcome(lambda standing: standing.proven), then=_severe(Group.SUCCESS)),
         default=_severe(NOT_PATCHED),
         output_field=IntegerField(),
     )
+
+
+def of_group(name: str) -> Q:
+    """The rows of `listed` that the state filter's value stands for."""
+    return Q(severity=SEVERITY[name]) | (Q(severity=GRAVE) if name == Group.NEEDS_YOU else Q())
+
+
+def group_at(severity: int) -> str:
+    """The group of STATES that a row of `listed` belongs to."""
+    return Group.NEEDS_YOU if severity == GRAVE else list(STATES)[severity]
 
 
 def _last_outcome(holds: Callable[[Standing], bool]) -> Q:
@@ -163,7 +173,7 @@ def state_of(
         return standing.word, standing.tone, patch.last_reason
     if not has_window:
         return "In no window", Tone.ATTENTION, "Nobody has picked a maintenance window for it."
-    return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else "Its first run is still to come."
+    return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else "No run has patched it yet."
 
 
 def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
@@ -174,7 +184,7 @@ def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
     standing = (
         standing_of(patch.last_state, patch.last_verdict, patch.last_behind) if patch.last_state else None
     )
-    if standing and standing.group in TROUBLE:
+    if standing and standing.group is Group.NEEDS_YOU:
         return standing.word, standing.tone, patch.last_reason
     return None
 
@@ -187,19 +197,11 @@ class Summary:
     patched: int
     no_window: int
     groups: dict[str, int]  # of STATES
-    elsewhere: int  # need somebody, and not because of the last run
+    elsewhere: int  # need you, and not because of the last run
 
     @property
-    def attention(self) -> int:
-        return self.groups[Group.ATTENTION]
-
-    @property
-    def danger(self) -> int:
-        return self.groups[Group.DANGER]
-
-    @property
-    def in_trouble(self) -> list[tuple[Group, str]]:
-        return in_trouble(self)
+    def needs_you(self) -> int:
+        return self.groups[Group.NEEDS_YOU]
 
 
 def summary(user: User, since: datetime, last: Run | None = None) -> Summary:
@@ -215,10 +217,9 @@ def summary(user: User, since: datetime, last: Run | None = None) -> Summary:
             elsewhere=Count("pk", filter=~Q(patch_state__last_run=last.pk if last else 0)),
         )
     )
-    sums = {name: sum(row[name] for row in counted) for name in ("total", "patched", "no_window")}
-    by_place = {row["severity"]: row for row in counted}
-    groups = {name: by_place[place]["total"] if place in by_place else 0 for name, place in SEVERITY.items()}
-    troubled = [
-        row["elsewhere"] for row in counted if row["severity"] in [SEVERITY[group] for group in TROUBLE]
-    ]
-    return Summary(**sums, groups=groups, elsewhere=sum(troubled))
+
+    def add(name: str, group: str = "") -> int:
+        return sum(row[name] for row in counted if not group or group_at(row["severity"]) == group)
+
+    groups = {group: add("total", group) for group in STATES}
+    return Summary(add("total"), add("patched"), add("no_window"), groups, add("elsewhere", Group.NEEDS_YOU))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from exceptions.queries import current_for
+from exceptions.queries import Exclusion, current_for, exclusions_at
 from patching.documents import aws_windows
-from patching.models import AssetPatchState, Enrolment, FixProposal, HostReport, PackageChange, Target
+from patching.models import AssetPatchState, Enrolment, FixProposal, HostReport, PackageChange, Target, Window
 from patching.next_steps import next_step
 from patching.operations.control import worth_a_retry
 from patching.queries.next_patch import next_patches
@@ -29,7 +29,8 @@ from portal.web.requests import SignedIn
 from reports.queries.servers import state_of
 from reports.queries.timeline import timeline_of
 
-EVENTS, CHANGES, RUNS = 60, 12, 30
+EVENTS, CHANGES, RUNS, STARTS = 60, 12, 30, 3
+LOOKED_AHEAD = 53  # starts: a year of weeks
 
 
 @require_GET
@@ -54,7 +55,7 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
         "tone": tone,
         "why": why,
         "enrolment": enrolment,
-        "starts": window.recurrence.next(now, 3) if window and window.active else [],
+        "starts": _starts(asset, window, now) if window and window.active else [],
         "exception": exception,
         "coverage": [Coverage(reason).label for reason in asset.coverage_reasons],
         "faults": [shown(row) for row in _recurring(asset)] if asset.recurs else [],
@@ -92,6 +93,15 @@ def _what_next(
             (row.run for row in runs if row.run.check_only and row.run.state not in RUN_OVER), None
         ),
     }
+
+
+def _starts(asset: Asset, window: Window, now: datetime) -> list[tuple[datetime, Exclusion | None]]:
+    """The next starts of its window and why it is left out of each; and the first one that takes it, if far off."""
+    length = timedelta(minutes=window.duration_minutes)
+    starts = window.recurrence.next(now, LOOKED_AHEAD)
+    told = list(zip(starts, exclusions_at(asset, [(start, start + length) for start in starts]), strict=True))
+    first = next((place for place, (_, excluded) in enumerate(told) if excluded is None), LOOKED_AHEAD)
+    return told[:STARTS] + told[max(first, STARTS) : first + 1]
 
 
 def _recurring(asset: Asset) -> list[FixProposal]:

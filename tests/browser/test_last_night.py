@@ -81,10 +81,10 @@ def ana(run: Run, live_server: LiveServer, browser: Browser) -> Iterator[Hand]:
 def test_last_nights_answer_is_on_the_first_page(run: Run, ana: Hand) -> None:
     page = ana.page
     expect(page.get_by_role("heading", level=1)).to_have_text(
-        "Last run: 1 of your 6 servers in it is patched, 4 need you, 1 left out."
+        "Last run: 1 of your 5 planned servers are patched. 4 need you. 1 left out."
     )
     groups = page.get_by_role("rowheader")
-    expect(groups).to_have_text(["Needs you 4", "In no window 36", "Left out 1", "Patched 1"])
+    expect(groups).to_have_text(["Need you 4", "In no window 36", "Left out 1", "Patched 1"])
     for name in ("pay-01", "pay-02"):
         expect(page.get_by_role("link", name=name)).to_be_visible()
     expect(page.get_by_text("/ has 12 MB free; 900 MB are needed.")).to_be_visible()

@@ -98,7 +98,7 @@ class TestTheFirstLine:
         cast.an_asset(name="pay-elsewhere")
         took_part(run, cast.an_asset(name="wiki", application="intranet"), T.DONE, V.FAILED)
         answer = page_of(ana)
-        assert heading(answer) == "Last run: 2 of your 6 servers in it are patched, 3 need you, 1 left out."
+        assert heading(answer) == "Last run: 2 of your 5 planned servers are patched. 3 need you. 1 left out."
         assert reverse("patching:run", args=[run.pk]) in answer.content.decode()
 
     def test_a_run_under_way_says_what_is_still_to_come(self, ana: Client) -> None:
@@ -106,12 +106,12 @@ class TestTheFirstLine:
         for state, verdict in ((T.DONE, V.PATCHED), (T.IN_DISPATCH, ""), (T.READY, "")):
             took_part(run, cast.an_asset(), state, verdict, remembered=False)
         assert heading(page_of(ana)) == (
-            "Saturday night is under way: 1 of your 3 servers in it is patched so far, 2 still to come."
+            "Saturday night is under way: 1 of your 3 planned servers are patched so far. 2 still to come."
         )
 
     def test_a_missed_run_is_told(self, ana: Client) -> None:
         took_part(a_run(state=RunState.MISSED), cast.an_asset(), T.SKIPPED, "")
-        assert heading(page_of(ana)) == "The last run was missed: none of your 1 server in it was patched."
+        assert heading(page_of(ana)) == "The last run was missed: nothing was patched."
 
     @pytest.mark.parametrize(
         "later",
@@ -126,7 +126,7 @@ class TestTheFirstLine:
         took_part(a_run(), asset, T.DONE, V.PATCHED)
         other = a_run(**({"starts_at": NOW - timedelta(hours=1)} | later))
         took_part(other, asset, T.DONE, "", remembered=False)
-        assert heading(page_of(ana)) == "Last run: 1 of your 1 server in it is patched."
+        assert heading(page_of(ana)) == "Last run: 1 of your 1 planned server is patched."
 
     def test_the_last_run_of_strangers_is_not_told(self, ana: Client) -> None:
         cast.an_asset()
@@ -135,11 +135,11 @@ class TestTheFirstLine:
 
     def test_who_needs_somebody_for_another_reason_is_counted_apart(self, ana: Client) -> None:
         took_part(a_run(NOW - timedelta(days=7)), cast.an_asset(), T.BLOCKED, "")
-        assert "outside the last run" not in page_of(ana).content.decode()
+        assert "not because of the last run" not in page_of(ana).content.decode()
         took_part(a_run(), cast.an_asset(), T.DONE, V.FAILED)
         answer = page_of(ana)
-        assert heading(answer) == "Last run: 0 of your 1 server in it are patched, 1 needs you."
-        assert "1 of them outside the last run" in answer.content.decode()
+        assert heading(answer) == "Last run: 0 of your 1 planned server is patched. 1 needs you."
+        assert "1 of them not because of the last run" in answer.content.decode()
 
 
 class TestGroups:
@@ -152,7 +152,7 @@ class TestGroups:
         )
         answer = page_of(ana)
         assert headings(answer) == [
-            ("Needs you", 3, False), ("In no window", 1, False), ("Left out", 1, False), ("Not patched yet", 1, False),
+            ("Need you", 3, False), ("In no window", 1, False), ("Left out", 1, False), ("Not patched yet", 1, False),
             ("Patched", 2, True),
         ]  # fmt: skip
         assert [row.asset.name for row in answer.context["sections"][0].rows] == [
@@ -176,7 +176,7 @@ class TestGroups:
         run = a_run(window=cast.a_window())
         for number in range(60):
             took_part(run, cast.an_asset(name=f"pay-{number:02}"), T.DONE, V.FAILED)
-        assert headings(page_of(ana)) == [("Needs you", 60, False)]
+        assert headings(page_of(ana)) == [("Need you", 60, False)]
 
     def test_who_was_left_out_is_found_by_the_filter(self, ana: Client) -> None:
         last_night(cast.a_window())
