@@ -13,7 +13,7 @@ from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import Coverage
 from reports.queries.named import matching
-from reports.queries.servers import STATES, listed, of_group
+from reports.queries.servers import STATES, listed, of_group, windows_of
 
 ANY = [("", "Any")]
 MOST_LETTERS = 2000  # the address holds them
@@ -38,10 +38,12 @@ class ServerFilter(forms.Form):
     account = forms.CharField(label="Account", required=False, max_length=12)
     window = forms.ChoiceField(label="Window", required=False)
 
-    def __init__(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
-        super().__init__(*args, **kwargs)
-        windows = [(slug, name) for slug, name in Window.objects.values_list("slug", "name")]
-        self.fields["window"].choices = ANY + windows  # type: ignore[attr-defined]
+    def __init__(self, query: QueryDict, windows: dict[int, Window]) -> None:
+        """`windows`: those in which the reader has servers, by their keys."""
+        super().__init__(query)
+        self.windows = windows
+        offered = sorted((window.name, window.slug) for window in windows.values())
+        self.fields["window"].choices = ANY + [(slug, name) for name, slug in offered]  # type: ignore[attr-defined]
 
     @property
     def narrows(self) -> bool:
@@ -51,7 +53,7 @@ class ServerFilter(forms.Form):
 
 def servers(user: User, query: QueryDict) -> tuple[ServerFilter, QuerySet[Asset]]:
     """The servers that the user may see and the address asks for; a filter value that does not exist finds nothing."""
-    form = ServerFilter(query)
+    form = ServerFilter(query, windows_of(user))
     rows: Any = listed(user)  # its annotations are beyond the type checker
     if not form.is_valid():
         return form, rows.none()
@@ -61,7 +63,9 @@ def servers(user: User, query: QueryDict) -> tuple[ServerFilter, QuerySet[Asset]
     if wanted["state"]:
         rows = rows.filter(of_group(wanted["state"]))
     if wanted["window"]:
-        rows = rows.filter(window_id__in=Window.objects.filter(slug=wanted["window"]).values("pk"))
+        rows = rows.filter(
+            window_id__in=[pk for pk, window in form.windows.items() if window.slug == wanted["window"]]
+        )
     if wanted["account"]:
         rows = rows.filter(account__account_id=wanted["account"])
     if wanted["coverage"]:

@@ -1,50 +1,70 @@
-"""When servers are patched next, once nothing is wrong with them any more."""
+"""When a server is patched next, once nothing is wrong with it any more."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from exceptions.queries import exclusions
-from patching.models import Window
-from patching.queries.skipped import enrolled
-from portal.inventory.models import Asset
+from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-MOST_WINDOWS = 2  # of one page whose exemptions are asked for: one query each
+from exceptions.models import Covered
+from exceptions.queries import Exclusion
+from exceptions.states import IN_FORCE
+from exceptions.tag_value import parse
+from patching.models import Enrolment, Target, Window
+
+EXCEPTED = "An exception covers it."
 
 
 @dataclass(frozen=True)
 class NextPatch:
     """The next start of its window. `left_out`: the sentence of why that one passes the server by.
 
-    `at` is None where a page has servers of so many windows that it was not asked for.
+    `at` is None where the page shows the starts of another window.
     """
 
-    window: Window
     at: datetime | None
+    zone: str = ""
     left_out: str = ""
 
 
-def next_patches(assets: Iterable[Asset], now: datetime) -> dict[int, NextPatch]:
-    """asset pk → its next start; nothing for those that are in no window on offer."""
-    by_pk = {asset.pk: asset for asset in assets}
-    members: dict[Window, list[Asset]] = defaultdict(list)
-    for pk, window in enrolled(by_pk.values()).items():
-        members[window].append(by_pk[pk])
-    found: dict[int, NextPatch] = {}
-    for number, (window, some) in enumerate(sorted(members.items(), key=lambda item: -len(item[1]))):
-        found |= _of(window, some, now) if number < MOST_WINDOWS else _undated(window, some)
-    return found
+def next_patch(window: Window, at: datetime, excluded: Exclusion | None) -> NextPatch:
+    """Of one server, whose next start was asked for already."""
+    return NextPatch(at, window.time_zone, excluded.sentence if excluded else "")
 
 
-def _of(window: Window, assets: list[Asset], now: datetime) -> dict[int, NextPatch]:
-    [at] = window.recurrence.next(now, 1)
-    exempt = exclusions(assets, at, at + timedelta(minutes=window.duration_minutes))
-    why = {pk: reason.sentence for pk, reason in exempt.items()}
-    return {asset.pk: NextPatch(window, at, why.get(asset.pk, "")) for asset in assets}
+class NextStart:
+    """The next start of a run's window, and whom of the run it patches; it costs the run's page no query."""
 
+    def __init__(self, window: Window | None, now: datetime) -> None:
+        self.window = window if window and window.active else None
+        if self.window:
+            [self.at] = self.window.recurrence.next(now, 1)
+            self.ends_at = self.at + timedelta(minutes=self.window.duration_minutes)
 
-def _undated(window: Window, assets: list[Asset]) -> dict[int, NextPatch]:
-    return {asset.pk: NextPatch(window, None) for asset in assets}
+    def asked_of(self, targets: QuerySet[Any]) -> QuerySet[Any]:
+        """Adds to each target the window that its server is in, and whether an exception covers this start."""
+        enrolled = Enrolment.objects.filter(asset=OuterRef("asset"), ended_at=None).values("window")[:1]
+        rows = targets.annotate(enrolled_in=Subquery(enrolled))
+        if self.window is None:
+            return rows
+        covered = Covered.objects.filter(
+            asset=OuterRef("asset"), request__state__in=IN_FORCE, request__starts_at__lt=self.ends_at,
+            request__ends_at__gt=self.at,
+        )  # fmt: skip
+        return rows.annotate(excepted=Exists(covered))
+
+    def of(self, target: Target) -> NextPatch | None:
+        """None for a server that is in no window."""
+        enrolled_in = target.enrolled_in  # type: ignore[attr-defined]  # an annotation
+        if enrolled_in is None:
+            return None
+        if self.window is None or enrolled_in != self.window.pk:
+            return NextPatch(None)
+        return NextPatch(self.at, self.window.time_zone, EXCEPTED if self._passes_by(target) else "")
+
+    def _passes_by(self, target: Target) -> bool:
+        tag = target.asset.tags.get(settings.TAG_KEYS["exception"])  # also one that others set
+        return target.excepted or (tag is not None and parse(tag).overlaps(self.at, self.ends_at))  # type: ignore[attr-defined]

@@ -17,11 +17,11 @@ from patching.filters import TargetFilter
 from patching.forms import ReasonForm
 from patching.models import Run, Target
 from patching.navigation import is_admin
-from patching.next_steps import NextStep, next_step
+from patching.next_steps import next_step
 from patching.operations import runs as operations
 from patching.queries.board import log_of, with_group
 from patching.queries.hindrances import hindered_run
-from patching.queries.next_patch import NextPatch, next_patches
+from patching.queries.next_patch import NextStart
 from patching.queries.runs import progress
 from patching.queries.waves import waves_of
 from patching.rules import check_cancellable, check_haltable
@@ -105,13 +105,15 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
 
 def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     form = TargetFilter(request.GET)
-    page = WORST_FIRST.page_of(request, form.narrow(targets).select_related("asset__patch_state"))
+    start = NextStart(found.window, timezone.now())
+    rows = start.asked_of(form.narrow(targets).select_related("asset__patch_state"))
+    page = WORST_FIRST.page_of(request, rows)
     return {
         "run": found,
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": said_once(_with_next_steps(found, each(page, shown, not_shown))),
+        "rows": said_once(_with_next_step(found, start, row) for row in each(page, shown, not_shown)),
         "may_check": has_role(request.user, Role.OWNER, Role.ADMIN),
         "total": None,
         "over": found.state in RUN_OVER,
@@ -119,20 +121,11 @@ def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
     }
 
 
-def _with_next_steps(run: Run, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What to do about failed checks, and when those servers are patched then; not where more has happened since."""
-    latest = [row["target"] for row in rows if is_latest(run, row["target"])]
-    steps = {target.pk: step for target in latest if (step := next_step(target.state, target.reason_code))}
-    nexts = next_patches((target.asset for target in latest if target.pk in steps), timezone.now())
-    return [row | _step_of(row["target"], run, steps, nexts) for row in rows]
-
-
-def _step_of(
-    target: Target, run: Run, steps: dict[int, NextStep], nexts: dict[int, NextPatch]
-) -> dict[str, Any]:
-    """`sooner`: a retry would patch it; that of a run that only checks would not."""
-    step, at = steps.get(target.pk), nexts.get(target.asset_id)
-    return {"step": step, "next_patch": at, "sooner": not run.check_only}
+def _with_next_step(run: Run, start: NextStart, row: dict[str, Any]) -> dict[str, Any]:
+    """What to do about a failed check, unless more has happened since; `sooner`: a retry would patch the server."""
+    target = row["target"]
+    step = next_step(target.state, target.reason_code) if is_latest(run, target) else None
+    return row | {"step": step, "next_patch": step and start.of(target), "sooner": not run.check_only}
 
 
 def is_latest(run: Run, target: Target) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -61,9 +61,8 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
     everything = _rows(request, run)
     form = TargetFilter(request.GET)
     rows: Any = form.narrow(everything)
-    total, capped = capped_count(rows)
-    page = PAGER.page_of(request, rows)
-    counts = progress(run, everything)
+    page, counts = PAGER.page_of(request, rows), progress(run, everything)
+    total, capped = capped_count(rows) if form.narrows else (counts.total, False)
     context = {
         "run": run,
         "form": form,
@@ -75,15 +74,20 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
         "counts": counts,
         "parts": parts_of(counts, reverse("reports:run-report", args=[pk]), check_only=run.check_only),
         "totals": _totals(everything),
-        "disagreements": everything.exclude(
-            agreement__in=["", Agreement.AGREES, Agreement.NO_REPORT]
-        ).count(),
-        "withholding": everything.filter(withheld_count__gt=0).count(),
         "query": request.GET.urlencode(),
     }
+    context |= _odd_ones(everything)
     if not form.narrows and "cursor" not in request.GET:
         context |= _changes(everything)
     return render(request, "reports/run_report.html", context)
+
+
+def _odd_ones(targets: QuerySet[Target]) -> dict[str, int]:
+    """On how many the two disagree, and how many withheld updates."""
+    agreed = Q(agreement__in=["", Agreement.AGREES, Agreement.NO_REPORT])
+    return targets.order_by().aggregate(
+        disagreements=Count("pk", filter=~agreed), withholding=Count("pk", filter=Q(withheld_count__gt=0))
+    )
 
 
 def _changes(targets: QuerySet[Target]) -> dict[str, Any]:

@@ -6,7 +6,9 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import JSONObject
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -17,7 +19,7 @@ from patching.documents import aws_windows
 from patching.models import AssetPatchState, Enrolment, FixProposal, HostReport, PackageChange, Target, Window
 from patching.next_steps import next_step
 from patching.operations.control import worth_a_retry
-from patching.queries.next_patch import next_patches
+from patching.queries.next_patch import next_patch
 from patching.standing import CHECKED, standing_of
 from patching.states import RUN_OVER, ProposalState, RunState
 from patching.views.recurring import shown
@@ -30,6 +32,7 @@ from reports.queries.servers import state_of
 from reports.queries.timeline import timeline_of
 
 EVENTS, CHANGES, RUNS, STARTS = 60, 12, 30, 3
+NOTHING_NEXT: dict[str, Any] = {"step": None, "passed": False}
 LOOKED_AHEAD = 53  # starts: a year of weeks
 
 
@@ -48,6 +51,7 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
     exception = current_for([asset], now).get(asset.pk)
     label, tone, why = state_of(asset, exception, window is not None, now)
     patch, runs = getattr(asset, "patch_state", None), _targets(asset)
+    starts = _starts(asset, window, now) if window and window.active else []
     context = {
         "asset": asset,
         "patch": patch,
@@ -55,7 +59,7 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
         "tone": tone,
         "why": why,
         "enrolment": enrolment,
-        "starts": _starts(asset, window, now) if window and window.active else [],
+        "starts": starts,
         "exception": exception,
         "coverage": [Coverage(reason).label for reason in asset.coverage_reasons],
         "faults": [shown(row) for row in _recurring(asset)] if asset.recurs else [],
@@ -70,24 +74,23 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
         "admin": has_role(request.user, Role.ADMIN),
         "now": now,
     }
-    return render(request, "reports/server.html", context | _what_next(asset, patch, runs, now))
+    context |= _what_next(patch, runs)
+    context["next_patch"] = next_patch(window, *starts[0]) if window and starts else None
+    return render(request, "reports/server.html", context)
 
 
-def _what_next(
-    asset: Asset, patch: AssetPatchState | None, runs: list[Target], now: datetime
-) -> dict[str, Any]:
+def _what_next(patch: AssetPatchState | None, runs: list[Target]) -> dict[str, Any]:
     """What to do about a check that failed, or has passed after that; nothing where neither is so."""
     last = patch.last_target if patch else None
     if patch is None or last is None:
-        return {}
+        return NOTHING_NEXT
     step, passed = next_step(patch.last_state, last.reason_code), last.reason_code == CHECKED
     if not step and not passed:
-        return {}
+        return NOTHING_NEXT
     patching = [row for row in runs if not row.run.check_only and row.run.state != RunState.PLANNED]
     return {
         "step": step,
         "passed": passed,
-        "next_patch": next_patches([asset], now).get(asset.pk),
         "retried": next((row for row in patching[:1] if worth_a_retry(row)), None),
         "checking": next(
             (row.run for row in runs if row.run.check_only and row.run.state not in RUN_OVER), None
@@ -109,7 +112,9 @@ def _recurring(asset: Asset) -> list[FixProposal]:
 
 
 def _targets(asset: Asset) -> list[Target]:
-    rows = Target.objects.filter(asset=asset).select_related("run").prefetch_related("reports")
+    kept = HostReport.objects.filter(target=OuterRef("pk")).order_by("pk")
+    reports = ArraySubquery(kept.values(link=JSONObject(pk="pk", phase="phase")))  # not their contents
+    rows = Target.objects.filter(asset=asset).select_related("run").annotate(kept=reports)
     return list(rows.order_by("-run__starts_at", "-pk")[:RUNS])
 
 
@@ -119,7 +124,7 @@ def _past(row: Target) -> dict[str, object]:
         "target": row,
         "word": standing.word,
         "tone": standing.tone,
-        "reports": row.reports.all(),
+        "reports": row.kept,  # type: ignore[attr-defined]  # an annotation
     }
 
 

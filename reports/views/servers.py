@@ -22,13 +22,13 @@ from portal.access.states import Role
 from portal.inventory.models import Asset
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
-from portal.web.paging import KeysetPager, capped_count
+from portal.web.paging import KeysetPager, total_of
 from portal.web.requests import SignedIn
 from reports.filters import ServerFilter, servers
 from reports.queries.last_run import last_run
 from reports.queries.named import unknown_names
 from reports.queries.sections import Section, sections
-from reports.queries.servers import Row, Summary, next_start, rows_of, summary, windows_of
+from reports.queries.servers import Row, Summary, next_start, rows_of, summary
 
 ORDERS = {
     "": ("severity", "name", "pk"),
@@ -47,22 +47,23 @@ def my_servers(request: SignedIn) -> HttpResponse:
     form, rows = servers(request.user, request.GET)
     order = ORDERS.get(request.GET.get("sort", ""), ORDERS[""])
     page = KeysetPager(order=order).page_of(request, rows)
-    windows, last = windows_of(request.user), last_run(request.user, now)
-    figures = summary(request.user, now - timedelta(days=30), last.run if last else None)
-    total, capped = capped_count(rows) if form.narrows else (figures.total, False)
-    shown = rows_of(page.rows, windows, now)
+    last, figures = last_run(request.user, now), None
+    if not form.narrows:  # who searches reads the list
+        figures = summary(request.user, now - timedelta(days=30), last.run if last else None)
+    total, capped = (figures.total, False) if figures else total_of(page, rows)
+    shown = rows_of(page.rows, form.windows, now)
     context = {
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
         "rows": shown,
-        "sections": _sections(form, order, shown, figures),
+        "sections": _sections(order, shown, figures),
         "unknown_names": _unknown_names(request, form),
         "total": total,
         "capped": capped,
         "last": last,
         "summary": figures,
-        "coming": next_start(request.user, windows, now),
+        "coming": next_start(request.user, form.windows, now),
         "fleet": has_role(request.user, Role.ADMIN, Role.AUDITOR),
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
         "query": request.GET.urlencode(),
@@ -70,11 +71,11 @@ def my_servers(request: SignedIn) -> HttpResponse:
     return render(request, "reports/my_servers.html", context)
 
 
-def _sections(form: ServerFilter, order: tuple[str, ...], rows: list[Row], figures: Summary) -> list[Section]:
+def _sections(order: tuple[str, ...], rows: list[Row], figures: Summary | None) -> list[Section]:
     """Under headings where the list is sorted by itself; as one where the reader sorted it."""
     if order != ORDERS[""]:
         return [Section("", rows)] if rows else []
-    return sections(rows, None if form.narrows else figures.groups)
+    return sections(rows, figures.groups if figures else None)
 
 
 def _unknown_names(request: SignedIn, form: ServerFilter) -> list[str]:
@@ -108,10 +109,8 @@ def servers_csv(request: SignedIn) -> HttpResponseBase:
         "server", "instance id", "account", "region", "application", "environment", "owner", "platform", "os",
         "state", "reason", "kernel running", "kernel before", "updates waiting", "window", "next run", "last patched",
     )  # fmt: skip
-    _, rows = servers(request.user, request.GET)
-    return csv_response(
-        "servers.csv", header, _csv_rows(rows.order_by("name", "pk"), windows_of(request.user))
-    )
+    form, rows = servers(request.user, request.GET)
+    return csv_response("servers.csv", header, _csv_rows(rows.order_by("name", "pk"), form.windows))
 
 
 def _csv_rows(rows: QuerySet[Asset], windows: dict[int, Window]) -> Iterator[tuple[Any, ...]]:

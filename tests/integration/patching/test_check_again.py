@@ -33,6 +33,7 @@ def moment():
 
 def blocked(code: str = "disk_full") -> Target:
     """Of a run that is over, and remembered of its server."""
+    cast.bo()
     _, run = a_run()
     run.targets.filter(state=T.BLOCKED).update(reason_code=code)
     run.targets.exclude(state=T.BLOCKED).update(state=T.DONE, verdict=Verdict.PATCHED)
@@ -62,7 +63,7 @@ class TestTheButton:
         assert [row.asset for row in run.targets.all()] == [target.asset]
         assert (run.starts_at, run.ends_at - run.starts_at) == (NOW, timedelta(minutes=30))
         [event] = AuditEvent.objects.filter(kind="run.planned", run_id=run.pk)
-        assert (event.actor, event.summary) == (person().username, f"Started a check by hand: {run.name}")
+        assert (event.actor, event.summary) == (person().display_name, f"Started a check by hand: {run.name}")
 
     @pytest.mark.parametrize(("person", "status"), [(cast.bo, 403), (cast.cy, 404), (cast.audrey, 403)])
     def test_nobody_else_starts_one(self, person, status: int) -> None:
@@ -90,7 +91,7 @@ class TestTheButton:
             assets=[target.asset], from_date=NOW.date(), to_date=NOW.date() + timedelta(days=3), time_zone="UTC",
             category="audit", reason="Auditors are in the building.", by=cast.ana(), now=NOW,
         )  # fmt: skip
-        approve(request=made, by=cast.bo(), now=NOW, note="")
+        approve(request=made, by=cast.bo(), now=NOW)
         with pytest.raises(Conflict, match=r"is not checked now\. It is excepted until"):
             ad_hoc.check_again(asset=target.asset, by=cast.ana(), now=NOW)
         assert not Run.objects.filter(check_only=True).exists()
@@ -138,7 +139,7 @@ class TestWhatThePagesSay:
             assets=[target.asset], from_date=NOW.date(), to_date=NOW.date() + timedelta(days=3), time_zone="UTC",
             category="audit", reason="Auditors are in the building.", by=cast.ana(), now=NOW,
         )  # fmt: skip
-        approve(request=made, by=cast.bo(), now=NOW, note="")
+        approve(request=made, by=cast.bo(), now=NOW)
         page = browser(cast.ana()).get(reverse("reports:server", args=[target.asset.pk])).content.decode()
         assert "passes it by all the same: It is excepted until" in " ".join(page.split())
 

@@ -131,7 +131,7 @@ class TestTheFirstLine:
     def test_the_last_run_of_strangers_is_not_told(self, ana: Client) -> None:
         cast.an_asset()
         took_part(a_run(), cast.an_asset(application="intranet"), T.DONE, V.PATCHED)
-        assert heading(page_of(ana)) == "No run has taken your 1 server yet."
+        assert heading(page_of(ana)) == "No run has taken a server of yours yet."
 
     def test_who_needs_somebody_for_another_reason_is_counted_apart(self, ana: Client) -> None:
         took_part(a_run(NOW - timedelta(days=7)), cast.an_asset(), T.BLOCKED, "")
@@ -199,7 +199,7 @@ def test_window_and_last_patched_stand_in_the_row_as_in_the_file(ana: Client) ->
 
 class TestManyNames:
     @pytest.fixture(autouse=True)
-    def servers(self) -> list[Asset]:
+    def named(self, db: None) -> list[Asset]:
         return [cast.an_asset(name=name) for name in ("pay-1", "pay-2", "pay-10", "PAY-API", "front door")]
 
     @pytest.mark.parametrize("between", [" ", ", ", "; ", "\n", "\r\n", ",\t"])
@@ -208,10 +208,10 @@ class TestManyNames:
         assert {row.asset.name for row in answer.context["rows"]} == {"pay-1", "pay-2", "PAY-API"}
         assert answer.context["unknown_names"] == []
 
-    def test_ids_and_addresses_are_names_too(self, ana: Client, servers: list[Asset]) -> None:
-        Asset.objects.filter(pk=servers[1].pk).update(private_ip="10.0.0.7")
-        answer = page_of(ana, q=f"{servers[0].instance_id} 10.0.0.7")
-        assert {row.asset.pk for row in answer.context["rows"]} == {servers[0].pk, servers[1].pk}
+    def test_ids_and_addresses_are_names_too(self, ana: Client, named: list[Asset]) -> None:
+        Asset.objects.filter(pk=named[1].pk).update(private_ip="10.0.0.7")
+        answer = page_of(ana, q=f"{named[0].instance_id} 10.0.0.7")
+        assert {row.asset.pk for row in answer.context["rows"]} == {named[0].pk, named[1].pk}
         assert answer.context["unknown_names"] == []
 
     def test_one_word_is_a_part_of_a_name(self, ana: Client) -> None:
@@ -237,7 +237,7 @@ class TestManyNames:
         answer = page_of(ana, q="pay-1 " * 400)
         assert "More than 2,000 characters are too many for one search." in answer.content.decode()
 
-    def test_all_that_match_are_the_named_ones(self, ana: Client, servers: list[Asset]) -> None:
+    def test_all_that_match_are_the_named_ones(self, ana: Client, named: list[Asset]) -> None:
         address = reverse("reports:servers-act") + "?q=pay-1,pay-2"
         answer = ana.post(address, {"act": "window", "all_matching": "1"})
-        assert answer.headers["Location"].endswith(f"ids={servers[0].pk}%2C{servers[1].pk}")
+        assert answer.headers["Location"].endswith(f"ids={named[0].pk}%2C{named[1].pk}")
