@@ -34,9 +34,13 @@ class _Reader(HTMLParser):
         if tag in MARKS and not self._left_out():
             self._found.append((self._mark(tag), []))
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Of a drawing: it says nothing."""
+
     def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop()[0] != tag:
-            pass  # a tag that nobody closes
+        if tag in {name for name, _ in self._open}:
+            while self._open.pop()[0] != tag:
+                pass  # tags that nobody closes
 
     def handle_data(self, data: str) -> None:
         inside = any(tag in MARKS for tag, _ in self._open)

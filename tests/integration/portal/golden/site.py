@@ -154,7 +154,7 @@ class Site:
         )  # fmt: skip
         faults = [
             FixProposal.objects.create(
-                asset=asset, check_name="disk", count=3, of=5, detail="/var has 12 MB free.", state=state,
+                asset=asset, check_name="disk_space", count=3, of=5, detail="/var has 12 MB free.", state=state,
                 first_seen_at=NOW - 30 * DAY, last_seen_at=NOW - DAY,
             )
             for asset, state in zip(self.assets, (ProposalState.OPEN, ProposalState.DISMISSED), strict=False)

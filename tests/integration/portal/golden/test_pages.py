@@ -36,6 +36,7 @@ from tests.integration.portal.golden.states import STATES, State, quiet
 from tests.kept_rows import kept_rows
 from tests.unguarded import unguarded
 
+pytestmark = pytest.mark.django_db
 GOLDEN = Path(__file__).with_name("pages.txt")
 ROLES = {
     "owner": "ana",
