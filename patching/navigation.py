@@ -56,11 +56,6 @@ def sees_all(request: HttpRequest) -> bool:
     return has_role(request.user, Role.ADMIN, Role.AUDITOR)
 
 
-def sees_all(request: HttpRequest) -> bool:
-    """Whether this reader sees every server, not only some of their own."""
-    return has_role(request.user, Role.ADMIN, Role.AUDITOR)
-
-
 def pause_in_force(request: HttpRequest) -> SendingPause | None:
     """The pause in force, or None; asked once per request."""
     if not hasattr(request, "_sending_pause"):

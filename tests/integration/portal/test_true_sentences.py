@@ -80,7 +80,7 @@ def test_without_credentials_nobody_is_told_that_aws_refuses(cloud: FakeCloud) -
 
 def test_an_account_that_was_never_read_is_not_without_a_fault() -> None:
     cast.an_account()
-    assert "# 1 of 1 account was never read yet." in lines(cast.ada, "inventory:accounts")
+    assert "# 1 of 1 account has not been read yet." in lines(cast.ada, "inventory:accounts")
     Account.objects.update(synced_at=NOW)
     assert "# 1 account was last read without a fault." in lines(cast.ada, "inventory:accounts")
 
@@ -156,7 +156,7 @@ def test_a_plan_of_a_retired_window_patches_nobody(site: Site) -> None:
     found = lines(cast.ada, "patching:plan", site.window.slug)
     assert found[0] == "# Saturday night is no longer on offer: no further run of it is made."
     heading = lines(cast.ana, "patching:windows")[0]
-    assert heading.startswith("# 0 of your 5 servers are in a window on offer. The rest is never patched.")
+    assert heading == "# No server of yours is in a window on offer, so no run patches any."
 
 
 def test_after_the_cutoff_nothing_is_asked_before_the_window_closes(site: Site) -> None:
