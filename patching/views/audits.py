@@ -35,7 +35,7 @@ def audits(request: SignedIn) -> HttpResponse:
     context = {
         "page": PAGER.page_of(request, over),
         "last": over.filter(state=AuditState.DONE).first(),
-        "newest": over.first(),
+        "failed": getattr(over.first(), "state", "") == AuditState.FAILED,
         "total": over.count(),
         "current": current,
         "admin": is_admin(request),

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from patching.filters import RunFilter
 from patching.models import Run, Target, Window
-from patching.navigation import is_admin
+from patching.navigation import is_admin, sees_all
 from patching.queries.board import enrolled_counts, progress_by_run, with_group
 from patching.queries.coming import Start, coming
 from patching.queries.hindrances import hindered
@@ -57,6 +57,7 @@ def tonight(request: SignedIn) -> HttpResponse:
         "next": to_come,
         "soonest": next((row for row in to_come if row["servers"]), None),
         "admin": is_admin(request),
+        "fleet": sees_all(request),
         "hindered": list(found.values()),
         "stopped": stopped,
     }

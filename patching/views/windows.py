@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from patching.forms import WindowForm
 from patching.models import Run, Target, Window
-from patching.navigation import is_admin
+from patching.navigation import is_admin, sees_all
 from patching.openings import Opening, next_openings, openings
 from patching.operations import windows as operations
 from patching.policy.fields import facts as policy_facts
@@ -55,6 +55,7 @@ def windows(request: SignedIn) -> HttpResponse:
         "enrolled": sum(counts.values()),
         "servers": mine.count(),
         "admin": is_admin(request),
+        "fleet": sees_all(request),
         "undo_url": undo_url(request),
     }
     return render(request, "patching/windows.html", context)

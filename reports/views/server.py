@@ -26,7 +26,7 @@ from patching.views.recurring import shown
 from portal.access.queries import has_role, read_grants_once
 from portal.access.states import Role
 from portal.inventory.models import Asset
-from portal.inventory.states import Coverage
+from portal.inventory.states import BLOCKING, Coverage
 from portal.web.requests import SignedIn
 from reports.queries.servers import state_of
 from reports.queries.timeline import timeline_of
@@ -62,6 +62,7 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
         "starts": starts,
         "exception": exception,
         "coverage": [Coverage(reason).label for reason in asset.coverage_reasons],
+        "blocked": Coverage(asset.coverage).label if asset.coverage in BLOCKING else "",
         "faults": [shown(row) for row in _recurring(asset)] if asset.recurs else [],
         "events": timeline_of(asset, EVENTS),
         "changes": list(

@@ -8,7 +8,7 @@ from typing import Any
 
 from exceptions import operations
 from exceptions.models import ExceptionRequest
-from patching.models import Run, Target
+from patching.models import Run, SendingPause, Target
 from patching.states import RunState
 from patching.states import TargetState as T
 from portal.inventory.models import Asset
@@ -45,16 +45,16 @@ def expired(site: Site, _: Any) -> None:
 
 
 CASES = [
-    State("an exception to come", lambda site, _: approved(site, first=9), PAGES, READERS),
-    State("an exception in force", lambda site, _: approved(site), PAGES, READERS),
-    State("an exception of a year", lambda site, _: ExceptionRequest.objects.filter(pk=approved(site).pk).update(
-        ends_at=NOW + timedelta(days=100)), PAGES[2:], ("owner",)),
-    State("an exception that ended", expired, PAGES, READERS),
-    State("an exception ended early", lambda site, _: operations.revoke(
+    State("an exception is approved for later", lambda site, _: approved(site, first=9), PAGES, READERS),
+    State("an exception is in force", lambda site, _: approved(site), PAGES, READERS),
+    State("an exception goes on for long", lambda site, _: ExceptionRequest.objects.filter(pk=approved(site).pk).update(
+        ends_at=NOW + timedelta(days=100), to_date=date(2027, 3, 15)), PAGES[2:], ("owner",)),
+    State("an exception has ended", expired, PAGES, READERS),
+    State("an exception was ended early", lambda site, _: operations.revoke(
         request=approved(site), by=cast.bo(), reason="The audit is over.", now=NOW), PAGES, READERS),
-    State("a request sent back", answered("return_for_rework"), PAGES[:2], READERS),
-    State("a request rejected", answered("reject"), (*PAGES[:2], "exceptions:inbox"), READERS),
-    State("a request withdrawn", lambda site, _: operations.withdraw(
+    State("a request is sent back", answered("return_for_rework"), PAGES[:2], READERS),
+    State("a request is rejected", answered("reject"), (*PAGES[:2], "exceptions:inbox"), READERS),
+    State("a request is withdrawn", lambda site, _: operations.withdraw(
         request=site.request, by=cast.ana(), now=NOW), PAGES[:2], READERS),
 ]  # fmt: skip
 
@@ -133,7 +133,8 @@ ACTS = [
     Act("admin", "patching:restore snapshot", WHY),
     Act("admin", "patching:start-now window", {"kind": "check_only"}, change=_no_run),
     Act("admin", "patching:pause", WHY),
-    Act("admin", "patching:resume"),
+    Act("admin", "patching:resume", change=lambda site: SendingPause.objects.update_or_create(
+        id=1, defaults={"paused": True, "reason": "A bad kernel.", "by": "Ada", "since": NOW})),
     Act("admin", "patching:audit-now"),
     Act("admin", "patching:recurring-decide proposal", WHY | {"decision": "accepted"}),
     Act("admin", "patching:recurring-reopen decided_proposal"),
@@ -149,7 +150,8 @@ ACTS = [
         "giving a right over one server", _alone),
     Act("admin", "people:revoke person grant"),
     Act("admin", "people:active person", {"active": "0"}),
-    Act("admin", "people:active person", {"active": "1"}),
+    Act("admin", "people:active person", {"active": "1"},
+        change=lambda site: type(site.dora).objects.filter(pk=site.dora.pk).update(is_active=False)),
     Act("admin", "people:password person"),
     Act("owner", "notify:read"),
 ]  # fmt: skip

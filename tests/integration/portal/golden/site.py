@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.test import Client
+
 from exceptions import operations as exceptions
 from patching.models import (
     AssetPatchState,
@@ -28,6 +30,7 @@ from portal.inventory.models import Asset
 from portal.notify.operations import notify
 from portal.web.bundles import bundle
 from tests import cast
+from tests.fakes import FakeCloud
 
 NOW = cast.NOW  # Saturday, 21:00 in Berlin
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -52,6 +55,9 @@ LEFT_OUT = (T.SKIPPED, "", "It is excepted until 12 December 2026 (exception 3).
 
 class Site:
     """Needs a database without rows; `values` are the rows by the names that the rules use."""
+
+    cloud: FakeCloud
+    readers: dict[str, Client]  # a browser of each role
 
     def __init__(self) -> None:
         self.people = {
@@ -154,7 +160,7 @@ class Site:
         )  # fmt: skip
         faults = [
             FixProposal.objects.create(
-                asset=asset, check_name="disk", count=3, of=5, detail="/var has 12 MB free.", state=state,
+                asset=asset, check_name="disk_space", count=3, of=5, detail="/var has 12 MB free.", state=state,
                 first_seen_at=NOW - 30 * DAY, last_seen_at=NOW - DAY,
             )
             for asset, state in zip(self.assets, (ProposalState.OPEN, ProposalState.DISMISSED), strict=False)

@@ -72,7 +72,7 @@ def refused(operation: str, error: Exception) -> Change:
         if name == operation:
             raise error
 
-    return lambda site, _: setattr(site.cloud, "before", before)  # type: ignore[attr-defined]
+    return lambda site, _: setattr(site.cloud, "before", before)
 
 
 def quiet(*circuits: OpenCircuit) -> Change:
@@ -126,8 +126,8 @@ STATES = [
           ("inventory:coverage", "patching:pick-window ?ids={asset}")),
     State("a server is gone", asset(gone_at=NOW), ("reports:server asset",), OWNER),
     State("a run is over, all good", run(RunState.FINISHED, GOOD), RUN, (*OWNER, *ADMIN)),
-    State("a run is over, some need somebody", run(RunState.FINISHED, MIXED), RUN, (*OWNER, *ADMIN)),
-    State("one server of a run needs somebody", run(RunState.FINISHED, [*GOOD[:3], MIXED[1]]), RUN),
+    State("a run is over, some need you", run(RunState.FINISHED, MIXED), RUN, (*OWNER, *ADMIN)),
+    State("a run is over, one server needs you", run(RunState.FINISHED, [*GOOD[:3], MIXED[1]]), RUN),
     State("a run only checks", run(RunState.CHECKING, [*CHECKED[:2], MIXED[2], (T.CHECKING, "", "")], check_only=True),
           RUN),
     State("a run has only checked", run(RunState.FINISHED, CHECKED, check_only=True), RUN),
@@ -135,10 +135,10 @@ STATES = [
     State("a run is being halted", run(RunState.HALTING, [*GOOD[:3], (T.IN_DISPATCH, "", "")]),
           (*RUN, "patching:halt run")),
     State("a run was halted", run(RunState.HALTED, [*GOOD[:2], (T.HALTED, "", ""), *GOOD[2:3]]), RUN),
-    State("a run is past its cutoff", run(RunState.PATCHING, MIXED, cutoff_at=NOW - HOUR), RUN[:1]),
+    State("a run is past its cutoff", run(RunState.PATCHING, MIXED, cutoff_at=NOW - HOUR / 2), RUN[:1]),
     State("everybody is left out of the runs", everybody_left_out, (*RUN, "patching:run planned")),
     State("no worker has taken up a run",
-          lambda site, _: Run.objects.filter(pk=site.planned.pk).update(starts_at=NOW - HOUR),
+          lambda site, _: Run.objects.filter(pk=site.planned.pk).update(starts_at=NOW - HOUR / 2),
           ("patching:run planned",)),
     State("the bucket is refused before the start", hindered("planned", "bucket", BUCKET_GONE),
           ("patching:run planned", "patching:tonight"), (*OWNER, *ADMIN)),
@@ -151,7 +151,7 @@ STATES = [
     State("the window is off the list", retired,
           ("patching:windows", "patching:windows ?show=retired", "patching:window window", "patching:plan window",
            "reports:server asset", "patching:tonight"), (*OWNER, *ADMIN)),
-    State("a start at once", lambda site, _: None,
+    State("an admin thinks of a start at once", lambda site, _: None,
           ("patching:plan window ?at=now", "patching:plan idle_window ?at=now",
            "patching:plan idle_window ?show=left-out", "patching:plan window ?show=left-out")),
     State("an audit found something broken", audit(state=AuditState.DONE, broken=1, violations=BROKEN),
@@ -161,13 +161,14 @@ STATES = [
     State("no fault comes back", lambda site, _: FixProposal.objects.all().delete(), ("patching:recurring",)),
     State("no run keeps the server started", lambda site, _: PowerHold.objects.all().delete(),
           ("patching:keep-running asset", "patching:power-and-snapshots asset"), OWNER),
-    State("nothing new", lambda site, _: Notification.objects.update(read_at=NOW),
+    State("everything is read", lambda site, _: Notification.objects.update(read_at=NOW),
           ("notify:list", "notify:list ?show=unread"), OWNER),
     State("a filter finds nothing", lambda site, _: None,
           ("reports:my-servers ?q=nobody", "patching:runs ?q=nobody", "exceptions:register ?q=nobody",
            "inventory:coverage ?q=nobody", "audit:events ?q=nobody", "people:list ?q=nobody",
            "patching:recurring ?q=nobody", "reports:search ?q=nobody", "reports:search ?q=web",
            "reports:packages asset ?q=nobody", "patching:run run ?q=nobody")),
+    State("somebody has lost the way", lambda site, _: None, ("people:list", "reports:server asset"), ("stranger",)),
     State("the portal sends e-mail", lambda site, patch: patch.setattr(settings, "EMAIL_HOST", "mail.example.com"),
           ("account_reset_password", "account_reset_password_done"), ("visitor",)),
 ]  # fmt: skip

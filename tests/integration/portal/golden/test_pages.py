@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
@@ -36,6 +37,7 @@ from tests.integration.portal.golden.states import STATES, State, quiet
 from tests.kept_rows import kept_rows
 from tests.unguarded import unguarded
 
+pytestmark = pytest.mark.django_db
 GOLDEN = Path(__file__).with_name("pages.txt")
 ROLES = {
     "owner": "ana",
@@ -46,7 +48,7 @@ ROLES = {
     "visitor": "stranger",
 }
 # Parts of pages that stand in the whole page as well.
-PARTS = {"patching:run-live", "patching:run-power-and-snapshots", "patching:skipped-starts"}
+PARTS = {"patching:run-live", "patching:run-power-and-snapshots"}
 ROLE = "arn:aws:iam::111122223333:role/PatchPortalServer"
 Lines = Iterator[str]
 
@@ -59,7 +61,8 @@ def evening(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
         patch.setattr("django.conf.settings.EMAIL_HOST", "")
         with kept_rows(django_db_blocker, Site) as site, django_db_blocker.unblock():
             quiet()(site, patch)
-            site.cloud = _cloud(patch)  # type: ignore[attr-defined]
+            site.readers = {role: _client(site, role) for role in ROLES}
+            site.cloud = _cloud(patch)
             yield site
 
 
@@ -100,22 +103,25 @@ def everything(site: Site) -> Lines:
     yield from state_of("nothing is there yet", site, _every_page(lambda rule: not rule.rows))
     with undone():
         _fill(site)
-        yield from state_of("an ordinary Saturday evening", site, _every_page(lambda rule: True))
+        yield from state_of(
+            "it is an ordinary Saturday evening", site, _every_page(lambda rule: True), hints=True
+        )
         for state in [*STATES, *CASES]:
             with undone(), pytest.MonkeyPatch.context() as patch:
                 state.change(site, patch)
                 yield from state_of(state.name, site, _pages_of(state))
-            site.cloud.before = lambda name: None  # type: ignore[attr-defined]
+            site.cloud.before = lambda name: None
             site.values["exception"] = site.request.pk
         yield from _answers(site)
 
 
 def _fill(site: Site) -> None:
     site.fill()
-    kept = store_report(FakeObjects(site.cloud), key="evidence/1/k.txt", raw=b"PATCH-PORTAL-RESULT {}")  # type: ignore[attr-defined]
+    kept = store_report(FakeObjects(site.cloud), key="evidence/1/k.txt", raw=b"PATCH-PORTAL-RESULT {}")
     site.report.evidence_key, site.report.evidence_sha256 = kept.key, kept.sha256
     with unguarded():
         site.report.save()
+    site.cloud.bucket_has["policy"] = bucket_policy(names())  # it names the accounts
 
 
 def _every_page(holds: Callable[[Rule], bool]) -> list[tuple[str, tuple[str, ...]]]:
@@ -131,16 +137,18 @@ def _pages_of(state: State) -> list[tuple[str, tuple[str, ...]]]:
     return [(page, state.who) for page in state.pages]
 
 
-def state_of(name: str, site: Site, pages: Iterable[tuple[str, tuple[str, ...]]]) -> Lines:
+def state_of(
+    name: str, site: Site, pages: Iterable[tuple[str, tuple[str, ...]]], *, hints: bool = False
+) -> Lines:
     """The pages of one state; roles to whom a page says the same stand together."""
     yield f"======== When {name}"
     for page, roles in pages:
         alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for role in roles:
-            answer = _client(site, role).get(address(site, page))
+            answer = site.readers[role].get(address(site, page))
             if answer.headers.get("Content-Type", "").startswith("text/html") and answer.status_code != 405:
-                alike[tuple(said(answer.content.decode()))].append(role)
-        for lines, readers in alike.items():
+                alike[tuple(said(answer.content.decode(), hints=hints))].append(role)
+        for lines, readers in ((lines, readers) for lines, readers in alike.items() if lines):
             yield f"\n{page}, to {', '.join(readers)}"
             yield from (f"    {line}" for line in lines)
     yield ""
@@ -157,7 +165,7 @@ def address(site: Site, page: str) -> str:
 def _client(site: Site, role: str) -> Client:
     client = Client()
     if role in site.people:
-        client.force_login(site.people[role])
+        client.force_login(site.people[role], settings.AUTHENTICATION_BACKENDS[0])
     return client
 
 
