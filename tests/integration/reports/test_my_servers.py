@@ -227,7 +227,7 @@ class TestManyNames:
         cast.an_asset(name="wiki-1", application="intranet")
         answer = page_of(ana, q="pay-1 wiki-1 pay-99")
         assert answer.context["unknown_names"] == ["wiki-1", "pay-99"]
-        assert "2 names not found among your servers: wiki-1, pay-99" in answer.content.decode()
+        assert "2 names are not among your servers: wiki-1, pay-99" in answer.content.decode()
 
     def test_a_filter_beside_it_makes_no_name_unknown(self, ana: Client) -> None:
         answer = page_of(ana, q="pay-1 pay-2", platform="windows")
