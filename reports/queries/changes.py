@@ -35,14 +35,14 @@ def kernels(targets: QuerySet[Target]) -> list[dict[str, Any]]:
     changed = (
         targets.exclude(kernel_before="").exclude(kernel_after="").exclude(kernel_after=F("kernel_before"))
     )
-    rows = changed.order_by().values("kernel_before", "kernel_after")
+    rows: Any = changed.order_by().values("kernel_before", "kernel_after")
     counted = rows.annotate(servers=Count("pk"), names=_first_names("asset__"))
     return list(counted.order_by("-servers", "kernel_before", "kernel_after")[:KERNELS_SHOWN])
 
 
 def package_changes(targets: QuerySet[Target]) -> QuerySet[Any]:
     """One row for each package, from and to: kernel (1 or 0), name, old, new, kind, servers, names, secure."""
-    rows = _of(targets).order_by().values("kernel", "name", "old", "new", "kind")
+    rows: Any = _of(targets).order_by().values("kernel", "name", "old", "new", "kind")
     return rows.annotate(
         servers=Count("asset", distinct=True), names=_first_names("asset__"), secure=BoolOr("security")
     )
@@ -55,7 +55,7 @@ def every_change(targets: QuerySet[Target]) -> QuerySet[PackageChange]:
     return rows.order_by("-kernel", "name", "arch", "old", "new", "asset__name", "pk")
 
 
-def _of(targets: QuerySet[Target]) -> QuerySet[PackageChange]:
+def _of(targets: QuerySet[Target]) -> Any:  # its annotation is beyond the type checker
     kernel = Case(When(name__regex=KERNEL, then=1), default=0, output_field=IntegerField())
     return PackageChange.objects.filter(target__in=targets.order_by().values("pk")).annotate(kernel=kernel)
 

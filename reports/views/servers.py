@@ -63,6 +63,7 @@ def my_servers(request: SignedIn) -> HttpResponse:
         "capped": capped,
         "last": last,
         "summary": figures,
+        "elsewhere": figures.elsewhere if figures and last else 0,
         "coming": next_start(request.user, form.windows, now),
         "fleet": has_role(request.user, Role.ADMIN, Role.AUDITOR),
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
