@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
+from django.contrib.messages import get_messages
+
 MARKS = {"h1": "# ", "h2": "## ", "p": "  ", "summary": "+ ", "li": "- "}
 VOID = frozenset({"input", "br", "use", "meta", "link", "img", "hr", "rect", "path"})
 # What says the same on each page, what a reader does not read as a sentence, and the figures of tables.
@@ -71,7 +73,6 @@ class _Reader(HTMLParser):
             yield mark + re.sub(r" (?=[.,:?])", "", text)
 
 
-def toasts(client: Any, answer: Any) -> list[str]:
-    """What the next page says of the act."""
-    page = answer if answer.status_code != 302 else client.get(answer["Location"])
-    return [line for line in said(page.content.decode()) if line[0] == ">"]
+def toasts(answer: Any) -> list[str]:
+    """What the next page will say of the act."""
+    return [NUMBERED.sub(r"\1 N", f"> {message}") for message in get_messages(answer.wsgi_request)]
