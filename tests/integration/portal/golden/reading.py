@@ -13,7 +13,7 @@ MARKS = {"h1": "# ", "h2": "## ", "p": "  ", "summary": "+ ", "li": "- "}
 VOID = frozenset({"input", "br", "use", "meta", "link", "img", "hr", "rect", "path"})
 # What says the same on each page, what a reader does not read as a sentence, and the figures of tables.
 LEFT_OUT = re.compile(
-    r"\b(bar|table|printed|foot|menu|dialog|visually-hidden|mono|facts|phone-word|legend|log|timeline|steps)\b"
+    r"\b(bar|table|printed|foot|menu|dialog|visually-hidden|mono|phone-word|legend|log|timeline|steps)\b"
 )
 NUMBERED = re.compile(r"\b(Exception|Run|exception|run) \d+\b")
 

@@ -55,6 +55,7 @@ EVERYWHERE, STATED, EXCEPTED, ANSWERED = CHAPTERS = [
     "States of exceptions",
     "What the portal answers to what people do",
 ]
+EMPTY_HANDED = ("owner", "admin", "auditor")  # to the others an empty portal says what it says to an owner
 ROLE = "arn:aws:iam::111122223333:role/PatchPortalServer"
 Lines = Iterator[str]
 
@@ -122,9 +123,9 @@ def _chapter(name: str, site: Site) -> Lines:
 
 
 def _everywhere(site: Site) -> Lines:
-    yield from state_of(
-        "nothing is there yet", site, _every_page(lambda rule: not rule.rows and "stranger" not in rule.reads)
-    )
+    behind_sign_in = _every_page(lambda rule: not rule.rows and "stranger" not in rule.reads)
+    pages = [(page, tuple(role for role in roles if role in EMPTY_HANDED)) for page, roles in behind_sign_in]
+    yield from state_of("nothing is there yet", site, pages)
     with _filled(site):
         yield from state_of(
             "it is an ordinary Saturday evening", site, _every_page(lambda rule: True), hints=True
@@ -212,6 +213,4 @@ def _toasts(site: Site, act: Act) -> list[str]:
     client = _client(site, act.who)
     form: dict[str, Any] = {key: str(value).format_map(site.values) for key, value in act.form.items()}
     answer = client.post(address(site, act.page), form)
-    return toasts(client, answer) or [
-        f"({answer.status_code}) {line}" for line in said(answer.content.decode())
-    ]
+    return toasts(answer) or [f"({answer.status_code}) {line}" for line in said(answer.content.decode())]
