@@ -24,6 +24,8 @@ OUTCOMES: list[tuple[str, TargetState, str]] = [
     ("log-us-silent", T.SKIPPED, ""),
     ("log-dock", T.LOST, ""),  # its agent never came back, so no second look was sent
     ("log-scan", T.DONE, V.PARTLY),
+    ("log-held", T.DONE, V.PARTLY),  # its own settings keep a security update back
+    ("log-asleep", T.SKIPPED, ""),  # a start would lose what its memory holds
     ("", T.DONE, V.PATCHED),
 ]
 

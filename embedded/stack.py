@@ -103,8 +103,11 @@ class Stack:
         self._open.enter_context(self.supervisor)
         self._settle_environment()
         self.supervisor.start(*self._servers(sockets))
+        # No page asks AWS for anything: the site is there before the simulated AWS is.
+        lab_is_ready = self.supervisor.start_ahead(*([self._lab_process(self.lab)] if self.lab else []))
         self._prepare()
         self.supervisor.start(site.web(HOST, self.port, self.environment_of_children()))
+        lab_is_ready()
         if self.workers:
             self.start_workers()
 
@@ -131,7 +134,7 @@ class Stack:
             valkey = Valkey(self.state / "valkey", sockets)
             self.environment["REDIS_URL"] = valkey.url
             servers.append(valkey.process())
-        return servers + ([self._lab_process(self.lab)] if self.lab else [])
+        return servers
 
     def _lab_process(self, lab: LabOptions) -> Process:
         port = lab.port or free_port()

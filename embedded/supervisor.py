@@ -79,11 +79,19 @@ class Supervisor:
 
     def start(self, *processes: Process) -> None:
         """Starts these together and returns when all are ready. Raises EmbeddedError with the end of the log."""
+        self.start_ahead(*processes)()
+
+    def start_ahead(self, *processes: Process) -> Callable[[], None]:
+        """Starts these together; what it returns waits until all are ready, as `start` does."""
         with self._lock:
             batch = [_Running(process, self._spawn(process)) for process in processes]
             self._batches.append(batch)
-        for running in batch:
-            self._wait_until_ready(running)
+
+        def wait_until_ready() -> None:
+            for running in batch:
+                self._wait_until_ready(running)
+
+        return wait_until_ready
 
     def stop(self) -> None:
         """Stops the batches in reverse order, each batch together. Safe to call twice."""

@@ -72,7 +72,7 @@ function Install-Updates($Found) {
         if (-not (Test-Wanted $update)) { continue }
         $key = Get-UpdateKey $update
         if ($Tried -contains $key) { continue }
-        if ((Get-SecondsLeft) -le 0) {
+        if ((Get-TimeLeft) -le 0) {
             Set-Problem 'deadline_exceeded' "Stopped after $DeadlineSeconds s."
             return
         }
@@ -122,7 +122,7 @@ function Invoke-Hook([string]$Name, [string]$When) {
     $process = Start-Process -FilePath 'powershell.exe' -ArgumentList $call -PassThru -NoNewWindow `
         -RedirectStandardOutput $log -RedirectStandardError "$log.errors"
     [void]$process.Handle # read early, or its exit code is lost
-    if (-not $process.WaitForExit([int](1000 * [Math]::Max(1, (Get-SecondsLeft))))) {
+    if (-not $process.WaitForExit([int](1000 * [Math]::Max(1, (Get-TimeLeft))))) {
         $process.Kill()
         Set-Problem 'deadline_exceeded' "The script $Name.ps1 ($When) had not ended after $DeadlineSeconds s."
         return $false
@@ -149,7 +149,7 @@ function Get-Changes($Before, $After) {
 
 function Restart-Later($Before, $Reasons) {
     Save-State 'stage' ([ordered]@{
-        stage = 'rebooting'; reboots = $Reboots + 1; started = $Started.ToString('o')
+        stage = 'rebooting'; reboots = $Reboots + 1; spent_s = (Get-Spent) + 120
         boot_id = Get-BootId; reasons = @($Reasons); problem = $Problem
     })
     Write-Output "Patch Portal: restarting ($($Reboots + 1) of at most $MaxReboots)."
@@ -170,7 +170,7 @@ function Complete-Run($Before, [bool]$Rebooted, $FirstReasons) {
     }
     $needed = @($reasons).Count -gt 0
     if ($needed -and $RebootPolicy -eq 'if-needed') {
-        if ($Reboots -lt $MaxReboots -and (Get-SecondsLeft) -gt 0) { Restart-Later $Before $reasons }
+        if ($Reboots -lt $MaxReboots -and (Get-TimeLeft) -gt 0) { Restart-Later $Before $reasons }
         if (-not $Rebooted) { Set-Problem 'reboot_did_not_happen' "A restart was asked for $Reboots times and did not happen." }
     }
     if (-not $needed -and $Rebooted) { $reasons = $FirstReasons }
@@ -227,7 +227,7 @@ function Start-Run {
     Save-State 'before' $before
     Save-State 'checks' @($Checks)
     Save-State 'stage' ([ordered]@{
-        stage = 'installing'; reboots = 0; started = $Started.ToString('o'); boot_id = Get-BootId; reasons = @()
+        stage = 'installing'; reboots = 0; spent_s = Get-Spent; boot_id = Get-BootId; reasons = @()
     })
     Install-Updates $found
     Complete-Run $before $false @()
@@ -250,7 +250,7 @@ function Resume-Run {
 }
 
 function Restore-Progress($Stage) {
-    $script:Started = [DateTime]::Parse($Stage.started).ToUniversalTime()
+    $script:Spent = [int]$Stage.spent_s
     $script:Reboots = [int]$Stage.reboots
     $stored = Read-State 'checks'
     foreach ($check in $stored) { [void]$Checks.Add($check) }

@@ -10,7 +10,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("documents", "engine", "calls", "baseline", "start_to_last_send", "pages", "slow_clients", "silence")
+NAMES = (
+    *("documents", "engine", "calls", "baseline", "start_to_last_send", "pages", "slow_clients", "silence"),
+    "start",
+)
 SKIPPED = 77  # a benchmark that lacks what it needs says so on standard error and ends with this
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks

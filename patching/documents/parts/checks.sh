@@ -62,7 +62,7 @@ examine_all() {
     [ "$PHASE" = patch ] || examine_usage
     examine_packages
     told agent early
-    examine pending_reboot never -
+    told pending_reboot never
     told clock never
     examine updates never repository_unreachable
     told withheld never

@@ -43,6 +43,7 @@ unpinned() {
 # for security; empty: cannot be told. TOLD: the repositories tell which updates are for security.
 weigh() {
     : >"$S.withheld"
+    rm -f "$W/advisories"
     TOLD=true WITHHELD=0
     # the pre-check has told it minutes ago, and each question costs a start of the tool
     [ "$PHASE$SIDE" = patchbefore ] || ! excludes || find_withheld || WITHHELD=''
@@ -65,8 +66,7 @@ tells_security() {
     [ "$FAMILY" = apt ] || [ -s "$S.available" ] || [ -s "$S.withheld" ] || return 0
     case $FAMILY:$TOOL in
         apt:*) ask updates apt-cache policy | grep -E '=Debian-Security|-security' ;;
-        dnf:dnf) ask updates dnf -q updateinfo list --all ;;
-        dnf:*) ask updates "$TOOL" -q updateinfo list all ;;
+        dnf:*) advisories ;;
         *) ask updates zypper --non-interactive --xmlout list-patches --all | grep 'kind="patch"' ;;
     esac | grep -q .
 }

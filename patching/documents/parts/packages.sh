@@ -159,7 +159,7 @@ dnf_available() {
     [ "$LISTED" = true ] || dnf_check >"$W/all" || return 1
     LISTED=false
     : >"$W/security"
-    [ ! -s "$W/all" ] || dnf_check --security >"$W/security" || return 1
+    [ ! -s "$W/all" ] || if [ -n "$OPEN" ]; then advised; else dnf_check --security; fi >"$W/security" || return 1
     awk -F'\t' '
         FILENAME ~ /security$/ { secure[$1 "\t" $2] = 1; next }
         FILENAME ~ /installed$/ { old[$1 "\t" $2] = $3; next }
@@ -167,6 +167,19 @@ dnf_available() {
             key = $1 "\t" $2
             print key "\t" (key in old && $1 !~ /^kernel[0-9.]*(-(core|modules|devel|rt).*)?$/ ? old[key] : "-") "\t" $3 "\t" (key in secure ? 1 : 0)
         }' "$W/security" "$1" "$W/all"
+}
+
+# What the repositories' advisories name, "i" before those that are in; asked once a side.
+advisories() {
+    if [ "$TOOL" = dnf ]; then set -- --all; else set -- all; fi
+    [ -e "$W/advisories" ] || ask updates "$TOOL" -q updateinfo list "$@" >"$W/advisories" || return 1
+    cat "$W/advisories"
+}
+
+# Name and architecture of what has an advisory for security that is not in: spares a start of dnf.
+advised() {
+    advisories >"$W/told" &&
+        awk '!/^i/ && /\/Sec\. / { n = a = $NF; sub(/.*\./, "", a); sub(/-[^-]*-[^-]*$/, "", n); print n "\t" a }' "$W/told"
 }
 
 # A dead repository makes zypper exit 106 and say "No updates found": that is no answer.

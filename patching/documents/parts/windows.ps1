@@ -19,7 +19,8 @@ $TestedSet = @() # the patch alone may get one
 $MaxReboots = 2
 $CommandId = $env:SSM_COMMAND_ID
 $InstanceId = $env:AWS_SSM_INSTANCE_ID
-$Started = [DateTime]::UtcNow
+$Watch = [Diagnostics.Stopwatch]::StartNew()
+$Spent = 0 # seconds
 $Checks = New-Object System.Collections.ArrayList
 $Problem = $null
 $Blocked = $false
@@ -35,7 +36,7 @@ function Get-PathElement([string]$Pattern, [string]$Otherwise) {
     return $Otherwise
 }
 
-if (-not $CommandId) { $CommandId = Get-PathElement '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' 'by-hand' }
+if (-not $CommandId) { $CommandId = Get-PathElement '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' "by-hand-$PID" }
 if (-not $InstanceId) { $InstanceId = Get-PathElement '^m?i-[0-9a-f]{8,17}$' '' }
 
 function Get-CleanText([string]$Text, [int]$Most = 300) {
@@ -50,7 +51,9 @@ function Set-Problem([string]$Code, [string]$Detail) {
     }
 }
 
-function Get-SecondsLeft { return $DeadlineSeconds - ([DateTime]::UtcNow - $Started).TotalSeconds }
+function Get-Spent { return [int]($Spent + $Watch.Elapsed.TotalSeconds) }
+
+function Get-TimeLeft { return $DeadlineSeconds - (Get-Spent) }
 
 function Get-System { return Get-CimInstance -ClassName Win32_OperatingSystem }
 
@@ -240,7 +243,7 @@ function Get-Report([string]$Phase, [string]$Status, $Before, $After, $Changes, 
         host_time = [DateTime]::UtcNow.ToString('s') + 'Z' # the same in every culture
         checks = @($Checks); before = $Before; after = $After; changes = @($Changes); aside = @($Aside); services = @()
         reboot = [ordered]@{ needed = $Needed; reasons = @($Reasons); done = $Done }
-        took_s = [int]([DateTime]::UtcNow - $Started).TotalSeconds
+        took_s = Get-Spent
         truncated = [ordered]@{}
     }
 }

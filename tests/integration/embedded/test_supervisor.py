@@ -31,6 +31,16 @@ def test_start_returns_when_the_process_is_ready(supervisor: Supervisor, tmp_pat
     assert mark.exists()
 
 
+def test_one_that_is_started_ahead_is_waited_for_later(supervisor: Supervisor, tmp_path: Path) -> None:
+    mark = tmp_path / "ready"
+    wait_until_ready = supervisor.start_ahead(
+        shell("slow", f"sleep 0.3; touch {mark}; sleep 60", ready=mark.exists)
+    )
+    assert not mark.exists()
+    wait_until_ready()
+    assert mark.exists()
+
+
 def test_a_process_that_ends_before_it_is_ready_is_named_with_its_last_words(supervisor: Supervisor) -> None:
     with pytest.raises(EmbeddedError, match=r"(?s)broken ended with code 3\..*no such port"):
         supervisor.start(shell("broken", "echo no such port; exit 3", ready=lambda: False))
