@@ -33,6 +33,7 @@ from portal.audit.operations import Entry
 from portal.inventory.models import Asset
 from portal.isolation import isolated
 from portal.machine.mover import NOTHING, Mover, Step
+from portal.sentences import counted
 from portal.tags.operations import InstanceRef, request_tag
 
 S = ExceptionState
@@ -172,7 +173,7 @@ def _tick_one(pk: int, now: datetime) -> bool:
             S.EXPIRED,
             by=None,
             now=now,
-            said="ended the exception on its last day; its servers are patched again",
+            said="ended the exception with its last day",
         )
     elif request.state == S.APPROVED and request.starts_at <= now:
         _enter(
@@ -258,7 +259,7 @@ def _value(request: ExceptionRequest) -> str:
 
 
 def _servers(assets: Sequence[Asset]) -> str:
-    return assets[0].label if len(assets) == 1 else f"{len(assets)} servers"
+    return assets[0].label if len(assets) == 1 else counted(len(assets), "server")
 
 
 def _last(request: ExceptionRequest) -> str:

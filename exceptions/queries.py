@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -43,20 +43,43 @@ def exclusions(assets: Iterable[Asset], starts_at: datetime, ends_at: datetime) 
         request__ends_at__gt=starts_at,
     ).select_related("request")
     for row in overlap.order_by("-request__ends_at"):
-        last = f"{row.request.to_date:%-d %B %Y}"
-        sentence = f"It is excepted until {last} (exception {row.request_id})."
-        found[row.asset_id] = Exclusion("excepted", sentence, row.request_id)
+        found[row.asset_id] = _excepted(row.request)
     return found
+
+
+def _excepted(request: ExceptionRequest) -> Exclusion:
+    last = f"{request.to_date:%-d %B %Y}"
+    return Exclusion("excepted", f"It is excepted until {last} (exception {request.pk}).", request.pk)
+
+
+def exclusions_at(asset: Asset, times: Sequence[tuple[datetime, datetime]]) -> list[Exclusion | None]:
+    """Why the asset is excluded in each [starts_at, ends_at), as `exclusions` says it; two queries for all of them."""
+    covered = Covered.objects.filter(asset=asset, request__state__in=IN_FORCE).select_related("request")
+    requests = [row.request for row in covered.order_by("request__ends_at")]
+    tagged = bool(_foreign_tagged([asset]))
+    return [_excluded(asset, requests, tagged, *time) for time in times]
+
+
+def _excluded(
+    asset: Asset, requests: list[ExceptionRequest], tagged: bool, starts_at: datetime, ends_at: datetime
+) -> Exclusion | None:
+    found = [row for row in requests if row.starts_at < ends_at and row.ends_at > starts_at]
+    if found:
+        return _excepted(found[0])
+    return _foreign_at(asset, starts_at, ends_at) if tagged else None
 
 
 def _foreign(assets: list[Asset], starts_at: datetime, ends_at: datetime) -> dict[int, Exclusion]:
-    key, found = settings.TAG_KEYS["exception"], {}
-    for asset in _foreign_tagged(assets):
-        interval = parse(asset.tags[key])
-        if interval.overlaps(starts_at, ends_at):
-            sentence = _foreign_sentence(key, asset.tags[key], interval.readable)
-            found[asset.pk] = Exclusion("foreign_exception", sentence)
-    return found
+    found = {asset.pk: _foreign_at(asset, starts_at, ends_at) for asset in _foreign_tagged(assets)}
+    return {pk: exclusion for pk, exclusion in found.items() if exclusion}
+
+
+def _foreign_at(asset: Asset, starts_at: datetime, ends_at: datetime) -> Exclusion | None:
+    key = settings.TAG_KEYS["exception"]
+    interval = parse(asset.tags[key])
+    if not interval.overlaps(starts_at, ends_at):
+        return None
+    return Exclusion("foreign_exception", _foreign_sentence(key, asset.tags[key], interval.readable))
 
 
 def bearing_foreign_tag(assets: Iterable[Asset], now: datetime) -> set[int]:

@@ -51,6 +51,11 @@ def is_admin(request: HttpRequest) -> bool:
     return bool(request._is_patch_admin)  # type: ignore[attr-defined]
 
 
+def sees_all(request: HttpRequest) -> bool:
+    """Whether this reader sees every server, not only some of their own."""
+    return has_role(request.user, Role.ADMIN, Role.AUDITOR)
+
+
 def pause_in_force(request: HttpRequest) -> SendingPause | None:
     """The pause in force, or None; asked once per request."""
     if not hasattr(request, "_sending_pause"):

@@ -12,6 +12,7 @@ from portal.access.models import User
 from portal.access.queries import people_with
 from portal.access.states import Role
 from portal.notify.kinds import Kind
+from portal.sentences import counted, inside_a_sentence
 from portal.tones import Tone
 
 
@@ -24,7 +25,9 @@ def _audited(audit: RunAudit, said: str, by: User | None) -> str:
     if audit.state == AuditState.FAILED:
         return said
     first = audit.violations[0]["sentence"] if audit.broken else ""
-    return f"The audit of runs found {audit.broken} broken promises: {first}" if audit.broken else ""
+    return (
+        f"The audit of runs found {counted(audit.broken, 'broken promise')}: {first}" if audit.broken else ""
+    )
 
 
 KINDS = [
@@ -34,7 +37,7 @@ KINDS = [
     ),
     Kind(
         "run.hindered", ("admins",), _admins,
-        sentence=lambda run, said, by: f"{run.name} cannot go on as planned: {said[:1].lower()}{said[1:]}.",
+        sentence=lambda run, said, by: f"{run.name} cannot go on as planned: {inside_a_sentence(said)}.",
         link=lambda run: f"{reverse('patching:run', args=[run.pk])}#needs", tone=Tone.DANGER,
     ),
     Kind(

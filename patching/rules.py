@@ -13,7 +13,7 @@ from patching.documents import aws_windows
 from patching.models import Run, Window
 from patching.policy.fields import about
 from patching.policy.run_policy import RunPolicy
-from patching.queries.board import in_a_run
+from patching.queries.board import in_a_run, worked_on
 from patching.states import RUN_OVER, RunState
 from patching.window_facts import WindowFacts
 from portal.access.models import Grant, User
@@ -22,6 +22,7 @@ from portal.access.rules import Conflict, Denied, Invalid
 from portal.access.states import Role
 from portal.calendar.recurrence import Recurrence
 from portal.inventory.models import Asset
+from portal.sentences import counted
 
 SHORTEST_MIN, LONGEST_MIN = 15, 24 * 60
 
@@ -154,10 +155,18 @@ def check_nobody_in_a_run(window: Window, now: datetime) -> None:
     busy = in_a_run(window, now)
     if not busy:
         return
-    servers = "1 server of it is" if len(busy) == 1 else f"{len(busy):,} servers of it are"
+    servers = counted(len(busy), "server of it is,servers of it are")
     raise Conflict(
         f"{servers} in the run {busy[0].run.name}, which is under way. Wait until it is over, or halt it."
     )
+
+
+def check_in_no_run(asset: Asset, now: datetime) -> None:
+    """A server is checked by one run at a time."""
+    if busy := worked_on([asset.pk], now):
+        raise Conflict(
+            f"{asset.label} is in the run {busy[0].run.name}, which is under way. Wait until it is over."
+        )
 
 
 def check_haltable(run: Run) -> None:

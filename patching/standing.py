@@ -1,7 +1,8 @@
 """What a server's outcome in a run is called, how it looks, and what follows from it: one table, asked by everybody.
 
-Pages, exports and counts ask `standing_of`; the conditions of queries are made from the same rows. A new verdict is a
-row of this table.
+Pages, mails, exports and counts ask `standing_of`; the conditions of queries are made from the same rows. A new verdict
+is a row of this table. A run is told in three numbers (docs/adr/0091): so many of its planned servers are patched, so
+many need you, and so many were left out, which are not among the planned ones.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ class Group(StrEnum):
     The values stand in addresses of pages.
     """
 
-    DANGER = "danger"  # failed, lost, or nobody can tell what became of it
-    ATTENTION = "attention"  # somebody has to do something
+    NEEDS_YOU = "needs_you"  # a person has to look at it: check failed, failed, lost …
     ACTIVE = "active"
     WAITING = "waiting"
     SUCCESS = "success"
@@ -37,47 +37,42 @@ class Group(StrEnum):
     def tone(self) -> Tone:
         return _LOOKS[self][1]
 
-    @property
-    def rank(self) -> int:
-        """0 comes first."""
-        return list(Group).index(self)
+    def words(self, number: int = 2, *, check_only: bool = False) -> str:
+        """What so many servers of it are or do, e.g. `needs you`, `need you`, `left out`.
 
-    def counted(self, number: int) -> str:
-        """E.g. `1 needs attention`, `2 need attention`."""
-        words = self.label.lower()
-        return f"{number:,} {words if number == 1 else words.replace('needs', 'need')}"
+        Those of a run that only checks are ready where others are patched.
+        """
+        if check_only and self is Group.SUCCESS:
+            return "ready"
+        return "needs you" if self is Group.NEEDS_YOU and number == 1 else self.label.lower()
+
+    def counted(self, number: int, *, check_only: bool = False) -> str:
+        """E.g. `1 needs you`, `2 need you`."""
+        return f"{number:,} {self.words(number, check_only=check_only)}"
 
 
 _LOOKS = {
-    Group.DANGER: ("Failed or unknown", Tone.DANGER),
-    Group.ATTENTION: ("Needs attention", Tone.ATTENTION),
+    Group.NEEDS_YOU: ("Need you", Tone.ATTENTION),
     Group.ACTIVE: ("Running", Tone.ACTIVE),
     Group.WAITING: ("Waiting", Tone.UNKNOWN),
     Group.SUCCESS: ("Patched", Tone.SUCCESS),
     Group.LEFT_OUT: ("Left out", Tone.UNKNOWN),
 }
-TROUBLE = (Group.DANGER, Group.ATTENTION)
-
-
-def in_trouble(counts: object) -> list[tuple[Group, str]]:
-    """What somebody has to look at, worst first, in words; `counts` has an attribute for each group."""
-    numbers = [(group, int(getattr(counts, group.value))) for group in TROUBLE]
-    return [(group, group.counted(number)) for group, number in numbers if number]
-
-
 # The shares of a bar, which begins with what went well.
-BAR = (Group.SUCCESS, Group.ACTIVE, Group.ATTENTION, Group.DANGER, Group.WAITING, Group.LEFT_OUT)
+BAR = (Group.SUCCESS, Group.ACTIVE, Group.NEEDS_YOU, Group.WAITING, Group.LEFT_OUT)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """`proven`: certainly up to date, so LastPatched is set. `updated`: the packages are in, so they count as tested.
+    """`grave`: failed, lost, or nobody can tell what became of it; such servers come first and look so.
 
+    `proven`: certainly up to date, so LastPatched is set. `updated`: the packages are in, so they count as tested.
     `failed`: counts among the errors that stop a run. `retryable`: may be tried again within the run.
     """
 
     word: str
     group: Group
+    grave: bool = False
     proven: bool = False
     updated: bool = False
     failed: bool = False
@@ -85,11 +80,12 @@ class Standing:
 
     @property
     def tone(self) -> Tone:
-        return self.group.tone
+        return Tone.DANGER if self.grave else self.group.tone
 
     @property
     def rank(self) -> int:
-        return self.group.rank
+        """0 comes first."""
+        return 0 if self.grave else 1 + list(Group).index(self.group)
 
 
 # (state, verdict, behind); the verdict is empty where nothing was judged. behind: patched within its release, but the
@@ -98,16 +94,18 @@ Key = tuple[str, str, bool]
 T, V, G = TargetState, Verdict, Group
 
 
-def _named(state: TargetState, group: Group, *, retryable: bool = False) -> tuple[Key, Standing]:
+def _named(
+    state: TargetState, group: Group, *, grave: bool = False, retryable: bool = False
+) -> tuple[Key, Standing]:
     """A state is called what its enum calls it."""
-    return (state, "", False), Standing(str(state.label), group, retryable=retryable)
+    return (state, "", False), Standing(str(state.label), group, grave=grave, retryable=retryable)
 
 
 def _judged(verdict: Verdict, standing: Standing) -> dict[Key, Standing]:
-    """Of a host that was judged; one that is behind needs attention even where all is well within its release."""
+    """Of a host that was judged; one that is behind needs you even where all is well within its release."""
     behind = standing
     if standing.group is G.SUCCESS:
-        behind = replace(standing, word=f"{standing.word}, older release", group=G.ATTENTION)
+        behind = replace(standing, word=f"{standing.word}, older release", group=G.NEEDS_YOU)
     return {(T.DONE, verdict, False): standing, (T.DONE, verdict, True): behind}
 
 
@@ -124,25 +122,25 @@ TABLE: dict[Key, Standing] = {
             _named(T.IN_DISPATCH, G.ACTIVE),
             _named(T.VERIFYING, G.ACTIVE),
             _named(T.SKIPPED, G.LEFT_OUT),
-            _named(T.BLOCKED, G.ATTENTION, retryable=True),
-            _named(T.HALTED, G.ATTENTION),
-            _named(T.LOST, G.DANGER, retryable=True),
+            _named(T.BLOCKED, G.NEEDS_YOU, retryable=True),
+            _named(T.HALTED, G.NEEDS_YOU),
+            _named(T.LOST, G.NEEDS_YOU, grave=True, retryable=True),
         ]
     ),
-    (T.DONE, "", False): Standing("Checked", G.SUCCESS),  # a run that only checks judges nobody
+    (T.DONE, "", False): Standing("Ready to be patched", G.SUCCESS),  # a run that only checks judges nobody
     **_judged(V.PATCHED, Standing("Patched", G.SUCCESS, proven=True, updated=True)),
     **_judged(V.NOTHING_TO_DO, Standing("Nothing to do", G.SUCCESS, proven=True, updated=True)),
     **_judged(
-        V.PATCHED_REBOOT_PENDING, Standing("Reboot pending", G.ATTENTION, updated=True, retryable=True)
+        V.PATCHED_REBOOT_PENDING, Standing("Reboot pending", G.NEEDS_YOU, updated=True, retryable=True)
     ),
-    **_judged(V.PARTLY, Standing("Partly patched", G.ATTENTION, failed=True, retryable=True)),
-    **_judged(V.FAILED, Standing("Failed", G.DANGER, failed=True, retryable=True)),
-    **_judged(V.UNKNOWN, Standing("Outcome unknown", G.DANGER, failed=True, retryable=True)),
+    **_judged(V.PARTLY, Standing("Partly patched", G.NEEDS_YOU, failed=True, retryable=True)),
+    **_judged(V.FAILED, Standing("Failed", G.NEEDS_YOU, grave=True, failed=True, retryable=True)),
+    **_judged(V.UNKNOWN, Standing("Outcome unknown", G.NEEDS_YOU, grave=True, failed=True, retryable=True)),
 }
 
 
 # What a later version has stored: never good, and no page ends over it.
-NOT_KNOWN = Standing("Cannot be shown", Group.DANGER)
+NOT_KNOWN = Standing("Cannot be shown", Group.NEEDS_YOU, grave=True)
 
 
 def standing_of(state: str, verdict: str, behind: bool = False) -> Standing:
@@ -188,13 +186,18 @@ def group_of_row() -> Case:
 
 
 def rank_of_row() -> Case:
-    """The place of its group, 0 first."""
-    ranks = (When(_of(group), then=Value(group.rank)) for group in Group)
+    """The worst first, as `Standing.rank`."""
+    found = sorted({standing.rank for standing in TABLE.values()})
+    ranks = (When(_of_rank(rank), then=Value(rank)) for rank in found)
     return Case(*ranks, default=Value(NOT_KNOWN.rank), output_field=IntegerField())
 
 
 def _of(group: Group) -> Q:
     return outcomes_that(lambda standing: standing.group is group)
+
+
+def _of_rank(rank: int) -> Q:
+    return outcomes_that(lambda standing: standing.rank == rank)
 
 
 def verdict_choices() -> list[tuple[str, str]]:

@@ -11,9 +11,11 @@ from patching.documents import aws_windows
 from patching.models import Run, Target, Window
 from patching.policy.run_policy import RunPolicy
 from patching.queries.runs import Progress
+from patching.standing import BAR, Group
 from patching.states import RUN_STATES, Agreement, RunState
 from patching.window_facts import DAYS, POSITIONS
 from portal.tones import Tone
+from portal.web.charts import Part
 from portal.web.moments import duration_words, zone_words
 
 PACE_NEEDS = 5  # finished hosts before a remaining time means anything
@@ -62,9 +64,33 @@ def said_once(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return shown
 
 
+def parts_of(counts: Progress, address: str, *, check_only: bool = False) -> list[Part]:
+    """The shares of a run's bar; `address` is the page that shows the rows behind each."""
+    numbers = [(group, getattr(counts, group.value)) for group in BAR]
+    return [
+        Part(
+            group.words(number, check_only=check_only),
+            number,
+            Tone.DANGER if group is Group.NEEDS_YOU and counts.danger else group.tone,
+            f"{address}?show={group}#targets",
+        )
+        for group, number in numbers
+    ]
+
+
+def alike(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line for all servers of a run that need somebody for the same reason: `assets`, in the first one's place."""
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        target = row["target"]
+        line = lines.setdefault((target.run_id, row["label"], target.reason), row | {"assets": []})
+        line["assets"].append(target.asset)
+    return list(lines.values())
+
+
 def time_left(run: Run, counts: Progress, now: datetime) -> str:
     """`about 12 min left at this pace`; empty while too little is finished to tell."""
-    judged = counts.success + counts.attention + counts.danger
+    judged = counts.success + counts.needs_you
     open_hosts = counts.active + counts.waiting
     if run.started_at is None or judged < PACE_NEEDS or not open_hosts or now <= run.starts_at:
         return ""

@@ -19,13 +19,14 @@ from exceptions.forms import DecisionForm
 from exceptions.models import ExceptionRequest
 from exceptions.queries import approvers_of, bearing_foreign_tag, related, waiting_for
 from exceptions.rules import CATEGORIES, check_decide, check_revoke, full_day
-from exceptions.states import STATES, ExceptionState
+from exceptions.states import IN_FORCE, STATES, ExceptionState
 from portal.access.models import User
 from portal.access.queries import has_role, read_grants_once
 from portal.access.rules import Denied, Invalid, allows
 from portal.access.states import Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
+from portal.sentences import inside_a_sentence
 from portal.web.forms import onto
 from portal.web.requests import SignedIn
 
@@ -83,6 +84,8 @@ def _page(
         "foreign": len(bearing_foreign_tag(assets, now)),
         "category": CATEGORIES.get(found.category, found.category),
         "tone": STATES[state].tone,
+        "in_force": state in IN_FORCE,
+        "settled": inside_a_sentence(state.label),
         **_open_to(found, request.user),
     }
     return render(request, "exceptions/case.html", context, status=status)
@@ -134,7 +137,7 @@ ACTS: dict[str, tuple[Callable[..., ExceptionRequest], Callable[[ExceptionReques
         operations.return_for_rework,
         lambda row: f"Returned. {row.requested_by.display_name} is told what you ask for.",
     ),
-    "revoke": (operations.revoke, lambda row: "Ended. The servers are patched again from the next run on."),
+    "revoke": (operations.revoke, lambda row: "Ended. This exception keeps no server out of a run any more."),
     "resubmit": (operations.resubmit, lambda row: "Sent again."),
     "withdraw": (operations.withdraw, lambda row: "Withdrawn. You can ask again at any time."),
 }

@@ -51,7 +51,9 @@ def register(request: SignedIn) -> HttpResponse:
         "capped": capped,
         "oldest": seen.filter(state=ExceptionState.SUBMITTED).order_by("submitted_at").first(),
         **seen.filter(state__in=IN_FORCE).aggregate(
-            in_force=Count("pk"), ending_soon=Count("pk", filter=Q(ends_at__lt=soon))
+            in_force=Count("pk", filter=Q(state=ExceptionState.ACTIVE)),
+            to_come=Count("pk", filter=Q(state=ExceptionState.APPROVED)),
+            ending_soon=Count("pk", filter=Q(state=ExceptionState.ACTIVE, ends_at__lt=soon)),
         ),
         "is_owner": has_role(request.user, Role.OWNER, Role.ADMIN),
         "now": timezone.now(),

@@ -27,6 +27,7 @@ from patching.states import TARGET_OVER, RunState
 from portal.evidence import trial
 from portal.inventory.trials import try_place
 from portal.isolation import sentence
+from portal.sentences import counted
 from portal.side_by_side import visit
 
 AHEAD = timedelta(hours=1)  # of the start: time to mend what is refused
@@ -108,8 +109,7 @@ def _try_place(scope: Scope, place: Place) -> Refusal | None:
     try:
         try_place(scope.cloud, account, region, sample, writes_tags=not scope.run.check_only)
     except Refused as error:
-        servers = here.count()
-        needs = "1 server needs" if servers == 1 else f"{servers:,} servers need"
+        needs = counted(here.count(), "server needs,servers need")
         title = f"Account {account}, {region} refuses what {needs}"
         return Refusal(subject_of(place), title, sentence(error))
     except CloudError as error:

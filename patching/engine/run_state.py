@@ -14,6 +14,7 @@ from patching.queries.outline import target_states
 from patching.queries.waking import wakes_at
 from patching.states import DISPATCH_IN_FLIGHT, RUN_OVER, TARGET_OVER, RunState
 from patching.states import TargetState as T
+from portal.sentences import counted
 
 LONGEST_SLEEP = timedelta(seconds=60)  # of a planned run: its lead time may change
 
@@ -42,7 +43,7 @@ def _begin(run: Run, now: datetime) -> None:
         run.targets.filter(cleaned_at=None).update(cleaned_at=now)
     elif now >= wakes_at(run):
         plan = runs.replan(run, now=now)
-        said = f"{plan.included} servers are prepared, {plan.excluded} are left out"
+        said = f"{counted(plan.included, 'server is,servers are')} prepared, {plan.excluded:,} left out"
         runs.enter(run, RunState.WAKING, now=now, summary=said)
 
 

@@ -21,6 +21,7 @@ from portal.clock import Clock
 from portal.limits.budget import ran_out
 from portal.limits.tasks import sentence as statement_stopped
 from portal.machine.mover import Mover, Step, each
+from portal.sentences import counted
 
 LOOK_BACK = timedelta(days=30)
 MOST_KEPT = 500  # sentences of one audit
@@ -48,7 +49,7 @@ def ask(*, by: User | None, now: datetime) -> tuple[RunAudit, bool]:
 @transaction.atomic
 def _ask(by: User | None, now: datetime) -> RunAudit:
     audit = RunAudit.objects.create(checked_at=now, asked_by=by, runs=_runs(now).count())
-    MOVER.made([audit], f"Audit of {audit.runs} runs asked for", by=by)
+    MOVER.made([audit], f"Audit of {counted(audit.runs, 'run')} asked for", by=by)
     return audit
 
 
@@ -139,7 +140,7 @@ def _finish(audit: RunAudit, *, now: datetime) -> None:
     _keep(audit, now)
     said = f"{audit.broken} broken promises" if audit.broken else "all is well"
     ended = {"runs": F("checked"), "ended_at": now, "lease_until": None}
-    done = f"Audit of {audit.checked} runs: {said}"
+    done = f"Audit of {counted(audit.checked, 'run')}: {said}"
     MOVER.move([audit.pk], AuditState.DONE, among=_ours(audit), said=done, fields=ended)
 
 
@@ -151,7 +152,7 @@ def _fail(audit: RunAudit, reason: str, *, now: datetime) -> None:
 
 
 def _entry(audit: RunAudit, step: Step[AuditState], kind: str) -> Entry:
-    said = step.said or f"Audit of {audit.runs} runs: {step.to.label.lower()}"
+    said = step.said or f"Audit of {counted(audit.runs, 'run')}: {step.to.label.lower()}"
     return Entry(kind, "audit", str(audit.pk), said)
 
 

@@ -19,6 +19,7 @@ from portal.access.models import User
 from portal.access.rules import Conflict, Invalid, check_role
 from portal.access.states import Role
 from portal.audit.operations import Entry, record
+from portal.sentences import counted
 
 ACTIVE = {RunState.WAKING, RunState.CHECKING, RunState.PATCHING}
 LONGEST_EXTENSION_MIN = 240
@@ -89,7 +90,7 @@ def _new_run(run: Run, chosen: list[Target], *, by: User, reason: str, now: date
         by=by,
         now=now,
     )
-    said = f"Tries {len(chosen)} servers of {run.name} again: {reason}"
+    said = f"Tries {counted(len(chosen), 'server')} of {run.name} again: {reason}"
     record(Entry("run.retried", "run", str(made.pk), said, run_id=made.pk, detail={"of": run.pk}), by=by)
     return made
 

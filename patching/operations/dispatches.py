@@ -32,6 +32,7 @@ from patching.states import DISPATCH, DISPATCH_UNSENT, DispatchState, Phase, Tar
 from portal.audit.operations import Entry
 from portal.evidence.outputs import new_output_prefix
 from portal.machine.mover import Mover, Step, each
+from portal.sentences import counted
 
 NO_SET = PackageSet("")  # what goes in is chosen by the policy
 UNTESTED = (
@@ -140,7 +141,7 @@ def _insert(
     )
     if phase == Phase.PATCH:
         targets.move([row.pk for row in rows], TargetState.IN_DISPATCH, now=now)
-    MOVER.made([dispatch], f" for {len(rows)} servers in {dispatch.region}")
+    MOVER.made([dispatch], f" for {counted(len(rows), 'server')} in {dispatch.region}")
     return dispatch
 
 

@@ -12,6 +12,7 @@ from patching.models import Hindrance, Run
 from patching.models.hindrances import BUCKET
 from portal.audit.operations import Entry, record
 from portal.notify.operations import notify
+from portal.sentences import inside_a_sentence
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,6 @@ def end(run: Run, subjects: Iterable[str], *, seen_before: datetime, now: dateti
         run=run, subject__in=list(subjects), over_at=None, seen_at__lt=seen_before
     )
     for row in rows.order_by("pk"):
-        said = f"No longer so: {row.title[:1].lower()}{row.title[1:]}"
+        said = f"No longer so: {inside_a_sentence(row.title)}"
         record(Entry("run.trouble_over", "run", str(run.pk), said, run_id=run.pk), by=None)
     rows.update(over_at=now)

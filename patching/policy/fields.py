@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from patching.policy import waves
+from portal.sentences import inside_a_sentence
 
 ABOUT = "about"  # the key of a dataclass field's metadata
 HOW, AROUND = "How it patches", "What is left out, and what runs around it"
@@ -240,10 +241,18 @@ class Fact:
     mono: bool
 
 
-def facts(policy: Any) -> Iterator[Fact]:
-    """What the pages tell of a policy: everything that the form asks, except what was left as silent default."""
+def facts(policy: Any, *, without: Container[str] = ()) -> Iterator[Fact]:
+    """What the pages tell of a policy: everything that the form asks, except what was left as silent default.
+
+    `without`: fields that the page tells elsewhere.
+    """
     for name, one in about(policy).items():
-        if one.card and not one.beside and not (one.only_set and not is_set(policy, name)):
+        if (
+            name not in without
+            and one.card
+            and not one.beside
+            and not (one.only_set and not is_set(policy, name))
+        ):
             *first, last = one.lines(getattr(policy, name))
             yield Fact(one.term or one.label, (*first, last + _besides(policy, name)), one.mono)
 
@@ -269,8 +278,3 @@ def is_set(policy: Any, name: str) -> bool:
 def plain(value: Any) -> Any:
     """As JSON holds it."""
     return list(value) if isinstance(value, tuple) else value
-
-
-def inside_a_sentence(words: str) -> str:
-    """The form's label of a choice with a small first letter; names like AWS stay."""
-    return words if words[1:2].isupper() else words[:1].lower() + words[1:]

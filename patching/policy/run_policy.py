@@ -51,7 +51,7 @@ class RunPolicy:
     ))  # fmt: skip
     newest_release: bool = asked(False, Flag(
         label="Servers follow the newest release of their system", card=HOW, term="Release",
-        told="the newest of the system: a server that is pinned to an older one needs attention",
+        told="the newest of the system: a server that is pinned to an older one needs you",
         help="Amazon Linux 2023 stays at the release that it is pinned to, and counts as patched within it.",
     ))  # fmt: skip
     reboot: str = asked("if-needed", Choice(

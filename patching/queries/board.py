@@ -44,16 +44,22 @@ def log_of(run: Run, targets: QuerySet[Target]) -> QuerySet[AuditEvent]:
     return own.order_by("-pk")
 
 
-def enrolled_counts(assets: QuerySet[Asset]) -> dict[int, int]:
-    """Window pk → how many of these assets are enrolled in it."""
+def enrolled_counts(assets: QuerySet[Asset], *, offered: bool | None = None) -> dict[int, int]:
+    """Window pk → how many of these assets are enrolled in it; of the windows on offer alone, or of retired ones."""
     active = Enrolment.objects.filter(ended_at=None, asset__in=assets.order_by().values("pk"))
+    if offered is not None:
+        active = active.filter(window__active=offered)
     return dict(active.order_by().values_list("window").annotate(n=Count("pk")))
 
 
 def in_a_run(window: Window, now: datetime) -> list[Target]:
     """Unfinished targets, in runs that have begun, of the servers enrolled in the window."""
-    enrolled = Enrolment.objects.filter(window=window, ended_at=None)
+    return worked_on(Enrolment.objects.filter(window=window, ended_at=None).values("asset"), now)
+
+
+def worked_on(assets: Any, now: datetime) -> list[Target]:
+    """Unfinished targets, in runs that have begun, of these servers."""
     begun = ~Q(run__state=RunState.PLANNED) | Q(run__starts_at__lte=now)
-    rows = Target.objects.filter(begun, asset__in=enrolled.values("asset"))
+    rows = Target.objects.filter(begun, asset__in=assets)
     rows = rows.exclude(run__state__in=RUN_OVER).exclude(state__in=TARGET_OVER)
     return list(rows.select_related("run").order_by("run_id", "pk"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from patching.models import Hindrance, Run
 from patching.models.hindrances import BUCKET, PLACE
 from patching.states import RUN_OVER, RunState
+from portal.sentences import inside_a_sentence
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Hindered:
 
     def said_of(self, who: str) -> str:
         cannot = "cannot start" if self.run.state == RunState.PLANNED else "cannot go on"
-        return f"{who} {cannot}: {_lower(self.whole)}." if self.whole else ""
+        return f"{who} {cannot}: {inside_a_sentence(self.whole)}." if self.whole else ""
 
 
 def hindered(runs: Iterable[Run]) -> dict[int, Hindered]:
@@ -78,8 +79,3 @@ def _whole(run: Run, rows: list[Hindrance]) -> str:
         if len(places) == 1
         else f"none of its {len(places)} accounts and regions lets the portal in"
     )
-
-
-def _lower(text: str) -> str:
-    """The beginning of a sentence in the middle of one."""
-    return text[:1].lower() + text[1:]

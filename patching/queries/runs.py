@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from patching.models import Run, Target, Window
 from patching.planner import Member, assign_waves
 from patching.queries.candidates import enrolled, late, plan_for
-from patching.standing import Group, in_trouble, standing_of
+from patching.standing import Group, standing_of
 from patching.states import RUN_OVER
 from portal.inventory.models import Asset
 
@@ -58,12 +58,16 @@ def plan_of(window: Window, starts_at: datetime, assets: Iterable[Asset] | None 
 
 @dataclass
 class Progress:
-    """Counts of one run's targets. The five tones add up to `total`."""
+    """Counts of one run's targets: the groups add up to `total`, and so do the five tones.
+
+    `planned` is what the numbers are told of: so many of the planned servers are patched, so many need you.
+    """
 
     total: int = 0
     success: int = 0
     active: int = 0
-    attention: int = 0
+    needs_you: int = 0
+    attention: int = 0  # part of `needs_you`, as `danger` is
     danger: int = 0
     unknown: int = 0
     skipped: int = 0  # part of `unknown`
@@ -83,11 +87,18 @@ class Progress:
 
     @property
     def planned(self) -> int:
+        """All but those left out: what every number of the run is told of."""
         return self.total - self.skipped
 
     @property
-    def in_trouble(self) -> list[tuple[Group, str]]:
-        return in_trouble(self)
+    def needing(self) -> str:
+        """`3 need you`"""
+        return Group.NEEDS_YOU.counted(self.needs_you)
+
+    @property
+    def left_out(self) -> str:
+        """`3 left out`"""
+        return Group.LEFT_OUT.counted(self.skipped)
 
 
 def progress(run: Run, targets: QuerySet[Target] | None = None) -> Progress:

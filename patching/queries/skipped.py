@@ -30,10 +30,10 @@ class Skipped:
 
 
 def skipped_starts(
-    assets: Iterable[Asset], begins_at: datetime, ends_at: datetime, *, shown: int = 4
+    assets: Iterable[Asset], begins_at: datetime, ends_at: datetime, *, now: datetime, shown: int = 4
 ) -> list[Skipped]:
-    """Starts on which these assets would stay unpatched for [begins_at, ends_at), the soonest first."""
-    return skipped_of(enrolled(assets).values(), begins_at, ends_at, shown=shown)
+    """Starts to come on which these assets would stay unpatched for [begins_at, ends_at), the soonest first."""
+    return skipped_of(enrolled(assets).values(), begins_at, ends_at, now=now, shown=shown)
 
 
 def enrolled(assets: Iterable[Asset]) -> dict[int, Window]:
@@ -43,19 +43,20 @@ def enrolled(assets: Iterable[Asset]) -> dict[int, Window]:
 
 
 def skipped_of(
-    windows: Iterable[Window], begins_at: datetime, ends_at: datetime, *, shown: int = 4
+    windows: Iterable[Window], begins_at: datetime, ends_at: datetime, *, now: datetime, shown: int = 4
 ) -> list[Skipped]:
     """`windows`: one for each server."""
     servers = Counter(windows).items()
-    found = [_of(window, count, begins_at, ends_at, shown) for window, count in servers]
+    found = [_of(window, count, (begins_at, ends_at), now, shown) for window, count in servers]
     return sorted((one for one in found if one.count), key=lambda one: one.starts[0])
 
 
-def _of(window: Window, servers: int, begins_at: datetime, ends_at: datetime, shown: int) -> Skipped:
-    """A run that began before the interval and ends inside it is skipped too: it overlaps."""
+def _of(window: Window, servers: int, days: tuple[datetime, datetime], now: datetime, shown: int) -> Skipped:
+    """A run that begins before the days and ends inside them is skipped too: it overlaps. One that began is not."""
+    begins_at, ends_at = days
     earliest = begins_at - timedelta(minutes=window.duration_minutes) + timedelta(microseconds=1)
     starts = []
-    for start in islice(window.recurrence.after(earliest), MOST):
+    for start in islice(window.recurrence.after(max(earliest, now)), MOST):
         if start >= ends_at:
             break
         starts.append(start)

@@ -15,6 +15,7 @@ from patching.states import AUDIT_OVER, AuditState
 from patching.views.reading import reads
 from portal.access.rules import check_role
 from portal.access.states import Role
+from portal.sentences import counted
 from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
 
@@ -34,6 +35,7 @@ def audits(request: SignedIn) -> HttpResponse:
     context = {
         "page": PAGER.page_of(request, over),
         "last": over.filter(state=AuditState.DONE).first(),
+        "failed": getattr(over.first(), "state", "") == AuditState.FAILED,
         "total": over.count(),
         "current": current,
         "admin": is_admin(request),
@@ -45,6 +47,7 @@ def audits(request: SignedIn) -> HttpResponse:
 def audit_now(request: SignedIn) -> HttpResponse:
     """Asks for an audit at once instead of tonight; a worker makes it."""
     audit, new = ask(by=request.user, now=timezone.now())
-    said = f"{audit.runs:,} runs are being checked." if new else "The runs are being checked already."
+    asked = f"{counted(audit.runs, 'run')} will be checked, beginning within seconds."
+    said = asked if new else "The runs are being checked already."
     messages.success(request, said)
     return redirect("patching:audits")

@@ -16,6 +16,7 @@ from patching.operations import control
 from patching.rules import check_extensible
 from portal.access.rules import Denied, Invalid, allows, check_role
 from portal.access.states import Role
+from portal.sentences import counted
 from portal.web.forms import onto
 from portal.web.requests import SignedIn
 
@@ -51,9 +52,7 @@ def retry(request: SignedIn, pk: int) -> HttpResponse:
     def act(reason: str) -> HttpResponse:
         ids = [row.pk for row in chosen]
         done = control.retry(run=run, ids=ids, by=request.user, reason=reason, now=timezone.now())
-        messages.success(
-            request, f"{len(chosen):,} server{'s are' if len(chosen) > 1 else ' is'} tried again."
-        )
+        messages.success(request, f"{counted(len(chosen), 'server is,servers are')} tried again.")
         return redirect("patching:run", done.pk)
 
     context = {"kind": "retry", "chosen": chosen, "inside": run.state in control.ACTIVE}

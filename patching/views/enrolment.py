@@ -20,6 +20,8 @@ from patching.words import rule_words
 from portal.access.rules import Denied
 from portal.inventory.choosing import chosen_assets
 from portal.inventory.models import Asset
+from portal.inventory.states import BLOCKING
+from portal.sentences import counted
 from portal.web.forms import status_of
 from portal.web.refusals import note
 from portal.web.requests import SignedIn
@@ -47,7 +49,7 @@ def _pick_page(request: SignedIn, assets: list[Asset], refusal: str = "", status
         "ids": ",".join(str(asset.pk) for asset in assets),
         "offers": [_offer(window, moves, now) for window in offered],
         "moves": moves,
-        "uncovered": [asset for asset in assets if asset.coverage],
+        "uncovered": [asset for asset in assets if asset.coverage in BLOCKING],
         "chosen": request.POST.get("window", "") or request.GET.get("window", "") or _only(offered),
         "refusal": refusal,
     }
@@ -107,7 +109,8 @@ def leave(request: SignedIn) -> HttpResponse:
     )
     operations.leave(assets=assets, by=request.user, now=timezone.now())
     _keep_undo(request, dict(before), None)
-    messages.success(request, f"{_servers(len(before))} out of any window: no run takes them now.")
+    said = f"{_servers(len(before))} in no window now: no further run takes {'it' if len(before) == 1 else 'them'}."
+    messages.success(request, said)
     return _back(request, next(iter(Counter(before.values())), None))
 
 
@@ -155,4 +158,4 @@ def _back(request: SignedIn, window_pk: int | None) -> HttpResponse:
 
 
 def _servers(count: int) -> str:
-    return f"{count:,} server is" if count == 1 else f"{count:,} servers are"
+    return counted(count, "server is,servers are")

@@ -47,7 +47,7 @@ def _pause_page(request: SignedIn, form: ReasonForm, status: int) -> HttpRespons
 def resume(request: SignedIn) -> HttpResponse:
     check_role(request.user, Role.ADMIN)
     brake.resume(by=request.user, now=timezone.now())
-    messages.success(request, "Sending is resumed. Runs that are still inside their window go on.")
+    messages.success(request, "Sending is resumed. Runs go on until their cutoff.")
     return HttpResponseRedirect(_back(request))
 
 

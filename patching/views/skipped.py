@@ -43,5 +43,5 @@ def _skipped(request: SignedIn) -> dict[str, Any]:
     values = days.cleaned_data
     now = timezone.now()
     begins_at, ends_at = check_days(values["from_date"], values["to_date"], values["time_zone"], now)
-    found = skipped_starts(assets, max(begins_at, now), ends_at)
+    found = skipped_starts(assets, begins_at, ends_at, now=now)
     return {"found": found, "assets": assets, "starts": sum(row.count for row in found)}

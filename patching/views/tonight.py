@@ -13,18 +13,17 @@ from django.utils import timezone
 
 from patching.filters import RunFilter
 from patching.models import Run, Target, Window
-from patching.navigation import is_admin
+from patching.navigation import is_admin, sees_all
 from patching.queries.board import enrolled_counts, progress_by_run, with_group
 from patching.queries.coming import Start, coming
 from patching.queries.hindrances import hindered
 from patching.queries.runs import Progress
-from patching.standing import TROUBLE
+from patching.standing import Group
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
-from patching.views.run import parts_of, shown
-from patching.words import state_look, time_left
+from patching.views.run import shown
+from patching.words import alike, parts_of, state_look, time_left
 from portal.inventory.models import Asset
-from portal.tones import Tone
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
@@ -50,11 +49,15 @@ def tonight(request: SignedIn) -> HttpResponse:
     context = {
         "active": [_card(run, counts[run.pk], now) for run in active],
         "sum": _sum(counts[run.pk] for run in active),
+        "patching": _sum(counts[run.pk] for run in active if not run.check_only),
+        "checking": _sum(counts[run.pk] for run in active if run.check_only),
+        "only_checks": bool(active) and all(run.check_only for run in active),
         "troubled": _troubled(targets, active),
         "over": [_row(run, counts[run.pk]) for run in runs if run.state in RUN_OVER],
         "next": to_come,
         "soonest": next((row for row in to_come if row["servers"]), None),
         "admin": is_admin(request),
+        "fleet": sees_all(request),
         "hindered": list(found.values()),
         "stopped": stopped,
     }
@@ -88,10 +91,9 @@ def _row(run: Run, counts: Progress) -> dict[str, Any]:
 
 
 def _sum(all_counts: Any) -> dict[str, int]:
-    total = {Tone.SUCCESS: 0, "trouble": 0, "planned": 0, Tone.ACTIVE: 0, "waiting": 0}
+    total = dict.fromkeys(("success", "active", "needs_you", "waiting", "skipped", "planned"), 0)
     for counts in all_counts:
-        total["trouble"] += counts.attention + counts.danger
-        for name in (Tone.SUCCESS, "planned", Tone.ACTIVE, "waiting"):
+        for name in total:
             total[name] += getattr(counts, name)
     return total
 
@@ -99,11 +101,9 @@ def _sum(all_counts: Any) -> dict[str, int]:
 def _troubled(targets: QuerySet[Target], active: list[Run]) -> list[dict[str, Any]]:
     if not active:
         return []
-    rows = with_group(targets.filter(run__in=active)).filter(group__in=TROUBLE)
-    return [
-        shown(row)
-        for row in rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:TROUBLED_SHOWN]
-    ]
+    rows = with_group(targets.filter(run__in=active)).filter(group=Group.NEEDS_YOU)
+    worst = rows.select_related("asset", "run").order_by("rank", "-since", "pk")[:TROUBLED_SHOWN]
+    return alike(shown(row) for row in worst)
 
 
 def _next(request: SignedIn, runs: list[Run], enrolled: dict[int, int], now: datetime) -> list[Start]:

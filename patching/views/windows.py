@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from patching.forms import WindowForm
 from patching.models import Run, Target, Window
-from patching.navigation import is_admin
+from patching.navigation import is_admin, sees_all
 from patching.openings import Opening, next_openings, openings
 from patching.operations import windows as operations
 from patching.policy.fields import facts as policy_facts
@@ -46,7 +46,7 @@ def windows(request: SignedIn) -> HttpResponse:
     retired = request.GET.get("show") == "retired"
     page = PAGER.page_of(request, Window.objects.filter(active=not retired))
     mine = Asset.objects.visible_to(request.user).present()
-    counts = enrolled_counts(mine)
+    counts = enrolled_counts(mine, offered=not retired)
     now = timezone.now()
     context = {
         "page": page,
@@ -55,6 +55,7 @@ def windows(request: SignedIn) -> HttpResponse:
         "enrolled": sum(counts.values()),
         "servers": mine.count(),
         "admin": is_admin(request),
+        "fleet": sees_all(request),
         "undo_url": undo_url(request),
     }
     return render(request, "patching/windows.html", context)
@@ -170,7 +171,7 @@ def window_retire(request: SignedIn, slug: str) -> HttpResponse:
     check_role(request.user, Role.ADMIN)
     if request.method == "POST":
         operations.retire(window=found, by=request.user, now=timezone.now())
-        messages.success(request, f"{found.name} is off the list. No more runs are made.")
+        messages.success(request, f"{found.name} is off the list: no further run of it is made.")
         return redirect("patching:windows")
     runs = Run.objects.filter(window=found, state=RunState.PLANNED).order_by(F("starts_at"))
     context = {"window": found, "servers": enrolled(found).count(), "planned": list(runs[:3])}

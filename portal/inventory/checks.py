@@ -29,13 +29,14 @@ NO_ROLE = "It cannot be checked: AWS_PORTAL_ROLE_ARN is not set, so the portal d
 class Tried(NamedTuple):
     """`works` is None where it cannot be checked; `said` is why not, or what is wrong, in a sentence.
 
-    `actions` are those of IAM that were tried by it, in the role of the account.
+    `actions` are those of IAM that were tried by it, in the role of the account. `code` is AWS's, of a refusal.
     """
 
     what: str
     works: bool | None
     said: str
     actions: tuple[str, ...] = ()
+    code: str = ""
 
 
 def try_account(account: Account, *, cloud: Cloud) -> list[Tried]:
@@ -55,16 +56,18 @@ def _tried(trial: Trial) -> Tried:
     """What AWS merely did not answer is neither allowed nor refused."""
     said: list[str] = []
     works: bool | None = False
+    code = ""
     with isolated("account_check_failed", said.append, tried=trial.what):
         try:
             trial.ask()
-        except Refused:
+        except Refused as error:
+            code = error.code
             raise
         except CloudError:
             works = None
             raise
         works = True
-    return Tried(trial.what, works, "".join(said), trial.actions)
+    return Tried(trial.what, works, "".join(said), trial.actions, code)
 
 
 def check_bucket(*, cloud: Cloud) -> list[Tried]:

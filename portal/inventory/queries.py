@@ -32,12 +32,12 @@ def accesses() -> Iterable[AccountAccess]:
 
 
 def counts(rows: QuerySet[Asset]) -> dict[str, int]:
-    """How many of the rows have each reason, and `blocked`: those that cannot be patched at all."""
+    """How many of the rows have each reason, `blocked`: those that cannot be patched at all, and `any`."""
     blocking = Q(pk__in=[])
     for reason in BLOCKING:
         blocking |= _has(reason)
     each = {reason.value: Count("pk", filter=_has(reason)) for reason in Coverage}
-    return rows.exclude(coverage="").aggregate(blocked=Count("pk", filter=blocking), **each)
+    return rows.exclude(coverage="").aggregate(any=Count("pk"), blocked=Count("pk", filter=blocking), **each)
 
 
 def _has(reason: Coverage) -> Q:

@@ -22,6 +22,7 @@ from portal.people.forms import ChangePersonForm, GrantForm, PeopleFilter, Perso
 from portal.people.operations import grants as grant_operations
 from portal.people.operations import people as people_operations
 from portal.people.words import grant_words
+from portal.sentences import counted
 from portal.sign_in.operations import new_password
 from portal.web.filters import chips_of
 from portal.web.forms import onto, status_of
@@ -169,7 +170,7 @@ def person_grant(request: SignedIn, pk: int) -> HttpResponse:
     except Denied as refusal:
         return _person_page(request, found, form, status=onto(form, refusal))
     servers = Asset.objects.present().filter(scope_of([grant])).count()
-    said = f"{found.display_name} is now {grant_words(grant)}: {servers:,} servers today."
+    said = f"{found.display_name} is now {grant_words(grant)}: {counted(servers, 'server')} today."
     messages.success(request, said)
     return redirect("people:person", pk)
 

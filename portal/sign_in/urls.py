@@ -9,7 +9,7 @@ from allauth.account import views
 from django.urls import URLPattern, path, re_path
 
 from portal.sign_in.entrance import LoginPage
-from portal.sign_in.password import password_change, password_reset
+from portal.sign_in.password import password_change, password_reset, password_reset_done
 
 urlpatterns: list[URLPattern] = [
     path("login/", LoginPage.as_view(), name="account_login"),
@@ -17,7 +17,7 @@ urlpatterns: list[URLPattern] = [
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("password/change/", password_change, name="account_change_password"),
     path("password/reset/", password_reset, name="account_reset_password"),
-    path("password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
+    path("password/reset/done/", password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
         views.password_reset_from_key,

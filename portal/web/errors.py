@@ -32,10 +32,14 @@ CROWDED = (
     "Others wait for long answers too, so this page had {seconds:g} second instead of {usual:g} and was stopped. "
     "Try again in a minute, or narrow it down with a filter, fewer days or a longer search word."
 )
-OUR_FAULT = "Something broke on our side. Nothing was changed by this page; try again in a minute."
+OUR_FAULT = "Something broke on our side. Nothing was changed by this page. Try again in a minute."
+OUR_FAULT_ACT = (
+    "Something broke on our side. Look whether anything of it was done, then try again in a minute."
+)
 # Django's own words for these name its settings, which are not the reader's.
 TOO_MUCH = "The form holds more than the portal takes at once. Choose fewer servers or write less, and send it again."
 WRONG_HOST = "The portal does not answer under this name. Use the address that your team gave you."
+READING = ("GET", "HEAD")  # methods that change nothing
 _SENTENCES: dict[type[Exception], str] = {
     DisallowedHost: WRONG_HOST,
     RequestDataTooBig: TOO_MUCH,
@@ -67,10 +71,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]  # Django asks for this page while it handles the error
     if ran_out(error):
         return unavailable(request, out_of_time(request))
+    sentence = OUR_FAULT if request.method in READING else OUR_FAULT_ACT
     # Rendered without the request: whatever broke may be what the page around it needs.
     if request.headers.get("HX-Request"):
-        return _note(500, OUR_FAULT)
-    return _bare(request, 500, "Something broke", OUR_FAULT)
+        return _note(500, sentence)
+    return _bare(request, 500, "Something broke", sentence)
 
 
 def unavailable(request: HttpRequest, sentence: str, title: str = "This took too long") -> HttpResponse:
@@ -86,7 +91,7 @@ def out_of_time(request: HttpRequest) -> str:
     seconds = budget.seconds if budget else 0
     if budget and budget.crowded:
         return CROWDED.format(seconds=CROWDED_S, usual=seconds)
-    return (TOO_SLOW if request.method in {"GET", "HEAD"} else TOO_SLOW_ACT).format(seconds=seconds)
+    return (TOO_SLOW if request.method in READING else TOO_SLOW_ACT).format(seconds=seconds)
 
 
 def _bare(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:

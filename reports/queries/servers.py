@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
@@ -12,7 +13,7 @@ from exceptions.models import ExceptionRequest
 from exceptions.queries import current_for
 from patching.models import Enrolment, Run, Window
 from patching.queries.coming import Start, coming
-from patching.standing import TROUBLE, Group, Standing, in_trouble, outcomes_that, standing_of
+from patching.standing import Group, Standing, outcomes_that, standing_of
 from patching.states import RunState
 from portal.access.models import User
 from portal.inventory.models import Asset
@@ -23,12 +24,13 @@ from portal.tones import Tone
 NO_WINDOW, NOT_PATCHED = "no-window", "unknown"
 # The list's groups in the order in which a reader wants to see them; also the values of its state filter.
 STATES = {
-    Group.DANGER.value: "Failed or unknown",
-    Group.ATTENTION.value: "Needs attention",
+    Group.NEEDS_YOU.value: Group.NEEDS_YOU.label,
     NO_WINDOW: "In no window",
+    Group.LEFT_OUT.value: Group.LEFT_OUT.label,
     NOT_PATCHED: "Not patched yet",
-    Group.SUCCESS.value: "Patched",
+    Group.SUCCESS.value: Group.SUCCESS.label,
 }
+GRAVE = -1  # of those that need you, what failed or was lost stands before the rest
 SEVERITY = {name: place for place, name in enumerate(STATES)}
 
 
@@ -54,18 +56,29 @@ def next_start(user: User, windows: dict[int, Window], now: datetime) -> Start |
 
 def _severity() -> Case:
     needs = (
-        _last_outcome(lambda standing: standing.group is Group.ATTENTION)
+        _last_outcome(lambda standing: standing.group is Group.NEEDS_YOU)
         | Q(patch_state__restored_at__isnull=False)
         | Q(coverage__in=[reason.value for reason in BLOCKING])
     )
     return Case(
-        When(_last_outcome(lambda standing: standing.group is Group.DANGER), then=_severe(Group.DANGER)),
-        When(needs, then=_severe(Group.ATTENTION)),
+        When(_last_outcome(lambda standing: standing.grave), then=Value(GRAVE)),
+        When(needs, then=_severe(Group.NEEDS_YOU)),
         When(window_id=None, then=_severe(NO_WINDOW)),
+        When(_last_outcome(lambda standing: standing.group is Group.LEFT_OUT), then=_severe(Group.LEFT_OUT)),
         When(_last_outcome(lambda standing: standing.proven), then=_severe(Group.SUCCESS)),
         default=_severe(NOT_PATCHED),
         output_field=IntegerField(),
     )
+
+
+def of_group(name: str) -> Q:
+    """The rows of `listed` that the state filter's value stands for."""
+    return Q(severity=SEVERITY[name]) | (Q(severity=GRAVE) if name == Group.NEEDS_YOU else Q())
+
+
+def group_at(severity: int) -> str:
+    """The group of STATES that a row of `listed` belongs to."""
+    return Group.NEEDS_YOU if severity == GRAVE else list(STATES)[severity]
 
 
 def _last_outcome(holds: Callable[[Standing], bool]) -> Q:
@@ -91,6 +104,7 @@ class Row:
     window: Window | None
     next_start: datetime | None
     exception: ExceptionRequest | None
+    last_patched: datetime | None
 
     @property
     def waits(self) -> bool:
@@ -111,7 +125,7 @@ def rows_of(assets: Iterable[Asset], windows: dict[int, Window], now: datetime) 
         assets,
         lambda asset: _row(asset, windows, starts, excepted.get(asset.pk), now),
         lambda asset: Row(
-            asset, CANNOT_BE_SHOWN, Tone.DANGER, WHY_NOT_SHOWN, "", "", None, None, None, None, None
+            asset, CANNOT_BE_SHOWN, Tone.DANGER, WHY_NOT_SHOWN, "", "", None, None, None, None, None, None
         ),
     )
 
@@ -134,6 +148,7 @@ def _row(asset, windows, starts, exception, now) -> Row:  # type: ignore[no-unty
         window=windows.get(asset.window_id),
         next_start=starts.get(asset.window_id),
         exception=exception,
+        last_patched=patch.last_patched_at if patch else None,
     )
 
 
@@ -159,7 +174,7 @@ def state_of(
         return standing.word, standing.tone, patch.last_reason
     if not has_window:
         return "In no window", Tone.ATTENTION, "Nobody has picked a maintenance window for it."
-    return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else "Its first run is still to come."
+    return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else "No run has patched it yet."
 
 
 def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
@@ -170,32 +185,42 @@ def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
     standing = (
         standing_of(patch.last_state, patch.last_verdict, patch.last_behind) if patch.last_state else None
     )
-    if standing and standing.group in TROUBLE:
+    if standing and standing.group is Group.NEEDS_YOU:
         return standing.word, standing.tone, patch.last_reason
     return None
 
 
 @dataclass(frozen=True)
 class Summary:
+    """Figures of all servers that the reader may see. `patched`: certainly up to date since a moment."""
+
     total: int
     patched: int
     no_window: int
-    attention: int
-    danger: int
+    groups: dict[str, int]  # of STATES
+    elsewhere: int  # need you, and not because of the last run
 
     @property
-    def in_trouble(self) -> list[tuple[Group, str]]:
-        return in_trouble(self)
+    def needs_you(self) -> int:
+        return self.groups[Group.NEEDS_YOU]
 
 
-def summary(user: User, since: datetime) -> Summary:
-    """The figures of the first sentence, in one query. `patched`: certainly up to date since then."""
-    recent = Q(patch_state__last_patched_at__gte=since)
-    counts = listed(user).aggregate(
-        total=Count("pk"),
-        patched=Count("pk", filter=recent),
-        no_window=Count("pk", filter=Q(window_id=None)),
-        attention=Count("pk", filter=Q(severity=SEVERITY[Group.ATTENTION])),
-        danger=Count("pk", filter=Q(severity=SEVERITY[Group.DANGER])),
+def summary(user: User, since: datetime, last: Run | None = None) -> Summary:
+    """In one query."""
+    rows: Any = listed(user)  # its annotations are beyond the type checker
+    counted = list(
+        rows.order_by()
+        .values("severity")
+        .annotate(
+            total=Count("pk"),
+            patched=Count("pk", filter=Q(patch_state__last_patched_at__gte=since)),
+            no_window=Count("pk", filter=Q(window_id=None)),
+            elsewhere=Count("pk", filter=~Q(patch_state__last_run=last.pk if last else 0)),
+        )
     )
-    return Summary(**counts)
+
+    def add(name: str, group: str = "") -> int:
+        return sum(row[name] for row in counted if not group or group_at(row["severity"]) == group)
+
+    groups = {group: add("total", group) for group in STATES}
+    return Summary(add("total"), add("patched"), add("no_window"), groups, add("elsewhere", Group.NEEDS_YOU))

@@ -8,7 +8,7 @@ import pytest
 from django.db.models import TextChoices
 
 from exceptions.states import EXCEPTION
-from patching.standing import TABLE, TROUBLE, standing_of
+from patching.standing import TABLE, Group, standing_of
 from patching.states import (
     AUDIT,
     BEFORE_SENDING,
@@ -185,13 +185,13 @@ def test_what_is_proven_is_updated_and_what_failed_is_neither() -> None:
     for (_, _, behind), standing in TABLE.items():
         assert standing.updated or not standing.proven
         assert not (standing.failed and standing.updated)
-        assert behind or not (standing.proven and standing.group in TROUBLE)
-        assert not behind or standing.group in TROUBLE
+        assert behind or not (standing.proven and standing.group is Group.NEEDS_YOU)
+        assert not behind or standing.group is Group.NEEDS_YOU
 
 
 def test_what_a_later_version_stored_is_never_good() -> None:
     for state, verdict in ((TargetState.DONE, "of_a_later_one"), ("of_a_later_one", "")):
         found = standing_of(state, verdict)
-        assert found.group in TROUBLE
+        assert found.group is Group.NEEDS_YOU
         assert not found.proven
         assert not found.updated

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
+from aws.codes import NOT_SIGNED
 from aws.iam import policy
 from aws.policies import bucket_policy, instance_profile, trust_policy
 from portal.access.queries import read_grants_once
@@ -46,6 +47,7 @@ def accounts(request: SignedIn) -> HttpResponse:
         "silent_accounts": {row.account.pk for row in quiet or () if row.account},
         "active": rows.filter(active=True).count(),
         "failing": rows.filter(active=True).exclude(sync_error="").count(),
+        "unread": rows.filter(active=True, sync_error="", synced_at=None).count(),
         "partly": rows.filter(active=True, sync_error="").exclude(unstored="").count(),
     }
     return render(request, "inventory/accounts.html", context)
@@ -65,7 +67,7 @@ def account_new(request: SignedIn) -> HttpResponse:
             except Denied as refusal:
                 status = onto(form, refusal)
             else:
-                messages.success(request, f"{made.name} is connected. It is read within a few minutes.")
+                messages.success(request, f"{made.name} is saved. Below stands what was tried with it.")
                 return redirect("inventory:account-check", made.pk)
     return render(request, "inventory/account_new.html", {"form": form} | _guide(form), status=status)
 
@@ -132,6 +134,7 @@ def account_check(request: SignedIn, pk: int) -> HttpResponse:
         "refused": sum(row.works is False for row in results),
         "unchecked": sum(row.works is None for row in results),
         "entered": results[0].works,
+        "without_credentials": results[0].code == NOT_SIGNED,
         "tried": sorted(tried := {action for row in account_results for action in row.actions}),
         "not_tried": (left := not_tried(tried)),
         "not_tried_count": len(left),

@@ -57,6 +57,7 @@ def coverage(request: SignedIn) -> HttpResponse:
         "chips": chips_of(form, request.GET),
         "servers": everything.count(),
         "blocked": counted["blocked"],
+        "listed": counted["any"],
         "unowned": counted[Coverage.NO_OWNER],
         "reasons": [_reason(reason, counted[reason], form) for reason in Coverage],
         "page": page,

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from portal import sentences
 from portal.tones import Tone
 from portal.web import charts, moments, names
 from portal.web.chrome import Chrome
@@ -155,8 +156,13 @@ def percent(part: float, whole: float) -> str:
 @register.filter
 def counted(count: int, noun: str) -> str:
     """`{{ 1|counted:"server" }}` → 1 server; other plurals as "entry,entries"."""
-    one, _, many = noun.partition(",")
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return sentences.counted(count, noun)
+
+
+@register.filter
+def inside(words: str) -> str:
+    """The beginning of a sentence in the middle of another."""
+    return sentences.inside_a_sentence(str(words))
 
 
 @register.simple_tag(takes_context=True)

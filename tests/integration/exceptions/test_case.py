@@ -60,7 +60,7 @@ def test_a_start_that_is_over_is_not_counted_and_another_exception_moves_what_is
 def test_days_without_a_start_say_so() -> None:
     told = page(asked(enrolled(cast.a_window()), last=3))
     assert "Decide by Fri 11 Dec, 00:00 Berlin, when its last day ends: no start comes before." in told
-    assert "No start of a window falls into these days: nothing is skipped." in told
+    assert "No start of a window is left in these days: nothing is skipped." in told
 
 
 def test_open_updates_with_their_age_and_the_last_patching() -> None:

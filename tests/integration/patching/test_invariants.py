@@ -138,7 +138,7 @@ class TestNightly:
         found = audit(now)
         assert [item["invariant"] for item in found.violations] == ["I5"]
         told = Notification.objects.get(user=cast.ada(), kind="runs.audit")
-        assert "1 broken promises" in told.sentence
+        assert "found 1 broken promise:" in told.sentence
 
     def test_the_page_is_for_admins_and_auditors(self, run: Run) -> None:
         assert "not been audited yet" in browser(cast.ada()).get(reverse("patching:audits")).content.decode()

@@ -173,10 +173,10 @@ class TestRunPage:
         _, run = a_run()
         address = reverse("patching:run", args=[run.pk])
         rows = {key: text(browser(cast.ana()).get(address, query, headers={"HX-Target": "targets"})).count("<tr><td")
-                for key, query in {"all": {}, "attention": {"show": "attention"}, "done": {"state": "done"},
+                for key, query in {"all": {}, "needs you": {"show": "needs_you"}, "done": {"state": "done"},
                                    "verdict": {"verdict": "patched"}, "search": {"q": "12 MB"},
                                    "nul": {"q": "\x00nothing"}, "wrong": {"show": "no-such"}}.items()}  # fmt: skip
-        assert rows == {"all": 3, "attention": 1, "done": 1, "verdict": 1, "search": 1, "nul": 0, "wrong": 0}
+        assert rows == {"all": 3, "needs you": 1, "done": 1, "verdict": 1, "search": 1, "nul": 0, "wrong": 0}
 
     def test_asks_again_only_until_it_is_over(self):
         _, run = a_run()

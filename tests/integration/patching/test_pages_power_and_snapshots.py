@@ -58,7 +58,7 @@ def power_and_snapshots(person, asset: Asset) -> str:
 class TestServer:
     def test_an_idle_server_says_so(self):
         seen = power_and_snapshots(cast.ana(), cast.an_asset())
-        assert "No run has it started now" in seen
+        assert "No run keeps it started now" in seen
 
     def test_a_started_one_tells_its_run_and_offers_to_keep_it(self):
         _, run = a_run()

@@ -44,9 +44,21 @@ def ask(person, *assets, method="get", **days):
 def test_a_start_counts_when_its_hours_overlap(begins, ends, count):
     window, asset = cast.a_window(), cast.an_asset()
     enrol(window, asset)
-    found = skipped_starts([asset], begins, ends)
+    found = skipped_starts([asset], begins, ends, now=NOW)
     assert sum(row.count for row in found) == count
     assert all(row.starts[0] == FIRST for row in found)
+
+
+def test_a_start_that_is_over_is_not_skipped_any_more():
+    """At 23:30 the run of 22:00 has begun: it was told as a start that today's days skip."""
+    window, asset = cast.a_window(), cast.an_asset()
+    enrol(window, asset)
+    half_past = FIRST + timedelta(minutes=90)
+    found = skipped_starts([asset], FIRST - timedelta(hours=21), FIRST + timedelta(days=1), now=half_past)
+    assert found == []
+    with time_machine.travel(half_past, tick=False):
+        seen = ask(cast.ana(), asset, to_date="2026-12-05").content.decode()
+    assert "nothing to skip" in seen
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

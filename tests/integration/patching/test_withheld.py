@@ -53,8 +53,8 @@ def test_facts_beside_the_six_verdicts(stage: Stage, ana: Client, newest: bool) 
         (0, "", False), (2, "", False), (2, "", False), (None, PINNED["in_use"], newest),
     ]  # fmt: skip
     counts = progress(stage.run)
-    assert (counts.success, counts.attention, counts.proven) == ((2, 2, 3) if newest else (3, 1, 3))
-    assert told_on_pages(ana, stage, "attention") == ({3, 4} if newest else {3})
+    assert (counts.success, counts.needs_you, counts.proven) == ((2, 2, 3) if newest else (3, 1, 3))
+    assert told_on_pages(ana, stage, "needs_you") == ({3, 4} if newest else {3})
     assert_pages_say_it(ana, stage, newest)
 
 

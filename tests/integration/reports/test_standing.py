@@ -82,7 +82,7 @@ def test_an_outcome_has_one_word_wherever_it_is_told(ana: Client, state: TargetS
 
 
 def test_a_new_verdict_is_one_row_of_the_table(ana: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Standing("Mended in place", Group.ATTENTION, updated=True, retryable=True)
+    row = Standing("Mended in place", Group.NEEDS_YOU, updated=True, retryable=True)
     monkeypatch.setitem(standing.TABLE, (TargetState.DONE, NEW, False), row)
     target = ended(TargetState.DONE, NEW)
     pages = places(ana, target)
@@ -93,14 +93,14 @@ def test_a_new_verdict_is_one_row_of_the_table(ana: Client, monkeypatch: pytest.
 
 
 def test_a_new_verdict_counts_as_its_row_says(ana: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Standing("Mended in place", Group.ATTENTION, retryable=True)
+    row = Standing("Mended in place", Group.NEEDS_YOU, retryable=True)
     monkeypatch.setitem(standing.TABLE, (TargetState.DONE, NEW, False), row)
     target = ended(TargetState.DONE, NEW)
     counts = progress(target.run)
-    assert (counts.attention, counts.retryable, counts.proven, counts.total) == (1, 1, 0, 1)
-    assert found(ana, reverse("patching:run", args=[target.run_id]), show="attention")
-    assert not found(ana, reverse("patching:run", args=[target.run_id]), show="danger")
-    assert found(ana, reverse("reports:my-servers"), state="attention")
+    assert (counts.needs_you, counts.retryable, counts.proven, counts.total) == (1, 1, 0, 1)
+    assert found(ana, reverse("patching:run", args=[target.run_id]), show="needs_you")
+    assert not found(ana, reverse("patching:run", args=[target.run_id]), show="success")
+    assert found(ana, reverse("reports:my-servers"), state="needs_you")
     assert not found(ana, reverse("reports:my-servers"), state="success")
 
 
@@ -120,9 +120,9 @@ def test_an_unknown_outcome_counts_and_looks_the_same_everywhere(ana: Client) ->
         (server.context["rows"][0].label, server.context["rows"][0].tone),
     ]
     assert set(looks) == {("Outcome unknown", "danger")}
-    assert run.context["counts"].danger == report.context["counts"].danger == 1
-    for page in (report, server):
-        assert "1 failed or unknown" in page.content.decode()
+    assert run.context["counts"].needs_you == report.context["counts"].needs_you == 1
+    for page in (run, report, server):
+        assert "1 needs you" in page.content.decode()
 
 
 def test_the_export_of_a_run_tells_the_word_beside_the_stored_values(ana: Client) -> None:

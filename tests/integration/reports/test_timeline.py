@@ -8,11 +8,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from patching.standing import TABLE, Group
+from patching.standing import TABLE
 from patching.states import HOLD, PROPOSAL, RESTORE, SNAPSHOT, TARGET, TargetState
 from patching.words import said_once
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
+from portal.tones import Tone
 from reports.queries.timeline import Event, event_of
 from tests import cast
 
@@ -55,7 +56,7 @@ def test_what_a_server_ended_with_is_its_verdict(verdict: str, standing: Any) ->
 
 
 def test_a_verdict_of_a_later_version_is_never_good() -> None:
-    assert told("target.done", code="mended_in_place").tone == Group.DANGER.tone
+    assert told("target.done", code="mended_in_place").tone == Tone.DANGER
 
 
 @pytest.mark.parametrize(("kind", "tone"), [("asset.enrolled", ""), ("of.a.later.version", ""),

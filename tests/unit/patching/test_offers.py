@@ -138,7 +138,7 @@ def test_a_window_that_follows_the_newest_release_wants_attention(case: str, fol
     assert (result.verdict, result.behind) == (verdict, follows and pinned)
     standing = standing_of(TargetState.DONE, result.verdict, result.behind)
     assert standing.proven is proven
-    assert not result.behind or standing.group is Group.ATTENTION
+    assert not result.behind or standing.group is Group.NEEDS_YOU
 
 
 def test_the_newest_release_itself_is_not_behind() -> None:

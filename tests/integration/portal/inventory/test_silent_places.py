@@ -44,7 +44,7 @@ def test_silence_is_told_on_the_list_and_on_its_account(admin: Client, board: Sh
     board.silent(ACCOUNT, "eu-west-1", "ssm", trial=False)
     board.silent("portal", "eu-central-1", "s3", trial=False)
     page = text(admin, "accounts")
-    assert "AWS does not answer in 2 places; all the others go on." in page
+    assert "AWS does not answer in 2 places. All the others go on." in page
     assert "Systems Manager" in page
     assert "the portal's own" in page
     assert FOLLOWS["ssm"].partition(";")[0] in page

@@ -46,6 +46,13 @@ def test_the_last_resort_page_needs_neither_request_nor_database() -> None:
     assert b"Something broke" in answer.content
 
 
+def test_an_act_that_broke_is_not_said_to_have_changed_nothing() -> None:
+    act = RequestFactory().post("/")
+    act.user = AnonymousUser()
+    assert b"Nothing was changed" in errors.server_error(request_for()).content
+    assert b"Look whether anything of it was done" in errors.server_error(act).content
+
+
 @pytest.mark.parametrize(
     ("refusal", "status"),
     [(Denied("No, because."), 403), (Conflict("Ada was faster."), 409), (Invalid("Too late."), 400)],
