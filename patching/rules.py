@@ -13,7 +13,7 @@ from patching.documents import aws_windows
 from patching.models import Run, Window
 from patching.policy.fields import about
 from patching.policy.run_policy import RunPolicy
-from patching.queries.board import in_a_run
+from patching.queries.board import in_a_run, worked_on
 from patching.states import RUN_OVER, RunState
 from patching.window_facts import WindowFacts
 from portal.access.models import Grant, User
@@ -159,6 +159,14 @@ def check_nobody_in_a_run(window: Window, now: datetime) -> None:
     raise Conflict(
         f"{servers} in the run {busy[0].run.name}, which is under way. Wait until it is over, or halt it."
     )
+
+
+def check_in_no_run(asset: Asset, now: datetime) -> None:
+    """A server is checked by one run at a time."""
+    if busy := worked_on([asset.pk], now):
+        raise Conflict(
+            f"{asset.label} is in the run {busy[0].run.name}, which is under way. Wait until it is over."
+        )
 
 
 def check_haltable(run: Run) -> None:

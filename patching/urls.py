@@ -6,6 +6,7 @@ from django.urls import path
 
 from patching.views import (
     audits,
+    check,
     control,
     enrolment,
     plan,
@@ -31,6 +32,7 @@ urlpatterns = [
     path("runs/<int:pk>/skip/", control.skip, name="skip"),
     path("runs/<int:pk>/extend/", control.extend, name="extend"),
     path("servers/<int:pk>/power/", power_and_snapshots.power_and_snapshots, name="power-and-snapshots"),
+    path("servers/<int:pk>/check/", check.check_again, name="check-again"),
     path("servers/<int:pk>/keep-running/", power_and_snapshots.keep_running, name="keep-running"),
     path("snapshots/<uuid:pk>/restore/", power_and_snapshots.restore, name="restore"),
     path("audits/", audits.audits, name="audits"),

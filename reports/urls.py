@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reports.views import evidence, packages, runs, search, server, servers
+from reports.views import changes, evidence, packages, runs, search, server, servers
 
 app_name = "reports"
 urlpatterns = [
@@ -19,5 +19,7 @@ urlpatterns = [
     path("reports/", runs.finished, name="finished"),
     path("runs/<int:pk>/report/", runs.run_report, name="run-report"),
     path("runs/<int:pk>/report.csv", runs.run_report_csv, name="run-report-csv"),
+    path("runs/<int:pk>/changes/", changes.run_changes, name="run-changes"),
+    path("runs/<int:pk>/changes.csv", changes.run_changes_csv, name="run-changes-csv"),
     path("search/", search.search, name="search"),
 ]

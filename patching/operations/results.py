@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from patching import offers
 from patching.checks import REPAIRED_FROM_THE_START
@@ -16,7 +17,7 @@ from patching.operations.outcomes import Outcome, Stored
 from patching.operations.package_changes import rows_of
 from patching.operations.targets import Step
 from patching.planner import batches
-from patching.standing import standing_of
+from patching.standing import CHECKED, standing_of
 from patching.states import Agreement, Phase, TargetState, Verdict
 from patching.verdicts import FIT, Evidence, Judgement, judge
 from portal.audit.operations import record_all
@@ -266,9 +267,11 @@ def _hosts_own(state: AssetPatchState, target: Target) -> None:
 def remember_unpatched(run_id: int) -> None:
     """At the end of a run: assets that were left out, blocked, lost or halted keep that as their latest fact.
 
-    What a pre-check told of them is known, too: nothing was installed since.
+    What a pre-check told of them is known, too: nothing was installed since. One that passed ends a failed one.
     """
-    unpatched = Target.objects.filter(run_id=run_id).exclude(state=TargetState.DONE).select_related("run")
+    mended = Q(reason_code=CHECKED, asset__patch_state__last_state=TargetState.BLOCKED)
+    targets_of = Target.objects.filter(~Q(state=TargetState.DONE) | mended, run_id=run_id)
+    unpatched = targets_of.select_related("run")
     for chunk in batches(unpatched.order_by("asset_id").iterator(chunk_size=500), 500):
         states = states_of(chunk)
         for target in chunk:

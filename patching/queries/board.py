@@ -54,8 +54,12 @@ def enrolled_counts(assets: QuerySet[Asset], *, offered: bool | None = None) -> 
 
 def in_a_run(window: Window, now: datetime) -> list[Target]:
     """Unfinished targets, in runs that have begun, of the servers enrolled in the window."""
-    enrolled = Enrolment.objects.filter(window=window, ended_at=None)
+    return worked_on(Enrolment.objects.filter(window=window, ended_at=None).values("asset"), now)
+
+
+def worked_on(assets: Any, now: datetime) -> list[Target]:
+    """Unfinished targets, in runs that have begun, of these servers."""
     begun = ~Q(run__state=RunState.PLANNED) | Q(run__starts_at__lte=now)
-    rows = Target.objects.filter(begun, asset__in=enrolled.values("asset"))
+    rows = Target.objects.filter(begun, asset__in=assets)
     rows = rows.exclude(run__state__in=RUN_OVER).exclude(state__in=TARGET_OVER)
     return list(rows.select_related("run").order_by("run_id", "pk"))

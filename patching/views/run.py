@@ -17,9 +17,11 @@ from patching.filters import TargetFilter
 from patching.forms import ReasonForm
 from patching.models import Run, Target
 from patching.navigation import is_admin
+from patching.next_steps import next_step
 from patching.operations import runs as operations
 from patching.queries.board import log_of, with_group
 from patching.queries.hindrances import hindered_run
+from patching.queries.next_patch import NextStart
 from patching.queries.runs import progress
 from patching.queries.waves import waves_of
 from patching.rules import check_cancellable, check_haltable
@@ -27,6 +29,7 @@ from patching.standing import Group, standing_of
 from patching.states import RUN_OVER, RunState
 from patching.views.reading import reads
 from patching.words import DISAGREEMENTS, alike, parts_of, phases, said_once, state_look, time_left, unguarded
+from portal.access.queries import has_role
 from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Role
 from portal.isolation import CANNOT_BE_SHOWN, each
@@ -102,17 +105,33 @@ def _board(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, A
 
 def _table(request: SignedIn, found: Run, targets: QuerySet[Any]) -> dict[str, Any]:
     form = TargetFilter(request.GET)
-    page = WORST_FIRST.page_of(request, form.narrow(targets).select_related("asset"))
+    start = NextStart(found.window, timezone.now())
+    rows = start.asked_of(form.narrow(targets).select_related("asset__patch_state"))
+    page = WORST_FIRST.page_of(request, rows)
     return {
         "run": found,
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": said_once(each(page, shown, not_shown)),
+        "rows": said_once(_with_next_step(found, start, row) for row in each(page, shown, not_shown)),
+        "may_check": has_role(request.user, Role.OWNER, Role.ADMIN),
         "total": None,
         "over": found.state in RUN_OVER,
         "admin": is_admin(request),
     }
+
+
+def _with_next_step(run: Run, start: NextStart, row: dict[str, Any]) -> dict[str, Any]:
+    """What to do about a failed check, unless more has happened since; `sooner`: a retry would patch the server."""
+    target = row["target"]
+    step = next_step(target.state, target.reason_code) if is_latest(run, target) else None
+    return row | {"step": step, "next_patch": step and start.of(target), "sooner": not run.check_only}
+
+
+def is_latest(run: Run, target: Target) -> bool:
+    """Whether nothing later is remembered of the server."""
+    state = getattr(target.asset, "patch_state", None)
+    return run.state not in RUN_OVER or state is None or state.last_target_id == target.pk
 
 
 def shown(row: Target) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from portal.limits.budget import Budget, OutOfTime, Unavailable, ran_out, spendi
 # stream; a test compares this list with the addresses.
 STREAMS = frozenset({
     "exceptions:register-csv", "audit:events-csv", "inventory:coverage-csv", "patching:recurring-csv",
-    "reports:packages-csv", "reports:run-report-csv", "reports:servers-csv",
+    "reports:packages-csv", "reports:run-changes-csv", "reports:run-report-csv", "reports:servers-csv",
 })  # fmt: skip
 AT_ONCE = 2  # of a process: the other threads stay free for pages
 TOO_MANY = (

@@ -85,7 +85,7 @@ class KeysetPager:
 
     def _beyond(self, values: list[Any], backwards: bool) -> Q:
         """Rows strictly after `values`: for each column, equal so far and further here."""
-        beyond, equal = Q(pk__in=[]), Q()
+        beyond, equal = Q(), Q()
         for name, value in zip(self.order, values, strict=True):
             column, descending = _split(name)
             beyond |= equal & self._further(column, value, descending != backwards, backwards)

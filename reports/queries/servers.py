@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
@@ -25,6 +26,7 @@ NO_WINDOW, NOT_PATCHED = "no-window", "unknown"
 STATES = {
     Group.NEEDS_YOU.value: Group.NEEDS_YOU.label,
     NO_WINDOW: "In no window",
+    Group.LEFT_OUT.value: Group.LEFT_OUT.label,
     NOT_PATCHED: "Not patched yet",
     Group.SUCCESS.value: Group.SUCCESS.label,
 }
@@ -62,6 +64,7 @@ def _severity() -> Case:
         When(_last_outcome(lambda standing: standing.grave), then=Value(GRAVE)),
         When(needs, then=_severe(Group.NEEDS_YOU)),
         When(window_id=None, then=_severe(NO_WINDOW)),
+        When(_last_outcome(lambda standing: standing.group is Group.LEFT_OUT), then=_severe(Group.LEFT_OUT)),
         When(_last_outcome(lambda standing: standing.proven), then=_severe(Group.SUCCESS)),
         default=_severe(NOT_PATCHED),
         output_field=IntegerField(),
@@ -71,6 +74,11 @@ def _severity() -> Case:
 def of_group(name: str) -> Q:
     """The rows of `listed` that the state filter's value stands for."""
     return Q(severity=SEVERITY[name]) | (Q(severity=GRAVE) if name == Group.NEEDS_YOU else Q())
+
+
+def group_at(severity: int) -> str:
+    """The group of STATES that a row of `listed` belongs to."""
+    return Group.NEEDS_YOU if severity == GRAVE else list(STATES)[severity]
 
 
 def _last_outcome(holds: Callable[[Standing], bool]) -> Q:
@@ -96,6 +104,7 @@ class Row:
     window: Window | None
     next_start: datetime | None
     exception: ExceptionRequest | None
+    last_patched: datetime | None
 
     @property
     def waits(self) -> bool:
@@ -116,7 +125,7 @@ def rows_of(assets: Iterable[Asset], windows: dict[int, Window], now: datetime) 
         assets,
         lambda asset: _row(asset, windows, starts, excepted.get(asset.pk), now),
         lambda asset: Row(
-            asset, CANNOT_BE_SHOWN, Tone.DANGER, WHY_NOT_SHOWN, "", "", None, None, None, None, None
+            asset, CANNOT_BE_SHOWN, Tone.DANGER, WHY_NOT_SHOWN, "", "", None, None, None, None, None, None
         ),
     )
 
@@ -139,6 +148,7 @@ def _row(asset, windows, starts, exception, now) -> Row:  # type: ignore[no-unty
         window=windows.get(asset.window_id),
         next_start=starts.get(asset.window_id),
         exception=exception,
+        last_patched=patch.last_patched_at if patch else None,
     )
 
 
@@ -182,19 +192,35 @@ def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class Summary:
+    """Figures of all servers that the reader may see. `patched`: certainly up to date since a moment."""
+
     total: int
     patched: int
     no_window: int
-    needs_you: int
+    groups: dict[str, int]  # of STATES
+    elsewhere: int  # need you, and not because of the last run
+
+    @property
+    def needs_you(self) -> int:
+        return self.groups[Group.NEEDS_YOU]
 
 
-def summary(user: User, since: datetime) -> Summary:
-    """The figures of the first sentence, in one query. `patched`: certainly up to date since then."""
-    recent = Q(patch_state__last_patched_at__gte=since)
-    counts = listed(user).aggregate(
-        total=Count("pk"),
-        patched=Count("pk", filter=recent),
-        no_window=Count("pk", filter=Q(window_id=None)),
-        needs_you=Count("pk", filter=of_group(Group.NEEDS_YOU)),
+def summary(user: User, since: datetime, last: Run | None = None) -> Summary:
+    """In one query."""
+    rows: Any = listed(user)  # its annotations are beyond the type checker
+    counted = list(
+        rows.order_by()
+        .values("severity")
+        .annotate(
+            total=Count("pk"),
+            patched=Count("pk", filter=Q(patch_state__last_patched_at__gte=since)),
+            no_window=Count("pk", filter=Q(window_id=None)),
+            elsewhere=Count("pk", filter=~Q(patch_state__last_run=last.pk if last else 0)),
+        )
     )
-    return Summary(**counts)
+
+    def add(name: str, group: str = "") -> int:
+        return sum(row[name] for row in counted if not group or group_at(row["severity"]) == group)
+
+    groups = {group: add("total", group) for group in STATES}
+    return Summary(add("total"), add("patched"), add("no_window"), groups, add("elsewhere", Group.NEEDS_YOU))

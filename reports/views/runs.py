@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -24,9 +24,12 @@ from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
+from reports.queries.changes import kernels, package_changes
+from reports.views.changes import ON_MOST_FIRST
 
 PAGER = KeysetPager(order=("rank", "asset__name", "pk"))
 FINISHED = KeysetPager(order=("-starts_at", "-pk"))
+CHANGES_SHOWN = 8
 AGREEMENTS: dict[str, str] = {
     Agreement.AGREES: "agrees",
     Agreement.SSM_FAILED_HOST_PATCHED: "says failed, the host is patched",
@@ -58,9 +61,8 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
     everything = _rows(request, run)
     form = TargetFilter(request.GET)
     rows: Any = form.narrow(everything)
-    total, capped = capped_count(rows)
-    page = PAGER.page_of(request, rows)
-    counts = progress(run, everything)
+    page, counts = PAGER.page_of(request, rows), progress(run, everything)
+    total, capped = capped_count(rows) if form.narrows else (counts.total, False)
     context = {
         "run": run,
         "form": form,
@@ -72,13 +74,30 @@ def run_report(request: SignedIn, pk: int) -> HttpResponse:
         "counts": counts,
         "parts": parts_of(counts, reverse("reports:run-report", args=[pk]), check_only=run.check_only),
         "totals": _totals(everything),
-        "disagreements": everything.exclude(
-            agreement__in=["", Agreement.AGREES, Agreement.NO_REPORT]
-        ).count(),
-        "withholding": everything.filter(withheld_count__gt=0).count(),
         "query": request.GET.urlencode(),
     }
+    context |= _odd_ones(everything)
+    if not form.narrows and "cursor" not in request.GET:
+        context |= _changes(everything)
     return render(request, "reports/run_report.html", context)
+
+
+def _odd_ones(targets: QuerySet[Target]) -> dict[str, int]:
+    """On how many the two disagree, and how many withheld updates."""
+    agreed = Q(agreement__in=["", Agreement.AGREES, Agreement.NO_REPORT])
+    return targets.order_by().aggregate(
+        disagreements=Count("pk", filter=~agreed), withholding=Count("pk", filter=Q(withheld_count__gt=0))
+    )
+
+
+def _changes(targets: QuerySet[Target]) -> dict[str, Any]:
+    """The first of what changed: kernels, and what changed on most servers."""
+    found = list(package_changes(targets).order_by(*ON_MOST_FIRST.order)[: CHANGES_SHOWN + 1])
+    return {
+        "kernels": kernels(targets)[:CHANGES_SHOWN],
+        "changes": found[:CHANGES_SHOWN],
+        "more_changes": len(found) > CHANGES_SHOWN,
+    }
 
 
 TOTALS = [

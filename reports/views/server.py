@@ -6,7 +6,9 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import JSONObject
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -14,9 +16,12 @@ from django.views.decorators.http import require_GET
 
 from exceptions.queries import Exclusion, current_for, exclusions_at
 from patching.documents import aws_windows
-from patching.models import Enrolment, FixProposal, HostReport, PackageChange, Target, Window
-from patching.standing import standing_of
-from patching.states import ProposalState
+from patching.models import AssetPatchState, Enrolment, FixProposal, HostReport, PackageChange, Target, Window
+from patching.next_steps import next_step
+from patching.operations.control import worth_a_retry
+from patching.queries.next_patch import next_patch
+from patching.standing import CHECKED, standing_of
+from patching.states import RUN_OVER, ProposalState, RunState
 from patching.views.recurring import shown
 from portal.access.queries import has_role, read_grants_once
 from portal.access.states import Role
@@ -27,6 +32,7 @@ from reports.queries.servers import state_of
 from reports.queries.timeline import timeline_of
 
 EVENTS, CHANGES, RUNS, STARTS = 60, 12, 30, 3
+NOTHING_NEXT: dict[str, Any] = {"step": None, "passed": False}
 LOOKED_AHEAD = 53  # starts: a year of weeks
 
 
@@ -34,7 +40,9 @@ LOOKED_AHEAD = 53  # starts: a year of weeks
 def server(request: SignedIn, pk: int) -> HttpResponse:
     read_grants_once(request.user)
     faults = FixProposal.objects.filter(asset=OuterRef("pk"), state=ProposalState.OPEN)
-    rows: Any = Asset.objects.visible_to(request.user).select_related("account", "patch_state__last_run")
+    rows: Any = Asset.objects.visible_to(request.user).select_related(
+        "account", "patch_state__last_run", "patch_state__last_target"
+    )
     rows = rows.annotate(recurs=Exists(faults))  # beyond the type checker
     asset = get_object_or_404(rows, pk=pk)
     now = timezone.now()
@@ -42,14 +50,16 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
     window = enrolment.window if enrolment else None
     exception = current_for([asset], now).get(asset.pk)
     label, tone, why = state_of(asset, exception, window is not None, now)
+    patch, runs = getattr(asset, "patch_state", None), _targets(asset)
+    starts = _starts(asset, window, now) if window and window.active else []
     context = {
         "asset": asset,
-        "patch": getattr(asset, "patch_state", None),
+        "patch": patch,
         "label": label,
         "tone": tone,
         "why": why,
         "enrolment": enrolment,
-        "starts": _starts(asset, window, now) if window and window.active else [],
+        "starts": starts,
         "exception": exception,
         "coverage": [Coverage(reason).label for reason in asset.coverage_reasons],
         "blocked": Coverage(asset.coverage).label if asset.coverage in BLOCKING else "",
@@ -60,11 +70,33 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
             .select_related("target__run")
             .order_by("-target_id", "name")[:CHANGES]
         ),
-        "runs": [_past(row) for row in _targets(asset)],
+        "runs": [_past(row) for row in runs],
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
+        "admin": has_role(request.user, Role.ADMIN),
         "now": now,
     }
+    context |= _what_next(patch, runs)
+    context["next_patch"] = next_patch(window, *starts[0]) if window and starts else None
     return render(request, "reports/server.html", context)
+
+
+def _what_next(patch: AssetPatchState | None, runs: list[Target]) -> dict[str, Any]:
+    """What to do about a check that failed, or has passed after that; nothing where neither is so."""
+    last = patch.last_target if patch else None
+    if patch is None or last is None:
+        return NOTHING_NEXT
+    step, passed = next_step(patch.last_state, last.reason_code), last.reason_code == CHECKED
+    if not step and not passed:
+        return NOTHING_NEXT
+    patching = [row for row in runs if not row.run.check_only and row.run.state != RunState.PLANNED]
+    return {
+        "step": step,
+        "passed": passed,
+        "retried": next((row for row in patching[:1] if worth_a_retry(row)), None),
+        "checking": next(
+            (row.run for row in runs if row.run.check_only and row.run.state not in RUN_OVER), None
+        ),
+    }
 
 
 def _starts(asset: Asset, window: Window, now: datetime) -> list[tuple[datetime, Exclusion | None]]:
@@ -81,7 +113,9 @@ def _recurring(asset: Asset) -> list[FixProposal]:
 
 
 def _targets(asset: Asset) -> list[Target]:
-    rows = Target.objects.filter(asset=asset).select_related("run").prefetch_related("reports")
+    kept = HostReport.objects.filter(target=OuterRef("pk")).order_by("pk")
+    reports = ArraySubquery(kept.values(link=JSONObject(pk="pk", phase="phase")))  # not their contents
+    rows = Target.objects.filter(asset=asset).select_related("run").annotate(kept=reports)
     return list(rows.order_by("-run__starts_at", "-pk")[:RUNS])
 
 
@@ -91,7 +125,7 @@ def _past(row: Target) -> dict[str, object]:
         "target": row,
         "word": standing.word,
         "tone": standing.tone,
-        "reports": row.reports.all(),
+        "reports": row.kept,  # type: ignore[attr-defined]  # an annotation
     }
 
 

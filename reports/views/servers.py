@@ -22,10 +22,13 @@ from portal.access.states import Role
 from portal.inventory.models import Asset
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
-from portal.web.paging import KeysetPager, capped_count
+from portal.web.paging import KeysetPager, total_of
 from portal.web.requests import SignedIn
-from reports.filters import servers
-from reports.queries.servers import next_start, rows_of, summary, windows_of
+from reports.filters import ServerFilter, servers
+from reports.queries.last_run import last_run
+from reports.queries.named import unknown_names
+from reports.queries.sections import Section, sections
+from reports.queries.servers import Row, Summary, next_start, rows_of, summary
 
 ORDERS = {
     "": ("severity", "name", "pk"),
@@ -42,23 +45,43 @@ def my_servers(request: SignedIn) -> HttpResponse:
     read_grants_once(request.user)
     now = timezone.now()
     form, rows = servers(request.user, request.GET)
-    total, capped = capped_count(rows)
-    page = KeysetPager(order=ORDERS.get(request.GET.get("sort", ""), ORDERS[""])).page_of(request, rows)
-    windows = windows_of(request.user)
+    order = ORDERS.get(request.GET.get("sort", ""), ORDERS[""])
+    page = KeysetPager(order=order).page_of(request, rows)
+    last, figures = last_run(request.user, now), None
+    if not form.narrows:  # who searches reads the list
+        figures = summary(request.user, now - timedelta(days=30), last.run if last else None)
+    total, capped = (figures.total, False) if figures else total_of(page, rows)
+    shown = rows_of(page.rows, form.windows, now)
     context = {
         "form": form,
         "chips": chips_of(form, request.GET),
         "page": page,
-        "rows": rows_of(page.rows, windows, now),
+        "rows": shown,
+        "sections": _sections(order, shown, figures),
+        "unknown_names": _unknown_names(request, form),
         "total": total,
         "capped": capped,
-        "summary": summary(request.user, now - timedelta(days=30)),
-        "coming": next_start(request.user, windows, now),
+        "last": last,
+        "summary": figures,
+        "elsewhere": figures.elsewhere if figures and last else 0,
+        "coming": next_start(request.user, form.windows, now),
         "fleet": has_role(request.user, Role.ADMIN, Role.AUDITOR),
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
         "query": request.GET.urlencode(),
     }
     return render(request, "reports/my_servers.html", context)
+
+
+def _sections(order: tuple[str, ...], rows: list[Row], figures: Summary | None) -> list[Section]:
+    """Under headings where the list is sorted by itself; as one where the reader sorted it."""
+    if order != ORDERS[""]:
+        return [Section("", rows)] if rows else []
+    return sections(rows, figures.groups if figures else None)
+
+
+def _unknown_names(request: SignedIn, form: ServerFilter) -> list[str]:
+    text = form.cleaned_data.get("q", "")
+    return unknown_names(Asset.objects.visible_to(request.user).present(), text) if text else []
 
 
 @require_POST
@@ -87,10 +110,8 @@ def servers_csv(request: SignedIn) -> HttpResponseBase:
         "server", "instance id", "account", "region", "application", "environment", "owner", "platform", "os",
         "state", "reason", "kernel running", "kernel before", "updates waiting", "window", "next run", "last patched",
     )  # fmt: skip
-    _, rows = servers(request.user, request.GET)
-    return csv_response(
-        "servers.csv", header, _csv_rows(rows.order_by("name", "pk"), windows_of(request.user))
-    )
+    form, rows = servers(request.user, request.GET)
+    return csv_response("servers.csv", header, _csv_rows(rows.order_by("name", "pk"), form.windows))
 
 
 def _csv_rows(rows: QuerySet[Asset], windows: dict[int, Window]) -> Iterator[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-// Keyboard: / and Ctrl/Cmd-K search, j k rows, x selects, ? shows the list of keys. What can be done with selected rows
+// Keyboard: / and Ctrl/Cmd-K search, j k rows, x selects, a selects all, ? shows the list of keys. What can be done with selected rows
 // has the keys that its buttons name (aria-keyshortcuts).
 {
   const typing = (element) => element.matches("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
@@ -33,6 +33,11 @@
     selected?.querySelector(".check input")?.click();
   };
 
+  const selectAll = () => {
+    selected = null;
+    [...document.querySelectorAll("main [data-select-page]")].find((box) => box.offsetParent)?.click();
+  };
+
   const act = (key) => {
     const button = bar()?.querySelector(`[aria-keyshortcuts="${key}"]`);
     button?.click();
@@ -64,11 +69,21 @@
     sessionStorage.removeItem(SEARCHED);
   });
 
+  // A list that was copied has its names below each other; a field of one line would join them into one.
+  document.addEventListener("paste", (event) => {
+    const field = event.target;
+    const text = event.clipboardData?.getData("text").trim() ?? "";
+    if (!field.matches("[data-search]") || !/[\r\n\t]/.test(text)) return;
+    event.preventDefault();
+    field.setRangeText(text.split(/[\r\n\t]+/).join(" "), field.selectionStart, field.selectionEnd, "end");
+  });
+
   const keys = {
     "/": () => focus("main [data-search]") || focus("[data-global-search]"),
     j: () => step(1),
     k: () => step(-1),
     x: select,
+    a: selectAll,
     "?": () => document.getElementById("shortcuts")?.togglePopover(),
   };
 

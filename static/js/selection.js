@@ -1,6 +1,7 @@
-// Lists: tick one, tick all on the page, tick a range with Shift, and how many that is.
+// Lists: tick one, tick all that the page shows, tick a range with Shift, and how many that is.
 {
   const boxes = (form) => [...form.querySelectorAll("tbody .check input")];
+  const inSight = (form) => boxes(form).filter((box) => box.offsetParent);  // not those of a folded group
 
   const show = (form) => {
     const all = boxes(form);
@@ -8,8 +9,11 @@
     const matching = form.querySelector("[data-all-matching]");
     const count = matching?.checked ? Number(matching.dataset.allMatching) : ticked;
     form.querySelectorAll("[data-selected-count]").forEach((place) => { place.textContent = count.toLocaleString("en"); });
-    const head = form.querySelector("[data-select-page]");
-    if (head) { head.checked = ticked > 0 && ticked === all.length; head.indeterminate = ticked > 0 && ticked < all.length; }
+    const missing = inSight(form).some((box) => !box.checked);
+    form.querySelectorAll("[data-select-page]").forEach((head) => {
+      head.checked = ticked > 0 && !missing;
+      head.indeterminate = ticked > 0 && missing;
+    });
   };
 
   let last = null;
@@ -29,9 +33,9 @@
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form");
     if (!form) return;
-    if (event.target.matches("[data-select-page]")) boxes(form).forEach((box) => { box.checked = event.target.checked; });
+    if (event.target.matches("[data-select-page]")) inSight(form).forEach((box) => { box.checked = event.target.checked; });
     if (event.target.matches("[data-all-matching]") && event.target.checked) boxes(form).forEach((box) => { box.checked = true; });
-    if (event.target.closest(".check") || event.target.matches("[data-all-matching]")) show(form);
+    if (event.target.closest(".check") || event.target.matches("[data-select-page], [data-all-matching]")) show(form);
     if (event.target.matches("[data-submits]")) form.requestSubmit();
   });
 

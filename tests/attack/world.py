@@ -96,7 +96,8 @@ class World:
         self.window, self.other_window = cast.a_window(slug="attacked"), cast.a_window(slug="other")
         self.idle_window = cast.a_window(slug="idle")
         mixed = self._enrolled([*self.assets, self.foreign], self.window)
-        self._enrolled([cast.an_asset(name=f"{PAYMENTS}-idle")], self.idle_window)
+        self.idle_asset = cast.an_asset(name=f"{PAYMENTS}-idle")
+        self._enrolled([self.idle_asset], self.idle_window)
         starts = [self.window.recurrence.next(self.now, 3)[number] for number in range(3)]
         self.finished, self.run, self.planned = (
             plan_occurrence(self.window, at, now=self.now) for at in starts
@@ -210,7 +211,7 @@ class World:
             "snapshot": self.snapshot.pk, "proposal": self.proposals[0].pk,
             "decided_proposal": self.proposals[1].pk, "window": self.window.slug,
             "other_window": self.other_window.slug, "idle_window": self.idle_window.slug,
-            "exception": self.exception.pk,
+            "idle_asset": self.idle_asset.pk, "exception": self.exception.pk,
             "account": Account.objects.get(account_id="111122223333").pk, "person": self.victim.pk,
             "grant": self.grant.pk, "uid": "a", "token": "b-c", "digest": bundle("css").digest,
             "today": (datetime.now(UTC) + timedelta(days=1)).date().isoformat(),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Page
 
-from patching.models import AssetPatchState, Enrolment, Run, Target, Wave, Window
+from patching.models import AssetPatchState, Enrolment, PackageChange, Run, Target, Wave, Window
 from patching.states import RunState, TargetState, Verdict, WaveState
 from portal.access.models import User
 from portal.inventory.models import Asset
@@ -45,6 +45,10 @@ OUTCOMES = [
     (TargetState.READY, "", ""),
     (TargetState.SKIPPED, "", "It is excepted until 12 December 2026 (exception 3)."),
 ]
+CHANGES = [
+    ("kernel-core", "6.1.109-118.189.amzn2023", "6.1.112-122.189.amzn2023"),
+    ("openssl-libs", "1:3.0.8-1.amzn2023.0.14", "1:3.0.8-1.amzn2023.0.16"),
+]
 
 
 def _take_part(
@@ -59,6 +63,11 @@ def _take_part(
         kernel_before="6.1.109-118.189.amzn2023.x86_64", updated_count=4,
         kernel_after="6.1.112-122.189.amzn2023.x86_64" if verdict == Verdict.PATCHED else "",
     )  # fmt: skip
+    if verdict == Verdict.PATCHED:
+        PackageChange.objects.bulk_create(
+            PackageChange(target=target, asset=asset, name=name, old=old, new=new, kind="upgrade")
+            for name, old, new in CHANGES
+        )
     AssetPatchState.objects.create(
         asset=asset, last_run=run, last_target=target, last_state=state, last_verdict=verdict, last_reason=reason,
         kernel_running="6.1.112-122.189.amzn2023.x86_64", kernel_previous="6.1.109-118.189.amzn2023.x86_64",

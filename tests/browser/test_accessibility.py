@@ -12,6 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from exceptions.operations import submit
 from patching.models import Run
+from patching.states import TargetState
 from portal.access.models import User
 from portal.inventory.models import Asset
 from tests import cast
@@ -30,8 +31,11 @@ def pages_of(run: Run) -> dict[str, tuple[str, list[str]]]:
         time_zone="UTC", category="audit", reason="Auditors are in the building.", by=cast.ana(), now=timezone.now(),
     )  # fmt: skip
     one, window = f"ids={asset}", "/windows/saturday-night/"
+    failed = run.targets.get(state=TargetState.BLOCKED).asset_id
     owner = [
         "/",
+        "/?q=pay-01+pay-02+no-such-server",
+        f"/servers/{failed}/",
         f"/servers/{asset}/packages/",
         "/notifications/",
         "/coverage/",
@@ -41,7 +45,14 @@ def pages_of(run: Run) -> dict[str, tuple[str, list[str]]]:
         "/search/?q=pay",
     ]
     approver = ["/exceptions/inbox/", f"/exceptions/{request.pk}/", "/exceptions/"]
-    runs = ["/tonight/", "/runs/", f"/runs/{run.pk}/", f"/runs/{run.pk}/report/", "/reports/"]
+    runs = [
+        "/tonight/",
+        "/runs/",
+        f"/runs/{run.pk}/",
+        f"/runs/{run.pk}/report/",
+        f"/runs/{run.pk}/changes/",
+        "/reports/",
+    ]
     people, account = f"/people/{cast.ana().pk}/", f"/aws-accounts/{Asset.objects.get(pk=asset).account_id}/"
     desk = ["/aws-accounts/", "/aws-accounts/new/", account, "/people/", "/people/new/", people, f"{people}change/",
             "/accounts/password/change/", "/audit/", "/audits/",

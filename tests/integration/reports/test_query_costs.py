@@ -45,6 +45,8 @@ PAGES: dict[str, Callable[[Run, Asset], list[Any]]] = {
     "reports:finished": lambda run, asset: [],
     "reports:run-report": lambda run, asset: [run.pk],
     "reports:run-report-csv": lambda run, asset: [run.pk],
+    "reports:run-changes": lambda run, asset: [run.pk],
+    "reports:run-changes-csv": lambda run, asset: [run.pk],
     "reports:servers-csv": lambda run, asset: [],
     "reports:server": lambda run, asset: [asset.pk],
     "reports:packages": lambda run, asset: [asset.pk],

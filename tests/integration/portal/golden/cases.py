@@ -126,6 +126,8 @@ ACTS = [
     Act("admin", "patching:retry run", WHY, "trying two again", _retry_two),
     Act("admin", "patching:skip planned ?target={waiting}", WHY),
     Act("admin", "patching:extend run", WHY | {"minutes": "30"}),
+    Act("owner", "patching:check-again asset", change=_no_run),
+    Act("owner", "patching:check-again asset", name="checking again what a run works on"),
     Act("owner", "patching:keep-running asset", WHY),
     Act("admin", "patching:restore snapshot", WHY),
     Act("admin", "patching:start-now window", {"kind": "check_only"}, change=_no_run),
