@@ -172,7 +172,8 @@ dnf_available() {
 # What the repositories' advisories name, "i" before those that are in; asked once a side.
 advisories() {
     if [ "$TOOL" = dnf ]; then set -- --all; else set -- all; fi
-    [ -e "$W/advisories" ] || ask updates "$TOOL" -q updateinfo list "$@" >"$W/advisories" || return 1
+    # shellcheck disable=SC2086  # a list of options
+    [ -e "$W/advisories" ] || ask updates "$TOOL" -q $OPEN updateinfo list "$@" >"$W/advisories" || return 1
     cat "$W/advisories"
 }
 
