@@ -133,8 +133,8 @@ def page(found: dict[str, float], slowest: float, asked: int) -> str:
     return "\n".join([
         "## start: the demo's first page",
         "",
-        "`script/demo` of a clone without `.venv` and without kept wheels until the page of sign-in answers; the same on",
-        "kept data (median of three); and pages of the admin and an owner while the demo's run works on these two cores.",
+        "`script/demo` of a clone without `.venv` and without kept wheels until the page of sign-in answers; the same",
+        "on kept data (median of three); and pages of the admin and an owner while the demo's run works on these cores.",
         "",
         "| | here | goal |",
         "|---|---|---|",
