@@ -134,7 +134,7 @@ def page(found: dict[str, float], slowest: float, asked: int) -> str:
         "## start: the demo's first page",
         "",
         "`script/demo` of a clone without `.venv` and without kept wheels until the page of sign-in answers; the same",
-        "on kept data (median of three); and pages of the admin and an owner while the demo's run works on these cores.",
+        "on kept data (median of three); and pages of the admin and an owner while the demo's run works here.",
         "",
         "| | here | goal |",
         "|---|---|---|",
