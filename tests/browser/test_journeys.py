@@ -39,7 +39,7 @@ def quiet(page: Page) -> Iterator[None]:
 
 def test_an_owner_enrols_servers_and_takes_it_back(run: Run, live_server: LiveServer, page: Page) -> None:
     sign_in(page, live_server.url, cast.ana())
-    expect(page.get_by_text("your 12 servers were patched in the last 30 days")).to_be_visible()
+    expect(page.get_by_text("1 of your 12 servers was patched in the last 30 days")).to_be_visible()
     assert page.get_by_text("intranet-1").count() == 0
     page.get_by_role("searchbox", name="Search this list").fill("pay-0")
     page.keyboard.press("Enter")
