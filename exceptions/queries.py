@@ -52,16 +52,23 @@ def _excepted(request: ExceptionRequest) -> Exclusion:
     return Exclusion("excepted", f"It is excepted until {last} (exception {request.pk}).", request.pk)
 
 
-def exclusions_at(asset: Asset, times: Sequence[tuple[datetime, datetime]]) -> list[Exclusion | None]:
-    """Why the asset is excluded in each [starts_at, ends_at), as `exclusions` says it; two queries for all of them."""
-    covered = Covered.objects.filter(asset=asset, request__state__in=IN_FORCE).select_related("request")
-    requests = [row.request for row in covered.order_by("request__ends_at")]
+def granted_of(asset: Asset, now: datetime) -> list[ExceptionRequest]:
+    """In force or to come; the first is what `current_for` says."""
+    rows = Covered.objects.filter(asset=asset, request__state__in=IN_FORCE, request__ends_at__gt=now)
+    ordered = rows.select_related("request").order_by("request__starts_at", "-request__ends_at")
+    return [row.request for row in ordered]
+
+
+def exclusions_at(
+    asset: Asset, requests: Sequence[ExceptionRequest], times: Iterable[tuple[datetime, datetime]]
+) -> list[Exclusion | None]:
+    """Why the asset is excluded in each [starts_at, ends_at), as `exclusions` says it. `requests`: those granted."""
     tagged = bool(_foreign_tagged([asset]))
     return [_excluded(asset, requests, tagged, *time) for time in times]
 
 
 def _excluded(
-    asset: Asset, requests: list[ExceptionRequest], tagged: bool, starts_at: datetime, ends_at: datetime
+    asset: Asset, requests: Sequence[ExceptionRequest], tagged: bool, starts_at: datetime, ends_at: datetime
 ) -> Exclusion | None:
     found = [row for row in requests if row.starts_at < ends_at and row.ends_at > starts_at]
     if found:

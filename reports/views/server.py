@@ -14,7 +14,8 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from exceptions.queries import Exclusion, current_for, exclusions_at
+from exceptions.models import ExceptionRequest
+from exceptions.queries import Exclusion, exclusions_at, granted_of
 from patching.documents import aws_windows
 from patching.models import AssetPatchState, Enrolment, FixProposal, HostReport, PackageChange, Target, Window
 from patching.next_steps import next_step
@@ -48,10 +49,11 @@ def server(request: SignedIn, pk: int) -> HttpResponse:
     now = timezone.now()
     enrolment = Enrolment.objects.filter(asset=asset, ended_at=None).select_related("window").first()
     window = enrolment.window if enrolment else None
-    exception = current_for([asset], now).get(asset.pk)
+    granted = granted_of(asset, now)
+    exception = granted[0] if granted else None
     label, tone, why = state_of(asset, exception, window is not None, now)
     patch, runs = getattr(asset, "patch_state", None), _targets(asset)
-    starts = _starts(asset, window, now) if window and window.active else []
+    starts = _starts(asset, window, granted, now) if window and window.active else []
     context = {
         "asset": asset,
         "patch": patch,
@@ -99,11 +101,14 @@ def _what_next(patch: AssetPatchState | None, runs: list[Target]) -> dict[str, A
     }
 
 
-def _starts(asset: Asset, window: Window, now: datetime) -> list[tuple[datetime, Exclusion | None]]:
+def _starts(
+    asset: Asset, window: Window, granted: list[ExceptionRequest], now: datetime
+) -> list[tuple[datetime, Exclusion | None]]:
     """The next starts of its window and why it is left out of each; and the first one that takes it, if far off."""
     length = timedelta(minutes=window.duration_minutes)
     starts = window.recurrence.next(now, LOOKED_AHEAD)
-    told = list(zip(starts, exclusions_at(asset, [(start, start + length) for start in starts]), strict=True))
+    times = [(start, start + length) for start in starts]
+    told = list(zip(starts, exclusions_at(asset, granted, times), strict=True))
     first = next((place for place, (_, excluded) in enumerate(told) if excluded is None), LOOKED_AHEAD)
     return told[:STARTS] + told[max(first, STARTS) : first + 1]
 

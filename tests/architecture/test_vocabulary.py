@@ -21,7 +21,7 @@ INSTEAD = {
     r"failed or unknown": "need you",
     r"need you or failed": "need you",
     r"\bincomplete\b": "need you, or what is missing",
-    r"\b(?:th|>\s*)Good\b": "Patched, or Ready where a run only checks",
+    r">\s*Good\s*<": "Patched, or Ready where a run only checks",
 }
 
 

@@ -95,7 +95,7 @@ class TestServer:
         asset = cast.an_asset()
         Asset.objects.filter(pk=asset.pk).update(state="stopped", state_reason=HIBERNATED)
         seen = power_and_snapshots(cast.ana(), asset)
-        assert f"{asset.label} is hibernated; no snapshot is kept." in seen
+        assert f"{asset.label} is hibernated. No snapshot of it is kept." in seen
         assert "Its memory waits on its root volume" in seen
 
     def test_htmx_gets_the_card_alone_and_it_asks_again_only_while_something_moves(self):
