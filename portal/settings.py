@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
-from kombu import Queue
 
 from aws.regions import known_regions
+from portal.celery_settings import *  # noqa: F403
 from portal.environment import Environment
 from portal.headers import *  # noqa: F403
+from portal.identity_providers import reading as identity_providers
 from portal.logs import *  # noqa: F403 - constants that Django reads by their names
 from portal.logs import configure_structlog
 from portal.sign_in_settings import *  # noqa: F403
@@ -44,6 +45,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",  # whom a provider vouches for; its providers are named by portal.federation alone
     "django_cotton.apps.SimpleAppConfig",  # its own set-up would put its loader in the place of ours
     "django_htmx",
     "django_structlog",
@@ -55,6 +57,7 @@ INSTALLED_APPS = [
     "portal.tags",
     "portal.inventory",
     "portal.people",
+    "portal.federation",
     "portal.web",
     "exceptions",
     "patching",
@@ -67,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "portal.web.middleware.RequestBudget",
     "csp.middleware.CSPMiddleware",
+    "portal.federation.middleware.SmallAnswers",
     "portal.web.middleware.NoNulCharacters",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -113,6 +117,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
+IDENTITY_PROVIDERS = identity_providers.read(env.text("IDENTITY_PROVIDERS_FILE", default=""))
 DISPLAY_TIME_ZONE = env.time_zone("DISPLAY_TIME_ZONE", default="Europe/Berlin")
 
 STATIC_URL = "/static/"
@@ -136,17 +141,6 @@ CACHES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = env.broker("BROKER_URL", default=REDIS_URL)
-CELERY_RESULT_BACKEND = None  # results live in rows, never in the broker
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# A task ends itself before it is killed, and is killed long before a broker takes its worker for dead and hands the
-# message to another: so the same task runs twice only after a real death. docs/scale.md explains each of these.
-CELERY_TASK_SOFT_TIME_LIMIT = 600
-CELERY_TASK_TIME_LIMIT = 660
 # Accounts × regions that one worker process speaks to at once, each by a connection to PostgreSQL of its own.
 PLACES_AT_ONCE = env.whole_number("PLACES_AT_ONCE", default=16, least=1)
 # So long after its lease a worker that hung may still make its call to AWS. docs/adr/0079.
@@ -155,13 +149,6 @@ TASK_STATEMENT_SECONDS = 300  # one statement of a task: it ends, and says why, 
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"visibility_timeout": 1800} if "redis" in CELERY_BROKER_URL.partition("://")[0] else {}
 )
-CELERY_TASK_DEFAULT_QUEUE = "portal"
-CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("portal", "engine", "hints")]
-# Planning and sending wait for nobody's inventory, and for no queue of events that is silent.
-CELERY_TASK_ROUTES = {
-    f"patching.tasks.{name}": {"queue": queue, "routing_key": queue}
-    for name, queue in {"plan_runs": "engine", "reconcile_runs": "engine", "consume_events": "hints"}.items()
-}
 CELERY_BEAT_SCHEDULE = {
     # The rows carry the work: a tick only looks for rows that are due, so a lost or doubled one is harmless.
     "reconcile-runs": {
@@ -274,6 +261,7 @@ PORTAL_NAV = [
     "exceptions.navigation.entries",
     "portal.inventory.navigation.entries",
     "portal.people.navigation.entries",
+    "portal.federation.navigation.entries",
     "portal.audit.navigation.entries",
     "portal.notify.navigation.entries",
 ]
@@ -283,6 +271,6 @@ NOTIFICATION_KINDS = [
     "portal.people.notices.KINDS",
     "portal.sign_in.notices.KINDS",
 ]
-PORTAL_BANNERS = ["patching.navigation.banners"]
+PORTAL_BANNERS = ["patching.navigation.banners", "portal.people.navigation.banners"]
 PORTAL_SEARCH = "reports:search"
 EXCEPTION_CONSEQUENCES = "patching.queries.consequences"

@@ -21,6 +21,8 @@ ACCOUNT_FORMS = {
     "change_password": "portal.sign_in.forms.ChangePassword",
     "reset_password_from_key": "portal.sign_in.forms.ChoosePassword",
 }
+SOCIALACCOUNT_ADAPTER = "portal.federation.adapter.Federation"
+SOCIALACCOUNT_STORE_TOKENS = False  # a provider's tokens serve one sign-in
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
 ACCOUNT_RATE_LIMITS = {
@@ -31,4 +33,6 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "20/5m/ip,5/5m/key",
     "login_failed_known_browser": "10/5m/key",
     "reset_password": "10/10m/ip,5/10m/key",
+    # On the way to an identity provider and back: each costs a session or a signature. A whole office is one source.
+    "identity_provider": "120/m/ip",
 }

@@ -9,6 +9,7 @@ urlpatterns = [
     path("exceptions/", include("exceptions.urls")),
     path("accounts/", include("portal.sign_in.urls")),
     path("", include("portal.inventory.urls")),
+    path("", include("portal.federation.urls")),
     path("people/", include("portal.people.urls")),
     path("audit/", include("portal.audit.urls")),
     path("notifications/", include("portal.notify.urls")),

@@ -29,12 +29,16 @@ class User(AbstractUser):
 
 
 class Grant(models.Model):
-    """`role` over the assets whose `dimension` equals `value` (everything: value is empty)."""
+    """`role` over the assets whose `dimension` equals `value` (everything: value is empty).
+
+    `provider`: whose word it rests on, by the provider's id; it ends when that word does. '' where an admin gave it.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="grants")
     role = models.CharField(max_length=16, choices=Role.choices)
     dimension = models.CharField(max_length=16, choices=Dimension.choices)
     value = models.CharField(max_length=256, blank=True)
+    provider = models.CharField(max_length=40, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [

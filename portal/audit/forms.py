@@ -12,6 +12,7 @@ SUBJECTS = {
     "export": "Exports",
     "person": "People and rights",
     "power": "Starting and stopping",
+    "role_rule": "Roles from groups",
     "run": "Runs",
     "sending": "Pause of all sending",
     "sign_in": "Signing in",

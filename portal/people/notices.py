@@ -10,8 +10,9 @@ from portal.notify.kinds import Kind
 from portal.sign_in.notices import personal
 from portal.tones import Tone
 
+PERSONAL = ("changed", "granted", "revoked", "let_in", "linked", "shut_out", "unlinked")
 KINDS = [
-    *(personal(f"person.{what}") for what in ("changed", "granted", "revoked", "let_in", "shut_out")),
+    *(personal(f"person.{what}") for what in PERSONAL),
     Kind(
         "person.first_admin", ("admins",), people=lambda _, word: people_with(Role.ADMIN),
         sentence=lambda _, said, by: said, link=lambda person: reverse("people:person", args=[person.pk]),

@@ -54,7 +54,7 @@ class ClosedSignUp(DefaultAccountAdapter):
         return super().respond_user_inactive(request, user)
 
     def post_login(self, request: HttpRequest, user: User, **facts: Any) -> HttpResponse:
-        sign_ins.signed_in(user, client_address(request))
+        sign_ins.signed_in(user, client_address(request), provider=_provider(facts))
         answer: HttpResponse = super().post_login(request, user, **facts)
         if answer.headers.get("Location") == HOME:  # no page in mind: begin with the work that waits
             answer.headers["Location"] = Chrome(request).start
@@ -87,3 +87,9 @@ class ClosedSignUp(DefaultAccountAdapter):
 
 def _name(credentials: dict[str, Any]) -> str:
     return str(credentials.get("username") or credentials.get("email") or "")
+
+
+def _provider(facts: dict[str, Any]) -> str:
+    """What the identity provider is called that vouched for them; '' where they gave a password."""
+    login = (facts.get("signal_kwargs") or {}).get("sociallogin")
+    return str(login.provider.name) if login else ""

@@ -12,15 +12,17 @@ from portal.audit.operations import Entry, record
 HOUR_S = 3600
 # Events of failed sign-ins an hour; what goes beyond stands in the log only, and one event says so.
 PER_SOURCE, FROM_ALL = 20, 500
-NAME_LENGTH = 100
+NAME_LENGTH, WHY_LENGTH = 100, 300
 
 WRONG = "wrong name or password"
 TOO_MANY = "too many tries, so the password was not looked at"
 SHUT_OUT = "the password was right, but they are shut out"
 
 
-def signed_in(person: User, source: str) -> None:
-    _record("succeeded", person, f"{person.display_name} signed in from {source}", source, by=person)
+def signed_in(person: User, source: str, *, provider: str = "") -> None:
+    """`provider` is what the identity provider is called that vouched for them; '' for a password."""
+    how = f" with {provider}" if provider else ""
+    _record("succeeded", person, f"{person.display_name} signed in{how} from {source}", source, by=person)
 
 
 def signed_out(person: User, source: str) -> None:
@@ -32,18 +34,35 @@ def failed(name: str, why: str, source: str, *, network: str) -> None:
 
     `network` is what the limits take for one source: the address, or its /64 of IPv6.
     """
-    if full := _is_over("all", FROM_ALL) or _is_over(network, PER_SOURCE):
-        if full == "now":
-            summary = f"More sign-ins failed within the hour than are listed, the last from {source}; the log has all"
-            _record("failed", None, summary, source)
+    if not _has_room(source, network):
         return
     shown = readable(name)
     person = User.objects.filter(Q(username__iexact=shown) | Q(email__iexact=shown)).first()
     _record("failed", person, f"Sign-in as {shown!r} from {source} failed: {why}", source, name=shown)
 
 
-def readable(name: str) -> str:
-    return "".join(sign for sign in name if sign.isprintable())[:NAME_LENGTH]
+def refused(provider: str, why: str, source: str, *, about: str, network: str) -> None:
+    """An identity provider's answer that let nobody in. `about`: of whom it spoke, where that is proven."""
+    if not _has_room(source, network):
+        return
+    of_whom = f" of {readable(about)}" if about else ""
+    summary = f"Sign-in{of_whom} with {provider} from {source} refused: {readable(why, WHY_LENGTH)}"
+    _record("refused", None, summary, source, provider=provider, name=readable(about))
+
+
+def readable(name: str, length: int = NAME_LENGTH) -> str:
+    return "".join(sign for sign in name if sign.isprintable())[:length]
+
+
+def _has_room(source: str, network: str) -> bool:
+    """Whether the trail takes one more event of this hour; the first beyond it leaves an event that says so."""
+    full = _is_over("all", FROM_ALL) or _is_over(network, PER_SOURCE)
+    if full == "now":
+        summary = (
+            f"More sign-ins failed within the hour than are listed, the last from {source}; the log has all"
+        )
+        _record("failed", None, summary, source)
+    return not full
 
 
 def _is_over(whose: str, limit: int) -> str:

@@ -52,6 +52,9 @@ ACCOUNT = {
     "regions": "eu-west-1",
     "active": "on",
 }
+ROLE_RULE = {
+    "provider": "", "claim": "groups", "value": "attacked", "role": "admin", "dimension": "everything", "scope": "",
+}  # fmt: skip
 SERVERS = {"ids": "{asset}"}
 PAGE = Rule(reads=SIGNED_IN)
 OPEN = Rule(reads=PEOPLE)
@@ -66,6 +69,24 @@ RULES: dict[str, Rule] = {
     "account_inactive": OPEN,
     "people:first-admin": Rule(rows=("token",)),  # an admin is there: the link of another day lets nobody in
     "account_change_password": PAGE,
+    # Without a provider in the settings these lead nowhere; tests/integration/portal/federation attacks them with some.
+    "federation:by-email": Rule(),
+    "federation:start": Rule(rows=("provider",)),
+    "federation:oidc-callback": Rule(rows=("provider",)),
+    "federation:saml-acs": Rule(rows=("provider",)),
+    "federation:saml-finish": Rule(rows=("provider",)),
+    "federation:saml-sls": Rule(rows=("provider",)),
+    "federation:saml-metadata": Rule(rows=("provider",)),
+    "federation:providers": Rule(reads=ADMINS),
+    "federation:try": Rule(reads=ADMINS, body={"sample": "attacked"}),  # changes nothing
+    "federation:rule-new": Rule(reads=ADMINS, writes=ADMINS, body=ROLE_RULE),
+    "federation:rule": Rule(reads=ADMINS, writes=ADMINS, rows=("role_rule",), body=ROLE_RULE),
+    "federation:rule-move": Rule(writes=ADMINS, rows=("role_rule",), body={"to": "down"}),
+    "federation:identities": Rule(
+        reads=ADMINS, rows=("person",), body={"provider": "nobody-s", "subject": "x"}
+    ),  # there is no provider to link
+    "federation:identity-unlink": Rule(writes=ADMINS, rows=("person", "identity")),
+    "federation:rule-remove": Rule(writes=ADMINS, rows=("role_rule",)),
     "web:stylesheet": Rule(reads=PEOPLE, rows=("digest",)),
     "web:script": Rule(reads=PEOPLE, rows=("digest",)),
     "web:theme": Rule(),  # a cookie of the browser's own

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
@@ -33,6 +34,7 @@ from patching.operations.runs import plan_occurrence
 from patching.states import HoldState, Phase, ProposalState, RunState, SnapshotState, TargetState, Verdict
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
+from portal.federation.models import RoleRule
 from portal.inventory.models import Account, Asset
 from portal.notify.channels.inbox.channel import CHANNEL as INBOX
 from portal.notify.delivery import Delivery
@@ -79,7 +81,23 @@ class World:
         self.people = {name: make() for name, make in makers.items()}
         self.people |= {name: cast._person(name) for name in ("nobody", "shut_out")}
         cast._person("di", (Role.APPROVER, Dimension.APPLICATION, "intranet"))
+        self.role_rules = RoleRule.objects.bulk_create(
+            RoleRule(
+                position=number,
+                claim="groups",
+                value=HOSTILE,
+                role=Role.AUDITOR,
+                dimension=Dimension.EVERYTHING,
+            )
+            for number in (1, 2)
+        )
         self.victim = cast._person("victim")
+        self.identity = SocialAccount.objects.create(
+            user=self.victim,
+            provider="https://idp.example",
+            uid=HOSTILE[:100],
+            extra_data={"groups": [HOSTILE]},
+        )
         self.grant = Grant.objects.create(
             user=self.victim, role=Role.OWNER, dimension=Dimension.APPLICATION, value="payments"
         )
@@ -213,6 +231,7 @@ class World:
             "other_window": self.other_window.slug, "idle_window": self.idle_window.slug,
             "idle_asset": self.idle_asset.pk, "exception": self.exception.pk,
             "account": Account.objects.get(account_id="111122223333").pk, "person": self.victim.pk,
-            "grant": self.grant.pk, "uid": "a", "token": "b-c", "digest": bundle("css").digest,
+            "grant": self.grant.pk, "role_rule": self.role_rules[0].pk, "identity": self.identity.pk,
+            "provider": "nobody-s", "uid": "a", "token": "b-c", "digest": bundle("css").digest,
             "today": (datetime.now(UTC) + timedelta(days=1)).date().isoformat(),
         }  # fmt: skip

@@ -15,6 +15,11 @@ from portal.people.rules import check_another_admin, check_scope
 from portal.people.words import grant_words
 from portal.sign_in.operations import person_entry
 
+FROM_GROUPS = (
+    "This right comes from their groups at an identity provider and would be back at the next sign-in. Change the "
+    "groups there, or the rule on the page Sign-in."
+)
+
 
 @transaction.atomic
 def grant_role(*, person: User, role: str, dimension: str, value: str, by: User, now: datetime) -> Grant:
@@ -23,8 +28,10 @@ def grant_role(*, person: User, role: str, dimension: str, value: str, by: User,
     value = value.strip()
     check_scope(role, dimension, value)
     grant, new = Grant.objects.get_or_create(user=person, role=role, dimension=dimension, value=value)
-    if not new:
+    if not new and not grant.provider:
         raise Conflict(f"{person.display_name} has this right already.")
+    if grant.provider:  # from now on it no longer rests on the word of an identity provider
+        Grant.objects.filter(pk=grant.pk).update(provider="")
     record(person_entry("granted", person, f"{person.display_name} is now {grant_words(grant)}"), by=by)
     notify("person.granted", person, said=f"{by.display_name} made you {grant_words(grant)}.")
     return grant
@@ -35,6 +42,8 @@ def revoke(*, grant: Grant, by: User, now: datetime) -> None:
     """Takes the grant away. Raises Denied for the last admin's own."""
     check_role(by, Role.ADMIN)
     person = grant.user
+    if grant.provider:
+        raise Conflict(FROM_GROUPS)
     if grant.role == Role.ADMIN:
         check_another_admin(person)
     gone, _ = Grant.objects.filter(pk=grant.pk).delete()

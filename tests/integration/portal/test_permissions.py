@@ -15,6 +15,8 @@ pytestmark = pytest.mark.django_db
 # What people may open before they have signed in: signing in itself, and the look of the pages.
 OPEN = {"account_login", "account_logout", "account_reset_password", "account_reset_password_done",
         "account_reset_password_from_key", "account_reset_password_from_key_done", "account_inactive",
+        "federation:by-email", "federation:start", "federation:oidc-callback", "federation:saml-acs",
+        "federation:saml-finish", "federation:saml-sls", "federation:saml-metadata",
         "people:first-admin", "web:stylesheet", "web:script", "web:theme"}  # fmt: skip
 # Addresses that any signed-in person may use, because what they show or do is narrowed to that person.
 EVERYBODY = {
