@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -110,6 +111,19 @@ class Environment:
             if not key.strip() or not equals:
                 raise ImproperlyConfigured(f"{name} has {part!r}; write Key=value or Key=, e.g. {default}.")
             found[key.strip()] = value.strip() or None
+        return found
+
+    def session_limits(self, name: str, *, default: str) -> dict[str, tuple[timedelta, timedelta]]:
+        """`admin=240/720,…`: role → after how many minutes without a request, and in all, its sessions end."""
+        found = {}
+        usual = dict(part.split("=") for part in default.split(","))
+        for role, said in {**usual, **self.pairs(name, default=default)}.items():
+            minutes = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", said or "")
+            if role not in usual or not minutes:
+                raise ImproperlyConfigured(
+                    f"{name} has {role}={said}; write ROLE=IDLE/ALL in minutes, e.g. {default}."
+                )
+            found[role] = (timedelta(minutes=int(minutes[1])), timedelta(minutes=int(minutes[2])))
         return found
 
     def path(self, name: str, *, default: Path) -> Path:

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "portal.notify",
     "portal.tags",
     "portal.inventory",
+    "portal.sign_in",
     "portal.people",
     "portal.federation",
     "portal.web",
@@ -81,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "portal.sign_in.middleware.FirstChooseAPassword",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "portal.sign_in.middleware.SessionsEnd",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -117,6 +119,9 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
+# Per role, in minutes: without a request, and in all. The strictest of a person's roles counts.
+SESSION_LIMITS = env.session_limits("SESSION_LIMITS", default=USUAL_SESSION_LIMITS)  # noqa: F405
+SESSION_COOKIE_AGE = int(max(absolute for _, absolute in SESSION_LIMITS.values()).total_seconds())
 IDENTITY_PROVIDERS = identity_providers.read(env.text("IDENTITY_PROVIDERS_FILE", default=""))
 DISPLAY_TIME_ZONE = env.time_zone("DISPLAY_TIME_ZONE", default="Europe/Berlin")
 

@@ -36,3 +36,4 @@ ACCOUNT_RATE_LIMITS = {
     # On the way to an identity provider and back: each costs a session or a signature. A whole office is one source.
     "identity_provider": "120/m/ip",
 }
+USUAL_SESSION_LIMITS = "admin=240/720,approver=1440/10080,auditor=1440/10080,owner=2880/20160"

@@ -9,10 +9,13 @@ from allauth.account import views
 from django.urls import URLPattern, path, re_path
 
 from portal.sign_in.entrance import LoginPage
+from portal.sign_in.own_sessions import end_session, own_sessions
 from portal.sign_in.password import password_change, password_reset, password_reset_done
 
 urlpatterns: list[URLPattern] = [
     path("login/", LoginPage.as_view(), name="account_login"),
+    path("sessions/", own_sessions, name="own_sessions"),
+    path("sessions/<int:pk>/end/", end_session, name="end_session"),
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("password/change/", password_change, name="account_change_password"),

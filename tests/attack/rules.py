@@ -69,6 +69,8 @@ RULES: dict[str, Rule] = {
     "account_inactive": OPEN,
     "people:first-admin": Rule(rows=("token",)),  # an admin is there: the link of another day lets nobody in
     "account_change_password": PAGE,
+    "own_sessions": PAGE,
+    "end_session": Rule(rows=("session",)),  # the victim's: everybody ends their own alone
     # Without a provider in the settings these lead nowhere; tests/integration/portal/federation attacks them with some.
     "federation:by-email": Rule(),
     "federation:start": Rule(rows=("provider",)),

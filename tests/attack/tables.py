@@ -7,6 +7,8 @@ from django.db import connection
 
 # A visit may keep its session; a refusal, an export and who signed in or out are written down for everybody.
 KEPT_BY_A_VISIT = {"django_session", "django_migrations"}
+# Each visit notes its own session; that of a person who visits nothing may be ended by nobody else.
+NOBODYS_VISIT = "v" * 32
 WRITTEN_FOR_ALL = r"^(act\.refused|sign_in\..*|export\..*)$"
 
 
@@ -28,6 +30,9 @@ def _statement() -> str:
 
 
 def _one(table: str) -> str:
-    which = f" WHERE kind !~ '{WRITTEN_FOR_ALL}'" if table == "audit_auditevent" else ""
+    which = {
+        "audit_auditevent": f" WHERE kind !~ '{WRITTEN_FOR_ALL}'",
+        "sign_in_opensession": f" WHERE session_key = '{NOBODYS_VISIT}'",
+    }.get(table, "")
     digest = "coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text"
     return f"SELECT '{table}', count(*), {digest} FROM {table} t{which}"

@@ -39,8 +39,10 @@ from portal.inventory.models import Account, Asset
 from portal.notify.channels.inbox.channel import CHANNEL as INBOX
 from portal.notify.delivery import Delivery
 from portal.notify.kinds import kind_of
+from portal.sign_in.models import OpenSession
 from portal.web.bundles import bundle
 from tests import cast
+from tests.attack.tables import NOBODYS_VISIT
 
 PAYMENTS, INTRANET = "pay7qz", "intra4k"
 MARKUP = "<i zx9>"
@@ -92,6 +94,10 @@ class World:
             for number in (1, 2)
         )
         self.victim = cast._person("victim")
+        self.session = OpenSession.objects.create(
+            person=self.victim, session_key=NOBODYS_VISIT, began_at=self.now, seen_at=self.now, source="192.0.2.7",
+            browser=HOSTILE[:100],
+        )  # fmt: skip
         self.identity = SocialAccount.objects.create(
             user=self.victim,
             provider="https://idp.example",
@@ -232,6 +238,7 @@ class World:
             "idle_asset": self.idle_asset.pk, "exception": self.exception.pk,
             "account": Account.objects.get(account_id="111122223333").pk, "person": self.victim.pk,
             "grant": self.grant.pk, "role_rule": self.role_rules[0].pk, "identity": self.identity.pk,
+            "session": self.session.pk,
             "provider": "nobody-s", "uid": "a", "token": "b-c", "digest": bundle("css").digest,
             "today": (datetime.now(UTC) + timedelta(days=1)).date().isoformat(),
         }  # fmt: skip

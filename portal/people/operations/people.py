@@ -18,6 +18,7 @@ from portal.audit.operations import record
 from portal.notify.operations import notify
 from portal.people.rules import check_another_admin
 from portal.sign_in.operations import person_entry, random_password
+from portal.sign_in.sessions import end_all
 
 
 @transaction.atomic
@@ -124,6 +125,8 @@ def set_active(*, person: User, active: bool, by: User, now: datetime) -> None:
         check_another_admin(person)
     if not User.objects.filter(pk=person.pk, is_active=not active).update(is_active=active):
         raise Conflict(f"{person.display_name} is {'active' if active else 'shut out'} already.")
+    if not active:
+        end_all(person, by=by, why="they were shut out")
     what = "may sign in again" if active else "may no longer sign in"
     record(person_entry("let_in" if active else "shut_out", person, f"{person.display_name} {what}"), by=by)
     said = f"{by.display_name} decided that you {what}."

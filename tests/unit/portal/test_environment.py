@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ WRONG = {
     "SCHEDULER_TAGS": "Schedule",
     "TICK_SECONDS": "often",
     "SYNC_SECONDS": "0",
+    "SESSION_LIMITS": "admin=0/720",
+    "IDENTITY_PROVIDERS_FILE": "/nonexistent/providers.json",
     "DEBUG": "perhaps",
     "TRUSTED_PROXIES": "front",
     "PROXY_COUNT": "0",
@@ -88,3 +91,17 @@ def test_what_is_no_mail_server_is_refused(monkeypatch: pytest.MonkeyPatch, valu
     monkeypatch.setenv("EMAIL_URL", value)
     with pytest.raises(ImproperlyConfigured, match="EMAIL_URL must name a mail server"):
         Environment().mail_server("EMAIL_URL")
+
+
+def test_limits_of_sessions_are_minutes_by_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESSION_LIMITS", "admin=30/480")
+    found = Environment().session_limits("SESSION_LIMITS", default="admin=240/720,owner=2880/20160")
+    minute = timedelta(minutes=1)
+    assert found == {"admin": (30 * minute, 480 * minute), "owner": (2880 * minute, 20160 * minute)}
+
+
+@pytest.mark.parametrize("said", ["admin", "admin=5", "admin=5/", "admin=-1/5", "emperor=5/5", "admin=5/x"])
+def test_other_limits_are_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("SESSION_LIMITS", said)
+    with pytest.raises(ImproperlyConfigured, match=r"SESSION_LIMITS"):
+        Environment().session_limits("SESSION_LIMITS", default="admin=240/720,owner=2880/20160")
