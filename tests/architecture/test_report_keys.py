@@ -37,7 +37,8 @@ def keys_of(node: Any) -> Iterator[str]:
 
 # What a session, an audit event and a form keep by the same word.
 OTHERS = {("patching/views/enrolment.py", "before"), ("portal/audit/changes.py", "changed"),
-          ("reports/views/packages.py", "security"), ("patching/views/run.py", "total")}  # fmt: skip
+          ("reports/views/packages.py", "security"), ("reports/views/changes.py", "security"),
+          ("patching/views/run.py", "total")}  # fmt: skip
 KEYS = set(keys_of(json.loads((ROOT / DOCUMENTS / "host-report.schema.json").read_text()))) - SHARED
 
 
