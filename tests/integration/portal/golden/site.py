@@ -26,6 +26,7 @@ from patching.states import AuditState, HoldState, Phase, ProposalState, RunStat
 from patching.states import TargetState as T
 from portal.access.models import Grant
 from portal.access.states import Dimension, Role
+from portal.federation.models import RoleRule
 from portal.inventory.models import Asset
 from portal.notify.operations import notify
 from portal.web.bundles import bundle
@@ -85,6 +86,9 @@ class Site:
             "asset": self.assets[0].pk, "run": self.run.pk, "finished": self.finished.pk, "planned": self.planned.pk,
             "waiting": self.planned.targets.get(asset=self.assets[1]).pk, "window": self.window.slug,
             "other_window": self.other.slug, "idle_window": self.idle.slug, "account": self.account.pk,
+            "role_rule": RoleRule.objects.create(
+                position=1, claim="groups", value="auditors", role=Role.AUDITOR, dimension=Dimension.EVERYTHING
+            ).pk,
         }  # fmt: skip
         return self
 
