@@ -83,7 +83,7 @@ def ana(run: Run, live_server: LiveServer, browser: Browser) -> Iterator[Hand]:
 def test_last_nights_answer_is_on_the_first_page(run: Run, ana: Hand) -> None:
     page = ana.page
     expect(page.get_by_role("heading", level=1)).to_have_text(
-        "Last run: 1 of your 5 planned servers are patched. 4 need you. 1 left out."
+        "Last run: 1 of your 5 planned servers is patched. 4 need you. 1 left out."
     )
     groups = page.get_by_role("rowheader")
     expect(groups).to_have_text(["Need you 4", "In no window 36", "Left out 1", "Patched 1"])

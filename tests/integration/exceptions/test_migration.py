@@ -7,27 +7,19 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from exceptions.invariants import broken
 from exceptions.models import ExceptionRequest
 from tests import cast
+from tests.migrations import earlier, migrate
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BEFORE, AFTER = "0002_guards", "0004_fewer_days_only"
-
-
-def migrate(name: str) -> Any:
-    executor = MigrationExecutor(connection)
-    executor.migrate([("exceptions", name)])
-    return executor.loader.project_state([("exceptions", name)]).apps
 
 
 @pytest.fixture
 def before() -> Iterator[Any]:
-    yield migrate(BEFORE)
-    migrate(AFTER)
+    with earlier("exceptions", "0002_guards") as models:
+        yield models
 
 
 def test_an_approval_from_before_granted_what_was_asked(before: Any) -> None:
@@ -38,7 +30,7 @@ def test_an_approval_from_before_granted_what_was_asked(before: Any) -> None:
     )  # fmt: skip
     approval = before.get_model("exceptions", "Approval")
     approval.objects.create(request=request, by_id=bo.pk, decision="approved", at=cast.NOW)
-    migrate(AFTER)
+    migrate("exceptions", "0004_fewer_days_only")
     found = ExceptionRequest.objects.get()
     assert (found.asked_to_date, found.shortened) == (date(2026, 12, 7), False)
     assert list(broken()) == []

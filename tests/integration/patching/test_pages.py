@@ -134,7 +134,7 @@ class TestOwnersSeeTheirPart:
                               state=TargetState.LOST, reason="secret reason", since=NOW)  # fmt: skip
         enrol(window, other)
         seen = browser(cast.ana()).get(reverse("patching:run", args=[run.pk])).content.decode()
-        assert "1 of 3 servers are patched." in seen
+        assert "1 of 3 servers is patched." in seen
         assert "secret" not in seen
         assert (
             "secret-host" in browser(cast.ada()).get(reverse("patching:run", args=[run.pk])).content.decode()

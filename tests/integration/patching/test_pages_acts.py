@@ -165,7 +165,7 @@ class TestRunPage:
     def test_names_the_reason_of_whoever_needs_somebody(self):
         _, run = a_run()
         seen = text(browser(cast.ana()).get(reverse("patching:run", args=[run.pk])))
-        assert "1 of 3 servers are patched." in seen
+        assert "1 of 3 servers is patched." in seen
         assert "Only 12 MB are free on /var" in seen
         assert "Halt this run" not in seen
 

@@ -13,12 +13,13 @@ from patching.engine.scope import Context
 from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.restores import ask
 from patching.operations.snapshots import deleting
+from patching.standing import Group
 from patching.states import RestoreState, SnapshotState, TargetState
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from portal.tones import Tone
-from reports.queries.servers import listed, state_of
+from reports.queries.servers import group_at, listed, state_of
 from tests import cast
 from tests.ad_hoc import start_unguarded
 from tests.fakes import copy_snapshots, lose_answer
@@ -72,7 +73,7 @@ def test_a_restore_goes_all_the_way_and_is_told(stage: Stage) -> None:
     word, tone, why = state_of(asset, None, True, stage.clock())
     assert (word, tone) == ("Restored on 5 Dec", Tone.ATTENTION)
     assert "updates since then are gone" in why
-    assert listed(cast.ada()).values_list("severity", flat=True).get() == 1
+    assert group_at(listed(cast.ada()).values_list("severity", flat=True).get()) == Group.NEEDS_YOU
     kinds = AuditEvent.objects.filter(kind__startswith="restore.").order_by("pk").values_list("kind", "actor")
     assert [kind for kind, _ in kinds] == [
         "restore.wanted",

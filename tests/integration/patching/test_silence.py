@@ -6,7 +6,6 @@ Real threads, in one process; `script/benchmark silence` measures the same with 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -71,7 +70,6 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LabServer]:
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> SharedCircuits:
     """Circuits that no test beside this one sees."""
-    monkeypatch.setattr(circuits, "KEY", f"circuits-{uuid.uuid4()}")
     return SharedCircuits(redis.Redis.from_url(django_settings.REDIS_URL))
 
 

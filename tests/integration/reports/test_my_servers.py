@@ -106,7 +106,7 @@ class TestTheFirstLine:
         for state, verdict in ((T.DONE, V.PATCHED), (T.IN_DISPATCH, ""), (T.READY, "")):
             took_part(run, cast.an_asset(), state, verdict, remembered=False)
         assert heading(page_of(ana)) == (
-            "Saturday night is under way: 1 of your 3 planned servers are patched so far. 2 still to come."
+            "Saturday night is under way: 1 of your 3 planned servers is patched so far. 2 still to come."
         )
 
     def test_a_missed_run_is_told(self, ana: Client) -> None:
@@ -138,7 +138,7 @@ class TestTheFirstLine:
         assert "not because of the last run" not in page_of(ana).content.decode()
         took_part(a_run(), cast.an_asset(), T.DONE, V.FAILED)
         answer = page_of(ana)
-        assert heading(answer) == "Last run: 0 of your 1 planned server is patched. 1 needs you."
+        assert heading(answer) == "Last run: 0 of your 1 planned server are patched. 1 needs you."
         assert "1 of them not because of the last run" in answer.content.decode()
 
 

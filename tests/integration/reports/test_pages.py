@@ -165,7 +165,7 @@ def test_without_data_nothing_is_called_good() -> None:
     page = browser(cast.ana).get(reverse("reports:my-servers"))
     [row] = page.context["rows"]
     assert row.tone != Tone.SUCCESS
-    assert "0 of your 1 server was patched" in page.content.decode()
+    assert "0 of your 1 server were patched" in page.content.decode()
 
 
 def test_an_owner_without_servers_is_told_how_one_becomes_theirs() -> None:

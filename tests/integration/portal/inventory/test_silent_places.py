@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 import redis
 from django.conf import settings
@@ -12,7 +10,6 @@ from django.urls import reverse
 
 from portal.inventory import silent
 from portal.inventory.words import FOLLOWS
-from portal.limits import circuits
 from portal.limits.circuits import WORDS, SharedCircuits
 from tests import cast
 
@@ -21,9 +18,7 @@ ACCOUNT = "888800001111"
 
 
 @pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch) -> SharedCircuits:
-    """Circuits that no test beside this one sees."""
-    monkeypatch.setattr(circuits, "KEY", f"circuits-{uuid.uuid4()}")
+def board() -> SharedCircuits:
     return SharedCircuits(redis.Redis.from_url(settings.REDIS_URL))
 
 

@@ -6,27 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from portal.access.models import User
 from portal.audit.models import AuditEvent
+from tests.migrations import earlier, migrate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def migrate(name: str) -> Any:
-    executor = MigrationExecutor(connection)
-    executor.migrate([("access", name)])
-    return executor.loader.project_state(
-        [("access", name), ("account", "0009_emailaddress_unique_primary_email")]
-    ).apps
-
-
 @pytest.fixture
 def before() -> Iterator[Any]:
-    yield migrate("0001_initial")
-    migrate("0002_people_once")
+    with earlier("access", "0001_initial", ("account", "0009_emailaddress_unique_primary_email")) as models:
+        yield models
 
 
 def test_duplicates_and_addresses_that_no_admin_gave(before: Any) -> None:
@@ -36,7 +27,7 @@ def test_duplicates_and_addresses_that_no_admin_gave(before: Any) -> None:
     user.objects.create(username="EVE", email="")
     address.objects.create(user=first, email="ada@example.com", primary=True)
     address.objects.create(user=eve, email="eve@evil.example.com")
-    migrate("0002_people_once")
+    migrate("access", "0002_people_once")
     kept = dict(User.objects.values_list("username", "email"))
     assert {"ada": "ada@example.com", "eve": ""}.items() <= kept.items()
     assert len({name.lower() for name in kept}) == 3
