@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import TypeVar
 
 from allauth.account.adapter import get_adapter
@@ -25,26 +27,38 @@ NOBODY_LEADS = (
     "No identity provider is set up for {domain!r}. Choose one from the list, or sign in with a password."
 )
 P = TypeVar("P", bound=IdentityProvider)
+View = Callable[..., HttpResponse]  # of a request and the id of a provider
 
 
-def limited(request: HttpRequest, action: str) -> HttpResponse | None:
-    """The refusal where this source asks too often; settings.ACCOUNT_RATE_LIMITS says how often it may."""
-    within = ratelimit.consume(request, app="allauth.account", action=action)
-    return None if within else too_many(request)
+def of_provider(kind: type[P]) -> Callable[[Callable[[HttpRequest, P], HttpResponse]], View]:
+    """A view of one provider of this kind: shows what was refused and why, and bounds how often a source asks.
+
+    settings.ACCOUNT_RATE_LIMITS says how often.
+    """
+
+    def decorate(view: Callable[[HttpRequest, P], HttpResponse]) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, provider: str) -> HttpResponse:
+            if not ratelimit.consume(request, app="allauth.account", action="identity_provider"):
+                return too_many(request)
+            found = provider_or_404(provider, kind)
+            try:
+                return view(request, found)
+            except Refused as refusal:
+                return refused(request, found, refusal)
+
+        return answer
+
+    return decorate
 
 
 @login_not_required
 @never_cache
 @require_GET
-def start(request: HttpRequest, provider: str) -> HttpResponse:
+@of_provider(IdentityProvider)
+def start(request: HttpRequest, provider: IdentityProvider) -> HttpResponse:
     """Leads to the provider. A plain link, so that a message may hold it."""
-    if answer := limited(request, "identity_provider"):
-        return answer
-    found: IdentityProvider = provider_or_404(provider, IdentityProvider)
-    try:
-        return redirect(_address_of(request, found))
-    except Refused as refusal:
-        return refused(request, found, refusal)
+    return redirect(_address_of(request, provider))
 
 
 @login_not_required
@@ -64,15 +78,10 @@ def by_email(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 @require_GET
-def oidc_callback(request: HttpRequest, provider: str) -> HttpResponse:
-    if answer := limited(request, "identity_provider"):
-        return answer
-    found = provider_or_404(provider, OpenIDConnect)
-    try:
-        identity, next_url = Flow(request, found).come_back()
-        return arrive(request, identity, next_url)
-    except Refused as refusal:
-        return refused(request, found, refusal)
+@of_provider(OpenIDConnect)
+def oidc_callback(request: HttpRequest, provider: OpenIDConnect) -> HttpResponse:
+    identity, next_url = Flow(request, provider).come_back()
+    return arrive(request, identity, next_url)
 
 
 def provider_or_404(wanted: str, kind: type[P]) -> P:

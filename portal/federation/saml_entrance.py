@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
 from portal.federation.arrival import arrive, refused
-from portal.federation.entrance import limited, provider_or_404
+from portal.federation.entrance import of_provider, provider_or_404
 from portal.federation.refusal import Refused
 from portal.federation.saml import answers, flow, logout
 from portal.federation.saml.toolkit import settings_for
@@ -29,16 +29,11 @@ FORM = "application/x-www-form-urlencoded"
 @csrf_exempt  # another site's form is the very protocol; the signature stands in for the token
 @never_cache
 @require_POST
-def acs(request: HttpRequest, provider: str) -> HttpResponse:
+@of_provider(Saml)
+def acs(request: HttpRequest, provider: Saml) -> HttpResponse:
     """Takes an answer. Nothing of the request is kept but what the answer proves."""
-    if answer := limited(request, "identity_provider"):
-        return answer
-    found = provider_or_404(provider, Saml)
-    try:
-        token = flow.prove(found, _the_answer(request, found))
-    except Refused as refusal:
-        return refused(request, found, refusal)
-    path = reverse("federation:saml-finish", args=[found.id])
+    token = flow.prove(provider, _the_answer(request, provider))
+    path = reverse("federation:saml-finish", args=[provider.id])
     response = redirect(path)
     response.status_code = 303  # a GET, which brings the session along
     response.set_cookie(
@@ -72,21 +67,16 @@ def finish(request: HttpRequest, provider: str) -> HttpResponse:
 @login_not_required
 @never_cache
 @require_GET
-def sls(request: HttpRequest, provider: str) -> HttpResponse:
+@of_provider(Saml)
+def sls(request: HttpRequest, provider: Saml) -> HttpResponse:
     """Signs out whom the provider names, in the browser that it sends here, and leads back to it."""
-    if answer := limited(request, "identity_provider"):
-        return answer
-    found = provider_or_404(provider, Saml)
-    try:
-        subject, request_id = logout.whom(request, found)
-    except Refused as refusal:
-        return refused(request, found, refusal)
-    theirs = SocialAccount.objects.filter(provider=found.issuer, uid=subject, user_id=request.user.pk or 0)
+    subject, request_id = logout.whom(request, provider)
+    theirs = SocialAccount.objects.filter(provider=provider.issuer, uid=subject, user_id=request.user.pk or 0)
     if request.user.is_authenticated and theirs.exists():
         get_adapter().logout(request)
-    if not found.slo_url:
+    if not provider.slo_url:
         return redirect("account_login")
-    return redirect(logout.answer_address(found, request_id, request.GET.get("RelayState", "")))
+    return redirect(logout.answer_address(provider, request_id, request.GET.get("RelayState", "")))
 
 
 @login_not_required

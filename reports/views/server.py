@@ -40,46 +40,55 @@ LOOKED_AHEAD = 53  # starts: a year of weeks
 @require_GET
 def server(request: SignedIn, pk: int) -> HttpResponse:
     read_grants_once(request.user)
-    faults = FixProposal.objects.filter(asset=OuterRef("pk"), state=ProposalState.OPEN)
-    rows: Any = Asset.objects.visible_to(request.user).select_related(
-        "account", "patch_state__last_run", "patch_state__last_target"
-    )
-    rows = rows.annotate(recurs=Exists(faults))  # beyond the type checker
-    asset = get_object_or_404(rows, pk=pk)
-    now = timezone.now()
-    enrolment = Enrolment.objects.filter(asset=asset, ended_at=None).select_related("window").first()
-    window = enrolment.window if enrolment else None
-    granted = granted_of(asset, now)
-    exception = granted[0] if granted else None
-    label, tone, why = state_of(asset, exception, window is not None, now)
+    asset, now = _asset(request, pk), timezone.now()
     patch, runs = getattr(asset, "patch_state", None), _targets(asset)
-    starts = _starts(asset, window, granted, now) if window and window.active else []
     context = {
         "asset": asset,
         "patch": patch,
-        "label": label,
-        "tone": tone,
-        "why": why,
-        "enrolment": enrolment,
-        "starts": starts,
-        "exception": exception,
         "coverage": [Coverage(reason).label for reason in asset.coverage_reasons],
         "blocked": Coverage(asset.coverage).label if asset.coverage in BLOCKING else "",
-        "faults": [shown(row) for row in _recurring(asset)] if asset.recurs else [],
+        "faults": [shown(row) for row in _recurring(asset)] if asset.recurs else [],  # type: ignore[attr-defined]
         "events": timeline_of(asset, EVENTS),
-        "changes": list(
-            PackageChange.objects.filter(asset=asset)
-            .select_related("target__run")
-            .order_by("-target_id", "name")[:CHANGES]
-        ),
+        "changes": _changes(asset),
         "runs": [_past(row) for row in runs],
         "can_act": has_role(request.user, Role.OWNER, Role.ADMIN),
         "admin": has_role(request.user, Role.ADMIN),
         "now": now,
     }
-    context |= _what_next(patch, runs)
-    context["next_patch"] = next_patch(window, *starts[0]) if window and starts else None
-    return render(request, "reports/server.html", context)
+    return render(request, "reports/server.html", context | _standing(asset, now) | _what_next(patch, runs))
+
+
+def _asset(request: SignedIn, pk: int) -> Asset:
+    """With what was last patched; `recurs`: whether a fix is proposed for a fault that comes again."""
+    faults = FixProposal.objects.filter(asset=OuterRef("pk"), state=ProposalState.OPEN)
+    rows: Any = Asset.objects.visible_to(request.user).select_related(
+        "account", "patch_state__last_run", "patch_state__last_target"
+    )
+    found: Asset = get_object_or_404(rows.annotate(recurs=Exists(faults)), pk=pk)
+    return found
+
+
+def _standing(asset: Asset, now: datetime) -> dict[str, Any]:
+    """Where it stands today, in which window it is, and when it is patched next."""
+    enrolment = Enrolment.objects.filter(asset=asset, ended_at=None).select_related("window").first()
+    window, granted = enrolment.window if enrolment else None, granted_of(asset, now)
+    exception = granted[0] if granted else None
+    label, tone, why = state_of(asset, exception, window is not None, now)
+    starts = _starts(asset, window, granted, now) if window and window.active else []
+    return {
+        "label": label,
+        "tone": tone,
+        "why": why,
+        "enrolment": enrolment,
+        "exception": exception,
+        "starts": starts,
+        "next_patch": next_patch(window, *starts[0]) if window and starts else None,
+    }
+
+
+def _changes(asset: Asset) -> list[PackageChange]:
+    rows = PackageChange.objects.filter(asset=asset).select_related("target__run")
+    return list(rows.order_by("-target_id", "name")[:CHANGES])
 
 
 def _what_next(patch: AssetPatchState | None, runs: list[Target]) -> dict[str, Any]:

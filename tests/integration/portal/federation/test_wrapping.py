@@ -36,22 +36,34 @@ def evil(tree: etree._Element, *, new_id: str = "_evil", signed: bool = False) -
     return found
 
 
-def xsw1(tree: etree._Element) -> etree._Element:
-    """A second message around the signed one, in its signature."""
+def around(tree: etree._Element) -> etree._Element:
+    """Signs the message, and gives a copy of it that names the admin."""
     sign(tree, what="message")
     outer = deepcopy(tree)
     outer.set("ID", "_outer")
     outer.find(".//{*}NameID").text = "ada"
+    return outer
+
+
+def bearer(tree: etree._Element) -> tuple[etree._Element, etree._Element]:
+    """The signed assertion without its signature, and before it the other one, which bears it."""
+    original = assertion_of(sign(tree))
+    other = evil(tree, signed=True)
+    original.addprevious(other)
+    original.remove(original.find(SIGNATURE))
+    return original, other
+
+
+def xsw1(tree: etree._Element) -> etree._Element:
+    """A second message around the signed one, in its signature."""
+    outer = around(tree)
     outer.find(SIGNATURE).append(tree)
     return outer
 
 
 def xsw2(tree: etree._Element) -> etree._Element:
     """A second message, with the signature and the signed one before its content."""
-    sign(tree, what="message")
-    outer = deepcopy(tree)
-    outer.set("ID", "_outer")
-    outer.find(".//{*}NameID").text = "ada"
+    outer = around(tree)
     outer.find(SIGNATURE).addprevious(tree)
     return outer
 
@@ -72,21 +84,13 @@ def xsw4(tree: etree._Element) -> etree._Element:
 
 def xsw5(tree: etree._Element) -> etree._Element:
     """The other bears the signature; the signed one, without it, comes last."""
-    sign(tree)
-    original = assertion_of(tree)
-    other = evil(tree, signed=True)
-    original.addprevious(other)
-    original.remove(original.find(SIGNATURE))
+    bearer(tree)
     return tree
 
 
 def xsw6(tree: etree._Element) -> etree._Element:
     """The other bears the signature, and the signed one stands in it."""
-    sign(tree)
-    original = assertion_of(tree)
-    other = evil(tree, signed=True)
-    original.addprevious(other)
-    original.remove(original.find(SIGNATURE))
+    original, other = bearer(tree)
     other.find(SIGNATURE).append(original)
     return tree
 
@@ -102,11 +106,7 @@ def xsw7(tree: etree._Element) -> etree._Element:
 
 def xsw8(tree: etree._Element) -> etree._Element:
     """The signed one in an object of the other's signature."""
-    sign(tree)
-    original = assertion_of(tree)
-    other = evil(tree, signed=True)
-    original.addprevious(other)
-    original.remove(original.find(SIGNATURE))
+    original, other = bearer(tree)
     etree.SubElement(other.find(SIGNATURE), OBJECT).append(original)
     return tree
 
