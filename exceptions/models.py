@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from exceptions.states import ExceptionState
-from portal.access.queries import scope
+from portal.access.queries import kinds_of, scope
 from portal.audit.append_only import append_only
 from portal.inventory.models import Asset
 
@@ -64,6 +65,11 @@ class ExceptionRequest(models.Model):
 
     def __str__(self) -> str:
         return f"Exception {self.pk}"
+
+    @cached_property
+    def kinds(self) -> list[Any]:
+        """Its servers by what grants look at; which servers they are never changes."""
+        return kinds_of(self.assets.all())
 
     @property
     def shortened(self) -> bool:

@@ -18,7 +18,7 @@ def _people(request: ExceptionRequest, word: str) -> Iterable[User]:
     if word == "requester":
         return [request.requested_by]
     if word == "approvers":
-        return approvers_of(request.assets.all(), without=request.requested_by)
+        return approvers_of(request.kinds, without=request.requested_by)
     return [approval.by for approval in request.approvals.select_related("by")]
 
 

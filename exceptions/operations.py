@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +14,6 @@ from exceptions.models import Approval, Covered, ExceptionRequest
 from exceptions.queries import bearing_foreign_tag, current_for, due
 from exceptions.rules import (
     check_approvable,
-    check_assets,
     check_days,
     check_decide,
     check_given,
@@ -29,8 +28,10 @@ from exceptions.rules import (
 from exceptions.states import EXCEPTION, IN_FORCE, ExceptionState
 from exceptions.tag_value import format_interval
 from portal.access.models import User
+from portal.access.queries import kinds_of
 from portal.audit.operations import Entry
 from portal.inventory.models import Asset
+from portal.inventory.ownership import check_owned
 from portal.isolation import isolated
 from portal.machine.mover import NOTHING, Mover, Step
 from portal.sentences import counted
@@ -42,7 +43,7 @@ S = ExceptionState
 @transaction.atomic
 def submit(
     *,
-    assets: Sequence[Asset],
+    assets: Iterable[Asset],
     from_date: date,
     to_date: date,
     time_zone: str,
@@ -55,8 +56,9 @@ def submit(
     assets = list({asset.pk: asset for asset in assets}.values())
     starts_at, ends_at = check_days(from_date, to_date, time_zone, now)
     reason = check_words(category, reason)
-    check_assets(assets, by)
-    check_approvable(assets, by)
+    rows = Asset.objects.of(assets)
+    check_owned(rows, by)
+    check_approvable(kinds_of(rows), by)
     request = ExceptionRequest.objects.create(
         from_date=from_date, to_date=to_date, asked_to_date=to_date, time_zone=time_zone, starts_at=starts_at,
         ends_at=ends_at, category=category, reason=reason, requested_by=by, created_at=now, submitted_at=now,
@@ -126,7 +128,7 @@ def resubmit(*, request: ExceptionRequest, reason: str, by: User, now: datetime)
     check_requester(request, by, "send it again")
     check_move(request, S.SUBMITTED, now)
     check_open_end(request, now)
-    check_approvable(list(request.assets.all()), by)
+    check_approvable(request.kinds, by)
     reason = check_words(request.category, reason)
     said = f"sent the exception again: {reason}"
     _enter(request, S.SUBMITTED, by=by, now=now, said=said, reason=reason, submitted_at=now)

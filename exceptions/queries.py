@@ -142,7 +142,13 @@ def current_for(assets: Iterable[Asset], now: datetime) -> dict[int, ExceptionRe
     return found
 
 
-def undecided_for(assets: Iterable[Asset], user: User) -> QuerySet[ExceptionRequest]:
+def granted_among(assets: QuerySet[Asset], now: datetime) -> int:
+    """How many of these servers have an exception in force, or one that is to come."""
+    rows = Covered.objects.filter(request__state__in=IN_FORCE, request__ends_at__gt=now)
+    return assets.filter(pk__in=rows.values("asset")).count()
+
+
+def undecided_for(assets: QuerySet[Asset], user: User) -> QuerySet[ExceptionRequest]:
     """Requests of these assets that somebody still has to decide or to change; `shared`: how many of them."""
     return _sharing(assets, user).filter(state__in=UNDECIDED).order_by("submitted_at", "pk")
 
@@ -156,7 +162,7 @@ class Related:
     earlier_count: int  # also of those that are not in the list
 
 
-def related(request: ExceptionRequest, assets: Iterable[Asset], user: User) -> Related:
+def related(request: ExceptionRequest, assets: QuerySet[Asset], user: User) -> Related:
     """What this person may see of the last year before the request, and of its own days."""
     others = _sharing(assets, user).exclude(pk=request.pk)
     same_days = others.filter(starts_at__lt=request.ends_at, ends_at__gt=request.starts_at)
@@ -168,20 +174,20 @@ def related(request: ExceptionRequest, assets: Iterable[Asset], user: User) -> R
     return Related(list(overlapping[:FEW]), latest[:FEW], count)
 
 
-def _sharing(assets: Iterable[Asset], user: User) -> QuerySet[ExceptionRequest]:
+def _sharing(assets: QuerySet[Asset], user: User) -> QuerySet[ExceptionRequest]:
     rows = ExceptionRequest.objects.visible_to(user).select_related("requested_by")
-    shared = rows.filter(covered__asset__in=[asset.pk for asset in assets])
+    shared = rows.filter(covered__asset__in=assets.order_by().values("pk"))
     return shared.annotate(shared=Count("covered"))
 
 
-def approvers_of(assets: Iterable[Asset], *, without: User) -> list[User]:
-    """People who cover every asset as approver, and are not the requester."""
-    assets = list(assets)
+def approvers_of(kinds: Iterable[object], *, without: User) -> list[User]:
+    """People who cover assets of all these kinds as approver, and are not the requester."""
+    kinds = list(kinds)
     grants: dict[User, list[Grant]] = {}
     rows = Grant.objects.filter(role=Role.APPROVER, user__is_active=True).exclude(user=without)
     for grant in rows.select_related("user").order_by("user__username"):
         grants.setdefault(grant.user, []).append(grant)
-    return [user for user, held in grants.items() if all(covers(held, asset) for asset in assets)]
+    return [user for user, held in grants.items() if all(covers(held, kind) for kind in kinds)]
 
 
 def waiting_for(user: User) -> QuerySet[ExceptionRequest]:

@@ -15,8 +15,6 @@ from portal.access.queries import covers, people_with
 from portal.access.rules import Conflict, Denied, Invalid, check_role
 from portal.access.states import Role
 from portal.calendar.recurrence import whole_days
-from portal.inventory.models import Asset
-from portal.inventory.rules import NOT_YOURS
 from portal.web.moments import distance_words
 
 LONGEST_DAYS = 366
@@ -119,21 +117,9 @@ def check_given(reason: str, otherwise: str) -> str:
     return check_length(reason.strip())
 
 
-def check_assets(assets: Sequence[Asset], by: User) -> None:
-    """Somebody else's asset is refused in the same words as one that does not exist."""
-    if not assets:
-        raise Invalid("Choose at least one server.", field="assets")
-    grants = list(Grant.objects.filter(user=by, role__in=[Role.OWNER, Role.ADMIN]))
-    if not all(covers(grants, asset) for asset in assets):
-        raise Denied(NOT_YOURS)
-    gone = [asset.label for asset in assets if asset.gone_at]
-    if gone:
-        raise Invalid(f"{', '.join(gone[:5])} no longer exists. Leave it out.", field="assets")
-
-
-def check_approvable(assets: Sequence[Asset], by: User) -> list[User]:
+def check_approvable(kinds: Sequence[object], by: User) -> list[User]:
     """The people who could decide it. Nobody: the request is refused, naming whom to ask."""
-    approvers = approvers_of(assets, without=by)
+    approvers = approvers_of(kinds, without=by)
     if not approvers:
         admins = ", ".join(user.display_name for user in people_with(Role.ADMIN)) or "a patch admin"
         raise Denied(
@@ -149,7 +135,7 @@ def check_decide(request: ExceptionRequest, by: User) -> None:
         raise Denied("You cannot decide your own request. A business leader of these servers must.")
     check_role(by, Role.APPROVER)
     grants = list(Grant.objects.filter(user=by, role=Role.APPROVER))
-    if not all(covers(grants, asset) for asset in request.assets.all()):
+    if not all(covers(grants, kind) for kind in request.kinds):
         raise Denied("You do not answer for every server of this request, so you cannot decide it.")
 
 

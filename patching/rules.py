@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -131,18 +131,6 @@ def check_waves_fit(policy: RunPolicy, duration_minutes: int, cutoff_minutes: in
             f"{duration_minutes - cutoff_minutes} minutes. Shorten them, or make the window longer.",
             field="waves",
         )
-
-
-def check_enrol(assets: Sequence[Asset], by: User) -> None:
-    """Somebody else's asset is refused in the same words as one that does not exist."""
-    if not assets:
-        raise Invalid("Choose at least one server.", field="assets")
-    grants = list(Grant.objects.filter(user=by, role__in=[Role.OWNER, Role.ADMIN]))
-    if not all(covers(grants, asset) for asset in assets):
-        raise Denied("One of the chosen servers is not yours, or does not exist. Choose from your own list.")
-    gone = [asset.label for asset in assets if asset.gone_at]
-    if gone:
-        raise Invalid(f"{', '.join(gone[:5])} no longer exists. Leave it out.", field="assets")
 
 
 def check_on_offer(window: Window) -> None:

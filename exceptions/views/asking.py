@@ -13,24 +13,28 @@ from django.views.decorators.http import require_http_methods
 
 from exceptions import operations
 from exceptions.forms import AskForm
-from exceptions.queries import current_for, undecided_for
+from exceptions.queries import granted_among, undecided_for
 from portal.access.rules import Denied
-from portal.inventory.choosing import chosen_assets
+from portal.inventory.choosing import chosen
 from portal.web.chrome import Chrome
 from portal.web.forms import onto
 from portal.web.requests import SignedIn
 
+FEW = 12
+
 
 @require_http_methods(["GET", "POST"])
 def ask(request: SignedIn) -> HttpResponse:
-    assets = chosen_assets(request)
-    if not assets:
+    servers = chosen(request)
+    if not servers.count and not servers.gone:
         return render(request, "exceptions/ask_empty.html")
     posted = request.method == "POST" and "reason" in request.POST
     form = AskForm(request.POST if posted else None, initial=_first_days(request))
     if posted and form.is_valid():
         try:
-            made = operations.submit(assets=assets, by=request.user, now=timezone.now(), **form.cleaned_data)
+            made = operations.submit(
+                assets=servers.rows, by=request.user, now=timezone.now(), **form.cleaned_data
+            )
         except Denied as refusal:
             onto(form, refusal)
         else:
@@ -38,11 +42,12 @@ def ask(request: SignedIn) -> HttpResponse:
             return redirect("exceptions:case", made.pk)
     context = {
         "form": form,
-        "assets": assets,
-        "ids": ",".join(str(asset.pk) for asset in assets),
+        "servers": servers,
+        "first": list(servers.rows[:FEW]),
+        "more": max(0, servers.count - FEW),
         "zones": form.zones(),
-        "already": current_for(assets, timezone.now()),
-        "undecided": list(undecided_for(assets, request.user)[:5]),
+        "already": granted_among(servers.rows, timezone.now()),
+        "undecided": list(undecided_for(servers.rows, request.user)[:5]),
     }
     return render(request, "exceptions/ask.html", context, status=422 if posted else 200)
 

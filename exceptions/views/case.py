@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, prefetch_related_objects
+from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -60,14 +60,9 @@ def _page(
     request: SignedIn, found: ExceptionRequest, form: DecisionForm, *, status: int = 200
 ) -> HttpResponse:
     now = timezone.now()
-    prefetch_related_objects([found], "assets")  # who may decide is asked of all of them
-    count = len(found.assets.all())
-    assets = list(
-        Asset.objects.visible_to(request.user)
-        .filter(covered__request=found)
-        .select_related("account")
-        .order_by("name", "pk")
-    )
+    count = sum(kind.count for kind in found.kinds)
+    rows = Asset.objects.visible_to(request.user).filter(covered__request=found)
+    assets = list(rows.select_related("account").order_by("name", "pk"))
     state = S(found.state)
     events = AuditEvent.objects.filter(subject_type="exception", subject_id=str(found.pk)).order_by("-pk")
     context = {
@@ -80,7 +75,7 @@ def _page(
         "events": [(_tone(event), event) for event in events[:SHOWN]],
         "deciders": _deciders(found),
         "consequences": _consequences(found, assets, now),
-        "related": related(found, assets, request.user),
+        "related": related(found, rows, request.user),
         "foreign": len(bearing_foreign_tag(assets, now)),
         "category": CATEGORIES.get(found.category, found.category),
         "tone": STATES[state].tone,
@@ -119,7 +114,7 @@ def _deciders(found: ExceptionRequest) -> list[User]:
     """The people who could decide it now; empty when it waits for nobody."""
     if found.state != S.SUBMITTED:
         return []
-    return approvers_of(found.assets.all(), without=found.requested_by)
+    return approvers_of(found.kinds, without=found.requested_by)
 
 
 def _approved(row: ExceptionRequest) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import day_name
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from patching.models import Enrolment, Window
 from patching.policy.fields import about
 from patching.policy.run_policy import RunPolicy
-from patching.rules import check_enrol, check_facts, check_name, check_on_offer, check_slug_kept
+from patching.rules import check_facts, check_name, check_on_offer, check_slug_kept
 from patching.window_facts import WindowFacts, told_changes
 from portal.access.models import User
 from portal.access.rules import Conflict, check_role
@@ -22,6 +22,7 @@ from portal.access.states import Role
 from portal.audit.changes import old_and_new
 from portal.audit.operations import Entry, record, record_all
 from portal.inventory.models import Asset
+from portal.inventory.ownership import check_owned
 from portal.tags.models import InstanceRef
 from portal.tags.operations import request_tag
 
@@ -92,7 +93,7 @@ def retire(*, window: Window, by: User, now: datetime) -> Window:
     return window
 
 
-def enrol(*, assets: Sequence[Asset], window: Window, by: User, now: datetime) -> dict[int, Window | None]:
+def enrol(*, assets: Iterable[Asset], window: Window, by: User, now: datetime) -> dict[int, Window | None]:
     """Enrols the assets, leaving their former windows; returns asset pk → the window it was in, for an undo."""
     try:
         with transaction.atomic():
@@ -103,10 +104,10 @@ def enrol(*, assets: Sequence[Asset], window: Window, by: User, now: datetime) -
         ) from error
 
 
-def _enrol(assets: Sequence[Asset], window: Window, by: User, now: datetime) -> dict[int, Window | None]:
+def _enrol(assets: Iterable[Asset], window: Window, by: User, now: datetime) -> dict[int, Window | None]:
     check_on_offer(window)
     locked = _lock(assets)
-    check_enrol(locked, by)
+    check_owned(Asset.objects.of(locked), by)
     before = _end(locked, now)
     Enrolment.objects.bulk_create(Enrolment(asset=asset, window=window, by=by, since=now) for asset in locked)
     _request_tag(locked, window.slug, f"Enrolled in {window.name}", by, now)
@@ -118,10 +119,10 @@ def _enrol(assets: Sequence[Asset], window: Window, by: User, now: datetime) -> 
 
 
 @transaction.atomic
-def leave(*, assets: Sequence[Asset], by: User, now: datetime) -> int:
+def leave(*, assets: Iterable[Asset], by: User, now: datetime) -> int:
     """Takes the assets out of their windows; returns how many were in one."""
     locked = _lock(assets)
-    check_enrol(locked, by)
+    check_owned(Asset.objects.of(locked), by)
     before = _end(locked, now)
     left = [asset for asset in locked if asset.pk in before]
     _request_tag(left, None, "Left its window", by, now)
@@ -132,8 +133,7 @@ def leave(*, assets: Sequence[Asset], by: User, now: datetime) -> int:
 
 
 def _lock(assets: Iterable[Asset]) -> list[Asset]:
-    ids = [asset.pk for asset in assets]
-    rows = Asset.objects.select_for_update(of=("self",)).filter(pk__in=ids).select_related("account")
+    rows = Asset.objects.of(assets).select_for_update(of=("self",)).select_related("account")
     return list(rows.order_by("pk"))
 
 

@@ -35,7 +35,7 @@ def of(request: ExceptionRequest, assets: Sequence[Asset], now: datetime) -> Con
     """Of those of its servers that the reader may see."""
     begins_at = max(request.starts_at, now)
     windows = enrolled(assets)
-    skipped = skipped_of(windows.values(), begins_at, request.ends_at, now=now)
+    skipped = skipped_of(Counter(windows.values()), begins_at, request.ends_at, now=now)
     told = open_updates(assets)
     context = {
         "skipped": skipped,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+
+from django.db.models import Count, QuerySet
 
 from patching.models import Enrolment, Window
 from portal.inventory.models import Asset
@@ -30,10 +31,15 @@ class Skipped:
 
 
 def skipped_starts(
-    assets: Iterable[Asset], begins_at: datetime, ends_at: datetime, *, now: datetime, shown: int = 4
+    assets: QuerySet[Asset], begins_at: datetime, ends_at: datetime, *, now: datetime, shown: int = 4
 ) -> list[Skipped]:
     """Starts to come on which these assets would stay unpatched for [begins_at, ends_at), the soonest first."""
-    return skipped_of(enrolled(assets).values(), begins_at, ends_at, now=now, shown=shown)
+    inside = Enrolment.objects.filter(asset__in=assets.order_by().values("pk"), ended_at=None)
+    counts = dict(inside.order_by().values_list("window").annotate(Count("pk")))
+    windows = Window.objects.filter(pk__in=counts, active=True)
+    return skipped_of(
+        {window: counts[window.pk] for window in windows}, begins_at, ends_at, now=now, shown=shown
+    )
 
 
 def enrolled(assets: Iterable[Asset]) -> dict[int, Window]:
@@ -43,11 +49,10 @@ def enrolled(assets: Iterable[Asset]) -> dict[int, Window]:
 
 
 def skipped_of(
-    windows: Iterable[Window], begins_at: datetime, ends_at: datetime, *, now: datetime, shown: int = 4
+    servers: Mapping[Window, int], begins_at: datetime, ends_at: datetime, *, now: datetime, shown: int = 4
 ) -> list[Skipped]:
-    """`windows`: one for each server."""
-    servers = Counter(windows).items()
-    found = [_of(window, count, (begins_at, ends_at), now, shown) for window, count in servers]
+    """`servers`: how many are in each window."""
+    found = [_of(window, count, (begins_at, ends_at), now, shown) for window, count in servers.items()]
     return sorted((one for one in found if one.count), key=lambda one: one.starts[0])
 
 

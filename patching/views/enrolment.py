@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -12,14 +13,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from patching.models import Enrolment, Window
+from patching.models import Window
 from patching.operations import undo
 from patching.operations import windows as operations
-from patching.rules import check_enrol
+from patching.queries.moves import Move, moves_of
 from patching.words import rule_words
 from portal.access.rules import Denied
-from portal.inventory.choosing import chosen_assets
-from portal.inventory.models import Asset
+from portal.inventory.choosing import Chosen, chosen, selected
+from portal.inventory.ownership import check_owned
+from portal.inventory.selections import select
 from portal.inventory.states import BLOCKING
 from portal.sentences import counted
 from portal.web.forms import status_of
@@ -27,29 +29,32 @@ from portal.web.refusals import note
 from portal.web.requests import SignedIn
 
 UNDO = "undo_enrolment"
-MOST_WINDOWS = 200
+MOST_WINDOWS, FEW = 200, 6
 
 
 @require_http_methods(["GET", "POST"])
 def pick_window(request: SignedIn) -> HttpResponse:
     """The windows on offer for the chosen servers, with the next starts of each, and what would move."""
-    assets = chosen_assets(request)
-    if not assets:
+    servers = chosen(request)
+    if not servers.count and not servers.gone:
         return render(request, "patching/pick_nothing.html")
-    check_enrol(assets, request.user)
-    return _pick_page(request, assets)
+    check_owned(servers.rows, request.user)
+    return _pick_page(request, servers)
 
 
-def _pick_page(request: SignedIn, assets: list[Asset], refusal: str = "", status: int = 200) -> HttpResponse:
-    now = timezone.now()
-    offered = list(Window.objects.filter(active=True).order_by("name")[:MOST_WINDOWS])
-    moves = _moves(assets)
+def _pick_page(request: SignedIn, servers: Chosen, refusal: str = "", status: int = 200) -> HttpResponse:
+    now, name = timezone.now(), request.GET.get("name", "").strip()
+    on_offer = Window.objects.filter(active=True, name__icontains=name).order_by("name")
+    offered = list(on_offer[:MOST_WINDOWS])
+    moves, uncovered = moves_of(servers.rows), servers.rows.filter(coverage__in=BLOCKING)
     context = {
-        "assets": assets,
-        "ids": ",".join(str(asset.pk) for asset in assets),
+        "servers": servers,
         "offers": [_offer(window, moves, now) for window in offered],
+        "name": name,
+        "more": max(0, on_offer.count() - MOST_WINDOWS) if len(offered) == MOST_WINDOWS else 0,
         "moves": moves,
-        "uncovered": [asset for asset in assets if asset.coverage in BLOCKING],
+        "uncovered": uncovered.count(),
+        "first_uncovered": list(uncovered[:FEW]),
         "chosen": request.POST.get("window", "") or request.GET.get("window", "") or _only(offered),
         "refusal": refusal,
     }
@@ -61,57 +66,43 @@ def _only(offered: list[Window]) -> str:
     return offered[0].slug if len(offered) == 1 else ""
 
 
-def _moves(assets: list[Asset]) -> list[dict[str, Any]]:
-    """Where the servers are now: [{window or None, assets}], the largest group first."""
-    rows = Enrolment.objects.filter(asset__in=assets, ended_at=None).select_related("window")
-    window_of = {row.asset_id: row.window for row in rows}
-    groups: dict[int | None, dict[str, Any]] = {}
-    for asset in assets:
-        window = window_of.get(asset.pk)
-        group = groups.setdefault(window.pk if window else None, {"window": window, "assets": []})
-        group["assets"].append(asset)
-    return sorted(groups.values(), key=lambda group: -len(group["assets"]))
-
-
-def _offer(window: Window, moves: list[dict[str, Any]], now: Any) -> dict[str, Any]:
-    here = next((len(move["assets"]) for move in moves if move["window"] == window), 0)
+def _offer(window: Window, moves: Iterable[Move], now: datetime) -> dict[str, Any]:
     return {
         "window": window,
         "rule": rule_words(window),
         "starts": window.recurrence.next(now, 3),
-        "here": here,
+        "here": next((move.count for move in moves if move.window == window), 0),
     }
 
 
 @require_POST
 def enrol(request: SignedIn) -> HttpResponse:
-    assets = chosen_assets(request)
+    servers = chosen(request)
     window = Window.objects.filter(slug=request.POST.get("window", "")).first()
-    if not assets:
+    if not servers.count:
         return redirect("patching:pick-window")
     if window is None:
-        check_enrol(assets, request.user)
-        return _pick_page(request, assets, "Choose a window for these servers.", 422)
+        check_owned(servers.rows, request.user)
+        return _pick_page(request, servers, "Choose a window for these servers.", 422)
+    now = timezone.now()
     try:
-        before = operations.enrol(assets=assets, window=window, by=request.user, now=timezone.now())
+        count = len(operations.enrol(assets=servers.rows, window=window, by=request.user, now=now))
     except Denied as refusal:
-        return _pick_page(request, assets, str(refusal), status_of(refusal))
-    _keep_undo(request, {pk: former.pk if former else None for pk, former in before.items()}, window.pk)
-    messages.success(request, f"{_servers(len(before))} enrolled in {window.name}.")
+        return _pick_page(request, servers, str(refusal), status_of(refusal))
+    _keep_undo(request, servers, now, window, joined=True)
+    messages.success(request, f"{_servers(count)} enrolled in {window.name}.{_without(servers)}")
     return redirect("patching:window", window.slug)
 
 
 @require_POST
 def leave(request: SignedIn) -> HttpResponse:
-    assets = chosen_assets(request)
-    before = dict(
-        Enrolment.objects.filter(asset__in=assets, ended_at=None).values_list("asset_id", "window_id")
-    )
-    operations.leave(assets=assets, by=request.user, now=timezone.now())
-    _keep_undo(request, dict(before), None)
-    said = f"{_servers(len(before))} in no window now: no further run takes {'it' if len(before) == 1 else 'them'}."
-    messages.success(request, said)
-    return _back(request, next(iter(Counter(before.values())), None))
+    servers, now = chosen(request), timezone.now()
+    left_from = next((move.window for move in moves_of(servers.rows) if move.window), None)
+    count = operations.leave(assets=servers.rows, by=request.user, now=now)
+    _keep_undo(request, servers, now, left_from, joined=False)
+    said = f"{_servers(count)} in no window now: no further run takes {'it' if count == 1 else 'them'}."
+    messages.success(request, said + _without(servers))
+    return _back(left_from)
 
 
 @require_POST
@@ -121,14 +112,8 @@ def undo_enrol(request: SignedIn) -> HttpResponse:
     if kept is None:
         messages.warning(request, "There is nothing to take back any more.")
         return redirect("patching:windows")
-    before = {int(pk): former for pk, former in kept["before"].items()}
-    assets = list(Asset.objects.visible_to(request.user).filter(pk__in=before))
     try:
-        if len(assets) != len(before):
-            raise Denied("Some of these servers are no longer yours, so nothing was undone.")
-        count = undo.put_back(
-            assets=assets, before=before, now_in=kept["now_in"], by=request.user, now=timezone.now()
-        )
+        count = _take_back(request, kept)
     except Denied as refusal:
         note(refusal)
         messages.error(request, str(refusal))
@@ -136,7 +121,15 @@ def undo_enrol(request: SignedIn) -> HttpResponse:
         messages.success(
             request, f"Taken back: {_servers(count)} where {'it was' if count == 1 else 'they were'}."
         )
-    return _back(request, kept["now_in"] or next(iter(before.values()), None))
+    return _back(Window.objects.filter(pk=kept["window"]).first())
+
+
+def _take_back(request: SignedIn, kept: dict[str, Any]) -> int:
+    servers = selected(request.user, kept["selection"])
+    if servers.gone:
+        raise Denied("Some of these servers are no longer yours, so nothing was undone.")
+    at, now = datetime.fromisoformat(kept["at"]), timezone.now()
+    return undo.put_back(assets=servers.rows, at=at, now_in=kept["now_in"], by=request.user, now=now)
 
 
 def undo_url(request: SignedIn) -> str:
@@ -148,12 +141,25 @@ def undo_url(request: SignedIn) -> str:
     return reverse("patching:undo-enrol")
 
 
-def _keep_undo(request: SignedIn, before: dict[int, int | None], now_in: int | None) -> None:
-    request.session[UNDO] = {"before": before, "now_in": now_in}
+def _keep_undo(
+    request: SignedIn, servers: Chosen, at: datetime, window: Window | None, *, joined: bool
+) -> None:
+    key = servers.key or select(servers.rows, by=request.user, now=at).key
+    request.session[UNDO] = {
+        "selection": str(key), "at": at.isoformat(), "window": window.pk if window else None,
+        "now_in": window.pk if window and joined else None,
+    }  # fmt: skip
 
 
-def _back(request: SignedIn, window_pk: int | None) -> HttpResponse:
-    window = Window.objects.filter(pk=window_pk).first() if window_pk else None
+def _without(servers: Chosen) -> str:
+    """Of those that were chosen and are not there any more."""
+    if not servers.gone:
+        return ""
+    few = f"{', '.join(servers.gone[:FEW])}{' and more' if len(servers.gone) > FEW else ''}"
+    return f" {counted(len(servers.gone), 'server')} of your choice can no longer be seen: {few}."
+
+
+def _back(window: Window | None) -> HttpResponse:
     return redirect("patching:window", window.slug) if window else redirect("patching:windows")
 
 

@@ -14,7 +14,7 @@ from exceptions.rules import check_days
 from patching.queries.skipped import skipped_starts
 from portal.access.queries import read_grants_once
 from portal.access.rules import Denied, Invalid
-from portal.inventory.choosing import chosen_assets
+from portal.inventory.choosing import chosen
 from portal.web.requests import SignedIn
 
 
@@ -36,12 +36,12 @@ def skipped(request: SignedIn) -> HttpResponse:
 
 
 def _skipped(request: SignedIn) -> dict[str, Any]:
-    assets = chosen_assets(request)
+    servers = chosen(request)
     days = Days(request.POST if request.method == "POST" else request.GET)
     if not days.is_valid():
         raise Invalid("Choose both days and a time zone: then the starts that are skipped stand here.")
     values = days.cleaned_data
     now = timezone.now()
     begins_at, ends_at = check_days(values["from_date"], values["to_date"], values["time_zone"], now)
-    found = skipped_starts(assets, begins_at, ends_at, now=now)
-    return {"found": found, "assets": assets, "starts": sum(row.count for row in found)}
+    found = skipped_starts(servers.rows, begins_at, ends_at, now=now)
+    return {"found": found, "servers": servers.count, "starts": sum(row.count for row in found)}

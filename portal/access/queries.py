@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import Count, Q, QuerySet, prefetch_related_objects
 
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
@@ -42,6 +42,16 @@ def covers(grants: Iterable[Grant], asset: object) -> bool:
         grant.dimension == Dimension.EVERYTHING or getattr(asset, grant.dimension) == grant.value
         for grant in grants
     )
+
+
+def kinds_of(assets: QuerySet[Any]) -> list[Any]:
+    """One stand-in for all assets that the same grants cover, for `covers`, with their `count`.
+
+    Thousands of servers are of few kinds.
+    """
+    columns = [dimension.value for dimension in Dimension if dimension != Dimension.EVERYTHING]
+    kinds = assets.order_by().values(*columns).annotate(count=Count("pk"))
+    return list(kinds.values_list(*columns, "count", named=True))
 
 
 def has_role(user: User | AnonymousUser, *roles: Role) -> bool:

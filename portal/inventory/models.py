@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import Coalesce, NullIf
 
 from aws.states import ASLEEP, HIBERNATED
 from portal.access.queries import scope
@@ -37,8 +42,19 @@ class Account(models.Model):
 
 
 class AssetQuerySet(models.QuerySet["Asset"]):
+    def labelled(self) -> Self:
+        """Each with `shown_as`: what `label` says, in the database."""
+        named = NullIf("name", models.Value(""))
+        return self.annotate(shown_as=Coalesce(named, "instance_id", output_field=models.TextField()))
+
     def visible_to(self, user: User | AnonymousUser) -> Self:
         return self.filter(scope(user))
+
+    def of(self, assets: Iterable[Asset]) -> Self:
+        """These rows, to be asked of the database."""
+        if isinstance(assets, models.QuerySet):
+            return self.filter(pk__in=assets.order_by().values("pk"))
+        return self.filter(pk__in=[asset.pk for asset in assets])
 
     def present(self) -> Self:
         return self.filter(gone_at=None)
@@ -113,3 +129,19 @@ class Asset(models.Model):
     def power(self) -> str:
         """EC2's word for its state, but for the one that EC2 tells only by its reason."""
         return "hibernated" if self.hibernated else self.state
+
+
+class Selection(models.Model):
+    """The servers that a person chose from a list at one moment, by keys and by what they were called then.
+
+    It gives no right: whatever is done with it is done to those that the person may still see.
+    """
+
+    key = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    asset_ids = ArrayField(models.BigIntegerField())
+    labels = ArrayField(models.TextField())
+    made_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{len(self.asset_ids)} servers chosen by {self.user}"

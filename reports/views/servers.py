@@ -19,7 +19,9 @@ from patching.models import Window
 from portal.access.queries import has_role, read_grants_once
 from portal.access.rules import Invalid
 from portal.access.states import Role
+from portal.inventory.choosing import chosen
 from portal.inventory.models import Asset
+from portal.inventory.selections import select
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
 from portal.web.paging import KeysetPager, total_of
@@ -37,7 +39,7 @@ ORDERS = {
     "application": ("application", "name", "pk"),
     "-application": ("-application", "name", "pk"),
 }
-MOST, MOST_IN_ADDRESS = 5000, 200
+MOST_IN_ADDRESS = 200
 
 
 @require_GET
@@ -90,18 +92,19 @@ def act(request: SignedIn) -> HttpResponse:
     goal = {"window": "patching:pick-window", "exception": "exceptions:ask"}.get(request.POST.get("act", ""))
     if goal is None:
         raise Invalid("Choose what to do with the servers: a window or an exception.", field="act")
-    ids = request.POST.getlist("ids")
+    return redirect(f"{reverse(goal)}?{urlencode(_carried(request))}")
+
+
+def _carried(request: SignedIn) -> dict[str, str]:
+    """What tells the next page which servers: a few by their keys, many by a selection, which an address can hold."""
     if request.POST.get("all_matching"):
         _, rows = servers(request.user, request.GET)
-        ids = [str(pk) for pk in rows.order_by("name", "pk").values_list("pk", flat=True)[: MOST + 1]]
-    if len(ids) > MOST:
-        raise Invalid(
-            f"More than {MOST:,} servers match. Narrow the filter, then act on the rest.", field="ids"
-        )
-    if len(ids) > MOST_IN_ADDRESS:  # an address cannot hold them: a form carries them on
-        context = {"goal": reverse(goal), "ids": ",".join(ids), "count": len(ids)}
-        return render(request, "reports/carry_on.html", context)
-    return redirect(f"{reverse(goal)}?{urlencode({'ids': ','.join(ids)})}")
+    else:
+        ids = request.POST.getlist("ids")
+        if len(ids) <= MOST_IN_ADDRESS:
+            return {"ids": ",".join(ids)}
+        rows = chosen(request).rows
+    return {"selection": str(select(rows, by=request.user, now=timezone.now()).key)}
 
 
 @require_GET

@@ -92,11 +92,18 @@ def whens(context: Context, times: Iterable[datetime], zone: Any = None, style: 
 
 
 @register.simple_tag
-def few(things: Sequence[Any], address: str = "", most: int = 6) -> SafeString:
-    """The names of the first ones and how many more there are; `address` names the page of one, to link to it."""
-    named = [(reverse(address, args=[thing.pk]) if address else "", thing.label) for thing in things[:most]]
+def few(things: Sequence[Any], address: str = "", most: int = 6, total: int = 0) -> SafeString:
+    """The names of the first ones and how many more there are; `address` names the page of one, to link to it.
+
+    `total`: how many there are, where `things` are only the first ones. Names stand for themselves.
+    """
+    first, total = things[:most], total or len(things)
+    named = [
+        (reverse(address, args=[thing.pk]) if address else "", getattr(thing, "label", thing))
+        for thing in first
+    ]
     shown = [format_html('<a href="{}">{}</a>', url, label) if url else label for url, label in named]
-    more = f" and {len(things) - most:,} more" if len(things) > most else ""
+    more = f" and {total - len(first):,} more" if total > len(first) else ""
     return format_html("{}{}", format_html_join(", ", "{}", ((name,) for name in shown)), more)
 
 

@@ -16,7 +16,7 @@ from django.utils.html import strip_tags
 from patching.models import AssetPatchState, Enrolment, Run, Target, Window
 from patching.standing import standing_of
 from patching.states import RunState, TargetState, Verdict
-from portal.inventory.models import Asset
+from portal.inventory.models import Asset, Selection
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -240,4 +240,6 @@ class TestManyNames:
     def test_all_that_match_are_the_named_ones(self, ana: Client, named: list[Asset]) -> None:
         address = reverse("reports:servers-act") + "?q=pay-1,pay-2"
         answer = ana.post(address, {"act": "window", "all_matching": "1"})
-        assert answer.headers["Location"].endswith(f"ids={named[0].pk}%2C{named[1].pk}")
+        kept = Selection.objects.get()
+        assert answer.headers["Location"].endswith(f"?selection={kept.key}")
+        assert kept.asset_ids == [named[0].pk, named[1].pk]

@@ -19,7 +19,7 @@ from patching.models.runs import Dispatch, DispatchTarget
 from patching.operations.runs import plan_occurrence
 from patching.states import RunState, TargetState, Verdict
 from portal.access.models import User
-from portal.inventory.models import Asset
+from portal.inventory.models import Asset, Selection
 from portal.tones import Tone
 from tests import cast
 
@@ -235,6 +235,8 @@ def test_a_cell_that_looks_like_a_formula_is_text_in_both_exports() -> None:
 
 def chosen(answer: Any) -> set[int]:
     query = parse_qs(urlsplit(answer.headers["Location"]).query)
+    if "selection" in query:
+        return set(Selection.objects.get(key=query["selection"][0]).asset_ids)
     return {int(pk) for pk in query["ids"][0].split(",")}
 
 
