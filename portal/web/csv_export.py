@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from io import StringIO
 from typing import Any
@@ -31,6 +32,7 @@ NARROW = "Narrow the list down with its filter and export it in parts."
 # A spreadsheet runs a cell that begins with one of these as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 ROWS_PER_CHUNK = 500
+Row = Sequence[Any] | str  # its cells; or its line as the file holds it (portal/web/csv_copy.py)
 
 
 def safe_cell(value: Any) -> Any:
@@ -65,18 +67,21 @@ class _Writers:
 _writers = _Writers()
 
 
-def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+def csv_lines(header: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
     """CSV text in pieces of at most ROWS_PER_CHUNK rows. A file that had to end early says so in its last line."""
     buffer, budget = StringIO(), Budget(settings.EXPORT_SECONDS, shared=False)
     writer, began = csv.writer(buffer), time.thread_time()
     writer.writerow([safe_cell(cell) for cell in header])
-    with _writers, spending(budget):
+    with _writers, spending(budget), _ended(rows):
         try:
             for number, row in enumerate(rows):
                 if number == settings.EXPORT_ROWS:
                     writer.writerow([f"INCOMPLETE: {number:,} rows are the most in one file. {NARROW}"])
                     break
-                writer.writerow([safe_cell(cell) for cell in row])
+                if isinstance(row, str):
+                    buffer.write(row)
+                else:
+                    writer.writerow([safe_cell(cell) for cell in row])
                 if number % ROWS_PER_CHUNK == ROWS_PER_CHUNK - 1:
                     _rest(worked_s=time.thread_time() - began)
                     yield _drain(buffer)
@@ -89,16 +94,26 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
     yield _drain(buffer)
 
 
+@contextmanager
+def _ended(rows: Iterable[Row]) -> Iterator[None]:
+    """What the rows hold of the database is given back before the last piece leaves."""
+    try:
+        yield
+    finally:
+        if isinstance(rows, Generator):
+            rows.close()
+
+
 class CsvAnswer(StreamingHttpResponse):
     """A download named `filename`, which counts the rows that it sends."""
 
-    def __init__(self, filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    def __init__(self, filename: str, header: Sequence[str], rows: Iterable[Row]) -> None:
         self.filename, self._taken = filename, 0
         super().__init__(csv_lines(header, self._counted(rows)), content_type="text/csv; charset=utf-8")
         self["Content-Disposition"] = f'attachment; filename="{filename}"'
         self["Cache-Control"] = "no-store"
 
-    def _counted(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    def _counted(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
             self._taken += 1
             yield row
@@ -109,7 +124,7 @@ class CsvAnswer(StreamingHttpResponse):
         return min(self._taken, settings.EXPORT_ROWS)
 
 
-def csv_response(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> CsvAnswer:
+def csv_response(filename: str, header: Sequence[str], rows: Iterable[Row]) -> CsvAnswer:
     """`rows` is read while it is sent: pass `queryset.iterator()`. The sending leaves audit events by itself.
 
     Raises Unavailable when too many are being written.

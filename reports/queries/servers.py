@@ -31,6 +31,12 @@ STATES = {
     Group.SUCCESS.value: Group.SUCCESS.label,
 }
 GRAVE = -1  # of those that need you, what failed or was lost stands before the rest
+# Why a server stands where it does; its file says the same (server_lines.py).
+BY_EXCEPTION = "It is left out by an approved exception."
+MEND_IT = "It cannot be patched until this is mended."
+NO_WINDOW_PICKED = "Nobody has picked a maintenance window for it."
+NO_RUN = "No run has patched it yet."
+RESTORED = "Its root volume is as it was at {at} UTC: updates since then are gone."
 SEVERITY = {name: place for place, name in enumerate(STATES)}
 
 
@@ -163,24 +169,24 @@ def state_of(
         return (
             f"Excepted to {exception.to_date:%-d %b}",
             Tone.UNKNOWN,
-            "It is left out by an approved exception.",
+            BY_EXCEPTION,
         )
     if patch and (found := _last(patch)):
         return found
     if asset.coverage in {reason.value for reason in BLOCKING}:
-        return Coverage(asset.coverage).label, Tone.ATTENTION, "It cannot be patched until this is mended."
+        return Coverage(asset.coverage).label, Tone.ATTENTION, MEND_IT
     if patch and patch.last_state:
         standing = standing_of(patch.last_state, patch.last_verdict, patch.last_behind)
         return standing.word, standing.tone, patch.last_reason
     if not has_window:
-        return "In no window", Tone.ATTENTION, "Nobody has picked a maintenance window for it."
-    return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else "No run has patched it yet."
+        return "In no window", Tone.ATTENTION, NO_WINDOW_PICKED
+    return "Not patched yet", Tone.UNKNOWN, patch.last_reason if patch else NO_RUN
 
 
 def _last(patch) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
     """A restore since the last run is told first, then a last run that went wrong."""
     if patch.restored_at and patch.restored_to:
-        why = f"Its root volume is as it was at {patch.restored_to:%-d %b %Y %H:%M} UTC: updates since then are gone."
+        why = RESTORED.format(at=f"{patch.restored_to:%-d %b %Y %H:%M}")
         return f"Restored on {patch.restored_at:%-d %b}", Tone.ATTENTION, why
     standing = (
         standing_of(patch.last_state, patch.last_verdict, patch.last_behind) if patch.last_state else None

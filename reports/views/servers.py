@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -15,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from patching.models import Window
 from portal.access.queries import has_role, read_grants_once
 from portal.access.rules import Invalid
 from portal.access.states import Role
@@ -30,6 +26,7 @@ from reports.filters import ServerFilter, servers
 from reports.queries.last_run import last_run
 from reports.queries.named import unknown_names
 from reports.queries.sections import Section, sections
+from reports.queries.server_lines import server_lines
 from reports.queries.servers import Row, Summary, next_start, rows_of, summary
 
 ORDERS = {
@@ -114,26 +111,5 @@ def servers_csv(request: SignedIn) -> HttpResponseBase:
         "state", "reason", "kernel running", "kernel before", "updates waiting", "window", "next run", "last patched",
     )  # fmt: skip
     form, rows = servers(request.user, request.GET)
-    return csv_response("servers.csv", header, _csv_rows(rows.order_by("name", "pk"), form.windows))
-
-
-def _csv_rows(rows: QuerySet[Asset], windows: dict[int, Window]) -> Iterator[tuple[Any, ...]]:
-    chunk: list[Asset] = []
-    now = timezone.now()
-    for asset in rows.iterator(chunk_size=5000):
-        chunk.append(asset)
-        if len(chunk) == 5000:
-            yield from _cells(chunk, windows, now)
-            chunk = []
-    yield from _cells(chunk, windows, now)
-
-
-def _cells(assets: list[Asset], windows: dict[int, Window], now: datetime) -> Iterator[tuple[Any, ...]]:
-    for row in rows_of(assets, windows, now):
-        asset, patch = row.asset, getattr(row.asset, "patch_state", None)
-        yield (
-            asset.label, asset.instance_id, asset.account.account_id, asset.region, asset.application,
-            asset.environment, asset.owner, asset.platform, f"{asset.os_name} {asset.os_version}".strip(),
-            row.label, row.why, row.kernel_to, row.kernel_from, row.updates,
-            row.window.name if row.window else "", row.next_start, patch.last_patched_at if patch else None,
-        )  # fmt: skip
+    lines = server_lines(rows.order_by("name", "pk"), form.windows, timezone.now())
+    return csv_response("servers.csv", header, lines)

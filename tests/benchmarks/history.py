@@ -190,8 +190,8 @@ class History(Planned):
         from exceptions.models import Approval, Covered, ExceptionRequest
 
         columns = (
-            "id state from_date to_date time_zone starts_at ends_at category reason requested_by_id created_at "
-            "submitted_at decided_at"
+            "id state from_date to_date asked_to_date time_zone starts_at ends_at category reason requested_by_id "
+            "created_at submitted_at decided_at"
         )
         numbers = range(1, self.size.exceptions + 1)
         self.copier.write(ExceptionRequest, columns, map(self._exception, numbers))
@@ -209,8 +209,8 @@ class History(Planned):
         since = self._ago(days=10 if state != "expired" else 20 + n % 300)
         until = since + timedelta(days=15)
         said, decided = f"The auditors come, {n}.", None if state == "submitted" else since
-        return (n, state, since.date(), until.date(), ZONE, since, until, "audit", said, self.keys["ana"], since, since,
-                decided)  # fmt: skip
+        return (n, state, since.date(), until.date(), until.date(), ZONE, since, until, "audit", said,
+                self.keys["ana"], since, since, decided)  # fmt: skip
 
     def power_and_snapshots(self) -> None:
         """What people were told, faults that come back, and root volumes to go back to."""

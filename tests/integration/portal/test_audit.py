@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from portal.audit.operations import Entry, record
+from portal.web.csv_export import csv_lines
 from tests import cast
 
 ENTRY = Entry("window.offered", "window", "1", "Offered the window Saturday night")
@@ -60,3 +62,23 @@ def test_an_event_names_the_person_or_the_portal() -> None:
     record(ENTRY, by=cast.ada())
     record(ENTRY, by=None)
     assert list(AuditEvent.objects.order_by("pk").values_list("actor", flat=True)) == ["Ada", "Patch Portal"]
+
+
+@pytest.mark.django_db
+def test_the_file_says_what_the_page_says() -> None:
+    told = ({}, {"changed": {"name": ["=a", 'b "c"\n'], "key": "changed"}}, {"changed": {}}, {"rows": 2},
+            {"changed": {"hosts": [1, None]}, "said": {"hosts": "- none any more"}})  # fmt: skip
+    for number, detail in enumerate(told):
+        with transaction.atomic():
+            summary = ("=1+1", "a, b", "plain")[number % 3]
+            record(
+                Entry("window.offered", "window", "-1", summary, run_id=number or None, detail=detail),
+                by=cast.ada(),
+            )  # type: ignore[arg-type]
+    client = Client()
+    client.force_login(cast.audrey())
+    header, *lines = b"".join(client.get("/audit/events.csv")).decode().split("\r\n", 1)  # type: ignore[call-overload]
+    events = AuditEvent.objects.exclude(kind="export.ended").order_by("-pk")
+    cells = [(event.pk, event.at, event.actor, event.kind, event.subject_type, event.subject_id, event.run_id,
+              event.summary, "; ".join(event.changes)) for event in events]  # fmt: skip
+    assert lines == ["".join(csv_lines(header.split(","), cells)).split("\r\n", 1)[1]]
