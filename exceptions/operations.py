@@ -9,9 +9,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, QuerySet, Value
 
 from exceptions.models import Approval, Covered, ExceptionRequest
-from exceptions.queries import bearing_foreign_tag, current_for, due
+from exceptions.queries import bearing_foreign_tag, current_of, due
 from exceptions.rules import (
     check_approvable,
     check_days,
@@ -29,13 +30,14 @@ from exceptions.states import EXCEPTION, IN_FORCE, ExceptionState
 from exceptions.tag_value import format_interval
 from portal.access.models import User
 from portal.access.queries import kinds_of
-from portal.audit.operations import Entry
+from portal.audit.operations import Entry, EntryForEach
+from portal.insert_select import insert_for_each
 from portal.inventory.models import Asset
 from portal.inventory.ownership import check_owned
 from portal.isolation import isolated
 from portal.machine.mover import NOTHING, Mover, Step
 from portal.sentences import counted
-from portal.tags.operations import InstanceRef, request_tag
+from portal.tags.operations import request_tag_for_each
 
 S = ExceptionState
 
@@ -53,7 +55,6 @@ def submit(
     now: datetime,
 ) -> ExceptionRequest:
     """Asks to leave the assets unpatched from–to (whole days in the zone). Raises Denied or Invalid."""
-    assets = list({asset.pk: asset for asset in assets}.values())
     starts_at, ends_at = check_days(from_date, to_date, time_zone, now)
     reason = check_words(category, reason)
     rows = Asset.objects.of(assets)
@@ -63,13 +64,13 @@ def submit(
         from_date=from_date, to_date=to_date, asked_to_date=to_date, time_zone=time_zone, starts_at=starts_at,
         ends_at=ends_at, category=category, reason=reason, requested_by=by, created_at=now, submitted_at=now,
     )  # fmt: skip
-    Covered.objects.bulk_create(Covered(request=request, asset=asset) for asset in assets)
+    insert_for_each(Covered, rows, {"request_id": request.pk, "asset_id": F("pk")})
     _enter(
         request,
         S.SUBMITTED,
         by=by,
         now=now,
-        said=f"asked to leave {_servers(assets)} unpatched until {_last(request)}",
+        said=f"asked to leave {_servers(rows)} unpatched until {_last(request)}",
     )
     return _fresh(request)
 
@@ -226,14 +227,15 @@ def _enter(
     request.refresh_from_db()
 
 
-def _events(rows: Sequence[ExceptionRequest], step: Step[ExceptionState], kind: str) -> Iterator[Entry]:
+def _events(
+    rows: Sequence[ExceptionRequest], step: Step[ExceptionState], kind: str
+) -> Iterator[Entry | EntryForEach]:
     """The request's, and one on each asset's timeline."""
     for row in rows:
         detail = {"from": row.state, "request": row.pk, "said": step.said}
         summary = f"Exception {row.pk}: {step.said}"
         yield Entry(kind, "exception", str(row.pk), summary, detail=detail)
-        for asset in row.covered.values_list("asset_id", flat=True):
-            yield Entry(kind, "asset", str(asset), summary, detail=detail)
+        yield EntryForEach(row.assets.all(), kind, "asset", Value(summary), detail)
 
 
 MOVER = Mover(ExceptionRequest, EXCEPTION, _events)
@@ -244,24 +246,31 @@ def _tags(request: ExceptionRequest, *, by: User | None, now: datetime) -> None:
 
     A tag that somebody else set and that still speaks is left alone: replacing it would end an exemption unseen.
     """
-    assets = list(request.assets.select_related("account"))
-    chosen, foreign = current_for(assets, now), bearing_foreign_tag(assets, now)
-    requests: dict[str | None, list[InstanceRef]] = defaultdict(list)
-    for asset in assets:
-        if asset.pk not in foreign:
-            value = _value(chosen[asset.pk]) if asset.pk in chosen else None
-            requests[value].append(InstanceRef(asset.account.account_id, asset.region, asset.instance_id))
     key, reason = settings.TAG_KEYS["exception"], f"Exception {request.pk}"
-    for value, refs in requests.items():
-        request_tag(instances=refs, key=key, value=value, reason=reason, by=by, now=now)
+    for value, assets in _bearers(request, now).items():
+        rows = Asset.objects.with_keys(assets)
+        request_tag_for_each(rows, "account__account_id", key=key, value=value, reason=reason, by=by, now=now)
+
+
+def _bearers(request: ExceptionRequest, now: datetime) -> dict[str | None, list[int]]:
+    """What the tag of its servers shall be → the keys of those servers."""
+    rows = request.assets.all()
+    current, foreign = current_of(rows, now), bearing_foreign_tag(rows, now)
+    value_of = {row.pk: _value(row) for row in ExceptionRequest.objects.filter(pk__in=set(current.values()))}
+    bearers: dict[str | None, list[int]] = defaultdict(list)
+    for asset in rows.order_by("pk").values_list("pk", flat=True):
+        if asset not in foreign:
+            bearers[value_of.get(current.get(asset, 0))].append(asset)
+    return bearers
 
 
 def _value(request: ExceptionRequest) -> str:
     return format_interval(request.starts_at, request.ends_at)
 
 
-def _servers(assets: Sequence[Asset]) -> str:
-    return assets[0].label if len(assets) == 1 else counted(len(assets), "server")
+def _servers(assets: QuerySet[Asset]) -> str:
+    count = assets.count()
+    return assets.get().label if count == 1 else counted(count, "server")
 
 
 def _last(request: ExceptionRequest) -> str:

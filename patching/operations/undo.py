@@ -22,13 +22,13 @@ def put_back(*, assets: QuerySet[Asset], at: datetime, now_in: int | None, by: U
     has been moved again since: then nobody's newer choice is overwritten.
     """
     before = _before(assets, at, now_in)
-    there = Enrolment.objects.filter(asset__in=list(before), ended_at=None)
+    there = Enrolment.objects.filter(asset__in=assets.order_by().values("pk"), ended_at=None)
     current = dict(there.values_list("asset_id", "window_id"))
     if any(current.get(pk) != now_in for pk in before):
         raise Conflict("Some of these servers have been moved again since, so nothing was undone.")
     windows = Window.objects.in_bulk([pk for pk in before.values() if pk is not None])
     for former in sorted(set(before.values()), key=str):
-        group = Asset.objects.filter(pk__in=[pk for pk, window in before.items() if window == former])
+        group = Asset.objects.with_keys([pk for pk, window in before.items() if window == former])
         if former is None:
             leave(assets=group, by=by, now=now)
         else:

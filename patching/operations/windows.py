@@ -10,6 +10,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F, OuterRef, Subquery, TextField, Value
+from django.db.models.functions import Concat
 
 from patching.models import Enrolment, Window
 from patching.policy.fields import about
@@ -20,11 +22,11 @@ from portal.access.models import User
 from portal.access.rules import Conflict, check_role
 from portal.access.states import Role
 from portal.audit.changes import old_and_new
-from portal.audit.operations import Entry, record, record_all
-from portal.inventory.models import Asset
+from portal.audit.operations import Entry, EntryForEach, record, record_for_each
+from portal.insert_select import insert_for_each
+from portal.inventory.models import Asset, AssetQuerySet
 from portal.inventory.ownership import check_owned
-from portal.tags.models import InstanceRef
-from portal.tags.operations import request_tag
+from portal.tags.operations import request_tag_for_each
 
 
 @transaction.atomic
@@ -93,8 +95,8 @@ def retire(*, window: Window, by: User, now: datetime) -> Window:
     return window
 
 
-def enrol(*, assets: Iterable[Asset], window: Window, by: User, now: datetime) -> dict[int, Window | None]:
-    """Enrols the assets, leaving their former windows; returns asset pk → the window it was in, for an undo."""
+def enrol(*, assets: Iterable[Asset], window: Window, by: User, now: datetime) -> int:
+    """Enrols the assets, leaving their former windows; returns how many they are."""
     try:
         with transaction.atomic():
             return _enrol(assets, window, by, now)
@@ -104,52 +106,41 @@ def enrol(*, assets: Iterable[Asset], window: Window, by: User, now: datetime) -
         ) from error
 
 
-def _enrol(assets: Iterable[Asset], window: Window, by: User, now: datetime) -> dict[int, Window | None]:
+def _enrol(assets: Iterable[Asset], window: Window, by: User, now: datetime) -> int:
     check_on_offer(window)
     locked = _lock(assets)
-    check_owned(Asset.objects.of(locked), by)
-    before = _end(locked, now)
-    Enrolment.objects.bulk_create(Enrolment(asset=asset, window=window, by=by, since=now) for asset in locked)
+    check_owned(locked, by)
+    _end(locked, now)
+    joined = {"asset_id": F("pk"), "window_id": window.pk, "by_id": by.pk, "since": now, "ended_at": None}
+    insert_for_each(Enrolment, locked, joined)
     _request_tag(locked, window.slug, f"Enrolled in {window.name}", by, now)
-    record_all(
-        (_entry(asset, "asset.enrolled", f"{asset.label} is enrolled in {window.name}") for asset in locked),
-        by=by,
-    )
-    return {asset.pk: before.get(asset.pk) for asset in locked}
+    said = Concat(F("shown_as"), Value(f" is enrolled in {window.name}"), output_field=TextField())
+    return record_for_each(EntryForEach(locked.labelled(), "asset.enrolled", "asset", said), by=by)
 
 
 @transaction.atomic
 def leave(*, assets: Iterable[Asset], by: User, now: datetime) -> int:
     """Takes the assets out of their windows; returns how many were in one."""
     locked = _lock(assets)
-    check_owned(Asset.objects.of(locked), by)
-    before = _end(locked, now)
-    left = [asset for asset in locked if asset.pk in before]
+    check_owned(locked, by)
+    _end(locked, now)
+    ended = Enrolment.objects.filter(asset=OuterRef("pk"), ended_at=now).values("window__name")[:1]
+    left = locked.labelled().annotate(left=Subquery(ended)).exclude(left=None)
     _request_tag(left, None, "Left its window", by, now)
-    record_all(
-        (_entry(a, "asset.left", f"{a.label} left the window {before[a.pk].name}") for a in left), by=by
-    )
-    return len(left)
+    said = Concat(F("shown_as"), Value(" left the window "), F("left"), output_field=TextField())
+    return record_for_each(EntryForEach(left, "asset.left", "asset", said), by=by)
 
 
-def _lock(assets: Iterable[Asset]) -> list[Asset]:
-    rows = Asset.objects.of(assets).select_for_update(of=("self",)).select_related("account")
-    return list(rows.order_by("pk"))
+def _lock(assets: Iterable[Asset]) -> AssetQuerySet:
+    """Locks them in the order of their keys, as a send does, and gives those that were locked."""
+    rows = Asset.objects.of(assets).select_for_update(of=("self",)).order_by("pk")
+    return Asset.objects.with_keys(list(rows.values_list("pk", flat=True)))
 
 
-def _end(assets: list[Asset], now: datetime) -> dict[int, Window]:
-    active = Enrolment.objects.filter(asset__in=assets, ended_at=None).select_related("window")
-    before = {row.asset_id: row.window for row in active}
-    active.update(ended_at=now)
-    return before
+def _end(locked: AssetQuerySet, now: datetime) -> None:
+    Enrolment.objects.filter(asset__in=locked.values("pk"), ended_at=None).update(ended_at=now)
 
 
-def _request_tag(assets: list[Asset], value: str | None, reason: str, by: User, now: datetime) -> None:
-    request_tag(
-        instances=[InstanceRef(a.account.account_id, a.region, a.instance_id) for a in assets],
-        key=settings.TAG_KEYS["window"], value=value, reason=reason, by=by, now=now,
-    )  # fmt: skip
-
-
-def _entry(asset: Asset, kind: str, summary: str) -> Entry:
-    return Entry(kind, "asset", str(asset.pk), summary)
+def _request_tag(assets: AssetQuerySet, value: str | None, reason: str, by: User, now: datetime) -> None:
+    key = settings.TAG_KEYS["window"]
+    request_tag_for_each(assets, "account__account_id", key=key, value=value, reason=reason, by=by, now=now)

@@ -86,7 +86,7 @@ def enrol(request: SignedIn) -> HttpResponse:
         return _pick_page(request, servers, "Choose a window for these servers.", 422)
     now = timezone.now()
     try:
-        count = len(operations.enrol(assets=servers.rows, window=window, by=request.user, now=now))
+        count = operations.enrol(assets=servers.rows, window=window, by=request.user, now=now)
     except Denied as refusal:
         return _pick_page(request, servers, str(refusal), status_of(refusal))
     _keep_undo(request, servers, now, window, joined=True)

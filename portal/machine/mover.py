@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 
 from portal.access.models import User
 from portal.access.rules import Conflict
-from portal.audit.operations import Entry, record_all
+from portal.audit.operations import Entry, EntryForEach, record_all
 from portal.machine import locked_rows
 from portal.machine.table import Machine, S, TableError
 from portal.notify.operations import notify
@@ -39,7 +39,7 @@ class Step(Generic[S]):
 
 
 # Rows as they become, but for `state`, which is still the one that they leave; the step; the kind of the event.
-Events = Callable[[Sequence[Row], Step[S], str], Iterable[Entry]]
+Events = Callable[[Sequence[Row], Step[S], str], Iterable[Entry | EntryForEach]]
 
 
 def each(entry: Callable[[Row, Step[S], str], Entry]) -> Events[Row, S]:
@@ -165,7 +165,7 @@ class Mover(Generic[Row, S]):
             row.state = step.to  # type: ignore[attr-defined]
         self._notify(rows, step, by)
 
-    def _entries(self, rows: Sequence[Row], step: Step[S]) -> Iterable[Entry]:
+    def _entries(self, rows: Sequence[Row], step: Step[S]) -> Iterable[Entry | EntryForEach]:
         kind = self.machine.kind(step.to, back=step.back)
         return self.events(rows, step, kind) if kind and rows else ()
 

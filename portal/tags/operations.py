@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from portal.access.models import User
 from portal.audit.operations import PORTAL, Entry
+from portal.insert_select import insert_for_each
 from portal.machine.mover import Mover, Step
 from portal.tags.models import InstanceRef, TagChange
 from portal.tags.states import OPEN, TAG, TagState
@@ -55,16 +57,58 @@ def request_tag(
          "created_at": now, "due_at": now}
         for ref in refs
     ]  # fmt: skip
+    same = _same(refs).filter(key=key)
+
+    def write() -> None:
+        stray = replace_open(same, now=now)
+        TagChange.objects.bulk_create(
+            TagChange(**request, confirm_at=stray.get(str(request["instance_id"]))) for request in requests
+        )
+
+    _although_others_ask(write)
+
+
+def request_tag_for_each(
+    rows: QuerySet[Any],
+    account: str,
+    *,
+    key: str,
+    value: str | None,
+    reason: str,
+    by: User | None,
+    now: datetime,
+) -> None:
+    """As `request_tag`, for rows with `region` and `instance_id`; `account` is their path to the account's id.
+
+    The database makes the requests: thousands cost no objects here.
+    """
+    # As a list and not as a join, which the database plans badly while it does not know yet how many rows there are.
+    refs = [InstanceRef(*row) for row in rows.order_by().values_list(account, "region", "instance_id")]
+    same = _same(refs).filter(key=key)
+    columns = {
+        "account_id": F(account), "region": F("region"), "instance_id": F("instance_id"), "key": key, "value": value,
+        "state": TagState.WANTED, "reason": reason[:200], "run_id": None,
+        "requested_by": by.display_name if by else PORTAL, "created_at": now, "due_at": now, "attempts": 0,
+        "lease_until": None, "stray_until": None, "confirm_at": None, "error": "", "finished_at": None,
+    }  # fmt: skip
+
+    def write() -> None:
+        stray = replace_open(same, now=now)
+        insert_for_each(TagChange, rows.order_by(account, "instance_id"), columns)
+        for moment in set(stray.values()):
+            ids = [instance_id for instance_id, until in stray.items() if until == moment]
+            same.filter(state=TagState.WANTED, instance_id__in=ids).update(confirm_at=moment)
+
+    _although_others_ask(write)
+
+
+def _although_others_ask(write: Callable[[], None]) -> None:
+    """Again where somebody asked at the same moment and was first: their request is the older one."""
     for race in range(MOST_RACES):
         try:
             with transaction.atomic():
-                stray = replace_open(_same(refs).filter(key=key), now=now)
-                TagChange.objects.bulk_create(
-                    TagChange(**request, confirm_at=stray.get(str(request["instance_id"])))
-                    for request in requests
-                )
+                write()
         except IntegrityError:
-            # somebody asked at the same moment and was first: their request is the older one
             if race == MOST_RACES - 1:
                 raise
         else:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from django.db import connection, transaction
 
+from portal.inventory.models import Asset
 from portal.tags.models import InstanceRef, TagChange
-from portal.tags.operations import request_tag
+from portal.tags.operations import LONGEST_WRITE, request_tag, request_tag_for_each
 from portal.tags.queries import latest, open_for_run
 from portal.tags.states import TagState
 from tests import cast
@@ -91,3 +93,34 @@ def test_of_two_at_the_same_moment_both_succeed_and_one_request_stays_open() -> 
         open_rows = TagChange.objects.filter(state=TagState.WANTED)
         assert open_rows.count() == len(HERE)
         assert len(set(open_rows.values_list("value", flat=True))) == 1, "one of the two won as a whole"
+
+
+@pytest.mark.django_db
+def test_requests_for_many_wait_for_a_writer_that_may_still_write() -> None:
+    """As those for one do: what a worker has in its hands may be written after the newer request."""
+    held, free = cast.an_asset(), cast.an_asset()
+    rows = Asset.objects.order_by("pk")
+
+    def ask(value: str | None) -> None:
+        request_tag_for_each(
+            rows,
+            "account__account_id",
+            key="Window",
+            value=value,
+            reason="A test",
+            by=cast.ada(),
+            now=cast.NOW,
+        )
+
+    ask("saturday")
+    until = cast.NOW + timedelta(seconds=30)
+    TagChange.objects.filter(instance_id=held.instance_id).update(state="writing", lease_until=until)
+    ask(None)
+    wanted = {row.instance_id: row for row in TagChange.objects.filter(state="wanted")}
+    assert wanted[held.instance_id].confirm_at == cast.NOW + LONGEST_WRITE
+    assert wanted[free.instance_id].confirm_at is None
+    assert {row.value for row in wanted.values()} == {None}
+    assert TagChange.objects.filter(state="replaced", finished_at=cast.NOW).count() == 2
+    assert {(row.account_id, row.region) for row in wanted.values()} == {
+        (held.account.account_id, held.region)
+    }
