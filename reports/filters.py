@@ -9,11 +9,12 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from patching.models import Window
+from patching.severity import STATES, of_group
 from portal.access.models import User
 from portal.inventory.models import Asset
 from portal.inventory.states import Coverage
 from reports.queries.named import matching
-from reports.queries.servers import STATES, listed, of_group, windows_of
+from reports.queries.servers import listed, windows_of
 
 ANY = [("", "Any")]
 MOST_LETTERS = 2000  # the address holds them

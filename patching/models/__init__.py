@@ -8,10 +8,12 @@ from patching.models.proposals import FixProposal
 from patching.models.results import AssetPatchState, HostReport, PackageChange
 from patching.models.runs import Dispatch, DispatchTarget, Run, SendingPause, Target, Wave
 from patching.models.snapshots import Restore, RootSnapshot
+from patching.models.standings import AssetStanding
 from patching.models.windows import Enrolment, Window
 
 __all__ = [
     "AssetPatchState",
+    "AssetStanding",
     "Dispatch",
     "DispatchTarget",
     "Enrolment",

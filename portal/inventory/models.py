@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models import F
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models.functions import Coalesce, NullIf, Upper
 
 from aws.states import ASLEEP, HIBERNATED
 from portal.access.queries import scope
@@ -115,7 +116,11 @@ class Asset(models.Model):
             models.Index(fields=["owner", "name", "id"], name="asset_owner"),
             models.Index(fields=["environment", "name", "id"], name="asset_environment"),
             models.Index(fields=["coverage", "name", "id"], name="asset_coverage"),
-            GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="asset_name_trgm"),
+            models.Index(fields=["business_unit", "name", "id"], name="asset_business_unit"),
+            models.Index(fields=["private_ip"], name="asset_private_ip"),
+            # As icontains and startswith ask.
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="asset_upper_name_trgm"),
+            models.Index(OpClass(F("instance_id"), name="varchar_pattern_ops"), name="asset_instance_id"),
         ]
 
     def __str__(self) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from patching.severity import STATES, group_at
 from patching.standing import Group
-from reports.queries.servers import STATES, Row, group_at
+from reports.queries.servers import Row
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from exceptions.models import Covered
 from exceptions.states import IN_FORCE
 from patching import standing
 from patching.models import Window
+from patching.severity import outcome_key
 from patching.standing import Group, Standing
 from patching.states import TargetState
 from portal.inventory.states import BLOCKING
@@ -82,10 +83,7 @@ def _excepted(now: datetime) -> QuerySet[Covered]:
 
 
 def _words() -> dict[str, str]:
-    return {
-        f"{state}/{verdict}/{'behind' if behind else ''}": found.word
-        for (state, verdict, behind), found in standing.TABLE.items()
-    }
+    return {outcome_key(*outcome): found.word for outcome, found in standing.TABLE.items()}
 
 
 def _outcome() -> Concat:

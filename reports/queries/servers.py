@@ -2,97 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from exceptions.models import ExceptionRequest
 from exceptions.queries import current_for
-from patching.models import Enrolment, Run, Window
+from patching.models import AssetStanding, Run, Window
 from patching.queries.coming import Start, coming
-from patching.standing import Group, Standing, outcomes_that, standing_of
+from patching.severity import STATES, group_at
+from patching.standing import Group, standing_of
 from patching.states import RunState
 from portal.access.models import User
+from portal.access.queries import scope
 from portal.inventory.models import Asset
 from portal.inventory.states import BLOCKING, Coverage
 from portal.isolation import CANNOT_BE_SHOWN, each
 from portal.tones import Tone
 
-NO_WINDOW, NOT_PATCHED = "no-window", "unknown"
-# The list's groups in the order in which a reader wants to see them; also the values of its state filter.
-STATES = {
-    Group.NEEDS_YOU.value: Group.NEEDS_YOU.label,
-    NO_WINDOW: "In no window",
-    Group.LEFT_OUT.value: Group.LEFT_OUT.label,
-    NOT_PATCHED: "Not patched yet",
-    Group.SUCCESS.value: Group.SUCCESS.label,
-}
-GRAVE = -1  # of those that need you, what failed or was lost stands before the rest
 # Why a server stands where it does; its file says the same (server_lines.py).
 BY_EXCEPTION = "It is left out by an approved exception."
 MEND_IT = "It cannot be patched until this is mended."
 NO_WINDOW_PICKED = "Nobody has picked a maintenance window for it."
 NO_RUN = "No run has patched it yet."
 RESTORED = "Its root volume is as it was at {at} UTC: updates since then are gone."
-SEVERITY = {name: place for place, name in enumerate(STATES)}
 
 
 def listed(user: User) -> QuerySet[Asset]:
     """Present servers that the user may see, with their window and how urgent they are."""
-    active = Enrolment.objects.filter(asset=OuterRef("pk"), ended_at=None)
-    rows = Asset.objects.visible_to(user).present().select_related("account", "patch_state")
-    rows = rows.annotate(window_id=Subquery(active.values("window_id")[:1]))
-    return rows.annotate(severity=_severity())
+    # Of the kept row alone: with the asset's own columns beside it, PostgreSQL expects too few to walk the index.
+    rows = Asset.objects.filter(scope(user, prefix="standing__"), standing__present=True)
+    rows = rows.select_related("account", "patch_state", "standing")
+    return rows.annotate(window_id=F("standing__window"), severity=F("standing__severity"))
+
+
+def standings(user: User) -> QuerySet[AssetStanding]:
+    """The same servers, as they are kept: for what is counted of all of them."""
+    return AssetStanding.objects.filter(scope(user), present=True)
 
 
 def windows_of(user: User) -> dict[int, Window]:
     """Those that a server which the user may see is enrolled in, by their keys."""
-    enrolled = Enrolment.objects.filter(ended_at=None, asset__in=Asset.objects.visible_to(user).present())
-    return {window.pk: window for window in Window.objects.filter(pk__in=enrolled.values("window"))}
+    rows = standings(user)
+    if scope(user):  # of few servers the windows, of all servers each window's first
+        found = Window.objects.filter(pk__in=rows.values("window"))
+    else:
+        found = Window.objects.filter(Exists(rows.filter(window=OuterRef("pk"))))
+    return {window.pk: window for window in found}
 
 
 def next_start(user: User, windows: dict[int, Window], now: datetime) -> Start | None:
     """The soonest one that patches a server which the user may see."""
     to_come = Run.objects.visible_to(user).filter(state=RunState.PLANNED, starts_at__gt=now)
     return next(iter(coming(to_come, windows.values(), now)), None)
-
-
-def _severity() -> Case:
-    needs = (
-        _last_outcome(lambda standing: standing.group is Group.NEEDS_YOU)
-        | Q(patch_state__restored_at__isnull=False)
-        | Q(coverage__in=[reason.value for reason in BLOCKING])
-    )
-    return Case(
-        When(_last_outcome(lambda standing: standing.grave), then=Value(GRAVE)),
-        When(needs, then=_severe(Group.NEEDS_YOU)),
-        When(window_id=None, then=_severe(NO_WINDOW)),
-        When(_last_outcome(lambda standing: standing.group is Group.LEFT_OUT), then=_severe(Group.LEFT_OUT)),
-        When(_last_outcome(lambda standing: standing.proven), then=_severe(Group.SUCCESS)),
-        default=_severe(NOT_PATCHED),
-        output_field=IntegerField(),
-    )
-
-
-def of_group(name: str) -> Q:
-    """The rows of `listed` that the state filter's value stands for."""
-    return Q(severity=SEVERITY[name]) | (Q(severity=GRAVE) if name == Group.NEEDS_YOU else Q())
-
-
-def group_at(severity: int) -> str:
-    """The group of STATES that a row of `listed` belongs to."""
-    return Group.NEEDS_YOU if severity == GRAVE else list(STATES)[severity]
-
-
-def _last_outcome(holds: Callable[[Standing], bool]) -> Q:
-    return outcomes_that(holds, prefix="patch_state__", last=True)
-
-
-def _severe(name: str) -> Value:
-    return Value(SEVERITY[name])
 
 
 @dataclass(frozen=True)
@@ -213,15 +178,13 @@ class Summary:
 
 def summary(user: User, since: datetime, last: Run | None = None) -> Summary:
     """In one query."""
-    rows: Any = listed(user)  # its annotations are beyond the type checker
+    rows: Any = standings(user)  # its annotations are beyond the type checker
     counted = list(
-        rows.order_by()
-        .values("severity")
-        .annotate(
+        rows.values("severity").annotate(
             total=Count("pk"),
-            patched=Count("pk", filter=Q(patch_state__last_patched_at__gte=since)),
-            no_window=Count("pk", filter=Q(window_id=None)),
-            elsewhere=Count("pk", filter=~Q(patch_state__last_run=last.pk if last else 0)),
+            patched=Count("pk", filter=Q(last_patched_at__gte=since)),
+            no_window=Count("pk", filter=Q(window=None)),
+            elsewhere=Count("pk", filter=~Q(last_run=last.pk if last else 0)),
         )
     )
 

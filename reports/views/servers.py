@@ -30,7 +30,7 @@ from reports.queries.server_lines import server_lines
 from reports.queries.servers import Row, Summary, next_start, rows_of, summary
 
 ORDERS = {
-    "": ("severity", "name", "pk"),
+    "": ("standing__severity", "standing__name", "pk"),  # in one index
     "name": ("name", "pk"),
     "-name": ("-name", "-pk"),
     "application": ("application", "name", "pk"),

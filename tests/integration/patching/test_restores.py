@@ -13,13 +13,14 @@ from patching.engine.scope import Context
 from patching.models import AssetPatchState, Restore, RootSnapshot
 from patching.operations.restores import ask
 from patching.operations.snapshots import deleting
+from patching.severity import group_at
 from patching.standing import Group
 from patching.states import RestoreState, SnapshotState, TargetState
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
 from portal.tones import Tone
-from reports.queries.servers import group_at, listed, state_of
+from reports.queries.servers import listed, state_of
 from tests import cast
 from tests.ad_hoc import start_unguarded
 from tests.fakes import copy_snapshots, lose_answer

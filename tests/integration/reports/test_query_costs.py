@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from patching.models import (
+    AssetStanding,
     Dispatch,
     DispatchTarget,
     Enrolment,
@@ -34,7 +35,8 @@ from tests.integration.reports.test_pages import a_finished_run
 
 pytestmark = pytest.mark.django_db
 ROWS: dict[Any, int] = {
-    Asset: 20_000, Enrolment: 20_000, Run: 3_000, Target: 1_000_000, PackageChange: 2_000_000, AuditEvent: 2_000_000,
+    Asset: 20_000, AssetStanding: 20_000, Enrolment: 20_000, Run: 3_000, Target: 1_000_000,
+    PackageChange: 2_000_000, AuditEvent: 2_000_000,
     Dispatch: 10_000, DispatchTarget: 150_000, HostReport: 150_000, PowerHold: 10_000,
 }  # fmt: skip
 # PostgreSQL's unit is a page read in order. Reading the targets once is 12,500, once for each run 37,500,000, and once
