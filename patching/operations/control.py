@@ -54,7 +54,7 @@ def retry(*, run: Run, ids: Iterable[int] | None = None, by: User, reason: str, 
 
 
 def _chosen(run: Run, ids: Iterable[int] | None) -> list[Target]:
-    rows = run.targets.select_for_update(of=("self",)).filter(WORTH_A_RETRY).select_related("asset")
+    rows = run.targets.select_for_update(of=("self",)).filter(WORTH_A_RETRY).select_related("asset__account")
     rows = rows if ids is None else rows.filter(pk__in=list(ids))
     chosen = list(rows.order_by("pk"))
     if not chosen:

@@ -19,6 +19,18 @@ def enrolled(window: Window) -> QuerySet[Asset]:
     return Asset.objects.filter(pk__in=active.values("asset")).select_related("account").order_by("pk")
 
 
+# What `candidate`, the waves and the exceptions look at, and what the page of a plan shows.
+READ = (
+    "account", "region", "instance_id", "name", "application", "environment", "platform", "os_name", "os_version",
+    "state", "state_reason", "coverage_reasons", "root_device_type", "tags", "last_seen_at", "gone_at",
+)  # fmt: skip
+
+
+def read_lightly(assets: QuerySet[Asset]) -> QuerySet[Asset]:
+    """For a plan of thousands: without the columns that it does not read, and each account once."""
+    return assets.select_related(None).prefetch_related("account").only(*READ)
+
+
 def late(window: Window, starts_at: datetime) -> set[int]:
     """Assets that joined after the start: they wait for the next run."""
     newer = Enrolment.objects.filter(window=window, ended_at=None, since__gt=starts_at)

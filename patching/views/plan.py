@@ -18,7 +18,7 @@ from patching.policy.fields import facts as policy_facts
 from patching.policy.waves import REST
 from patching.queries import runs as queries
 from patching.queries.board import in_a_run
-from patching.queries.candidates import enrolled
+from patching.queries.candidates import enrolled, read_lightly
 from patching.queries.waking import waking_of
 from patching.views.reading import reads
 from patching.words import rule_words, unguarded
@@ -40,7 +40,7 @@ def _plan_page(request: SignedIn, window: Window, refusal: str = "", status: int
     at_once = is_admin(request) and (request.GET.get("at") == "now" or bool(refusal))
     starts_at = now if at_once else window.recurrence.next(now, 1)[0]
     mine = enrolled(window).visible_to(request.user)  # type: ignore[attr-defined]
-    made = queries.plan_of(window, starts_at, mine)
+    made = queries.plan_of(window, starts_at, read_lightly(mine))
     show_left = request.GET.get("show") == "left-out"
     rows = made.excluded if show_left else made.included
     context = {

@@ -14,11 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from exceptions.models import ExceptionRequest
-from patching.models import Enrolment
+from patching.models import Enrolment, Run, Target
+from patching.states import RunState, TargetState, Verdict
 from portal.inventory import selections
 from portal.inventory.models import Asset, Selection
 from tests import cast
-from tests.integration.patching.test_pages import NOW, browser, enrol
+from tests.integration.patching.test_pages import NOW, a_run, browser, enrol
 
 pytestmark = pytest.mark.django_db
 MANY = 300  # more than an address names
@@ -208,3 +209,21 @@ def test_the_two_hundred_and_first_window_is_found_by_its_name(monkeypatch: pyte
     assert "Gamma" not in page
     found = text(ana.get(reverse("patching:pick-window"), {"ids": asset.pk, "name": "gam"}))
     assert re.findall(r"<strong>(\w+)</strong>", found) == ["Gamma"]
+
+
+def test_a_run_of_many_is_planned_and_tried_again_with_as_many_queries() -> None:
+    ada, asked = browser(cast.ada()), dict[str, list[int]]()
+    for count in (5, 60):
+        window, run = a_run(count)
+        Target.objects.filter(run=run).update(state=TargetState.DONE, verdict=Verdict.FAILED)
+        Run.objects.filter(pk=run.pk).update(state=RunState.FINISHED)
+        addresses = {
+            "plan": reverse("patching:plan", args=[window.slug]),
+            "run": reverse("patching:run", args=[run.pk]),
+        }
+        for name, address in addresses.items():
+            asked.setdefault(name, []).append(queries(ada, "get", address))
+        again = reverse("patching:retry", args=[run.pk])
+        asked.setdefault("retry", []).append(queries(ada, "post", again, {"reason": "They are well again."}))
+    for name, (for_few, for_many) in asked.items():
+        assert for_many <= for_few, (name, for_few, for_many)
