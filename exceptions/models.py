@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from exceptions.states import ExceptionState
-from portal.access.queries import kinds_of, scope
+from portal.access.queries import kinds_of, scope, scope_of_rows
 from portal.audit.append_only import append_only
 from portal.inventory.models import Asset
 
@@ -25,10 +25,10 @@ class RequestQuerySet(models.QuerySet["ExceptionRequest"]):
         """The requester, and everybody who may see one of its assets."""
         if not user.is_authenticated:
             return self.none()
-        seen = Asset.objects.filter(scope(user)).values("pk")
-        return self.filter(
-            Q(requested_by=user) | Q(pk__in=Covered.objects.filter(asset__in=seen).values("request"))
-        )
+        if not scope(user):
+            return self.filter(Q(requested_by=user) | Exists(Covered.objects.filter(request=OuterRef("pk"))))
+        seen = RequestScope.objects.filter(scope_of_rows(user)).values("request")
+        return self.filter(Q(requested_by=user) | Q(pk__in=seen))
 
 
 class ExceptionRequest(models.Model):
@@ -88,6 +88,22 @@ class Covered(models.Model):
 
     def __str__(self) -> str:
         return f"{self.asset} in {self.request}"
+
+
+class RequestScope(models.Model):
+    """A value of a dimension that one of the request's assets has; triggers keep it (docs/adr/0095)."""
+
+    request = models.ForeignKey(ExceptionRequest, on_delete=models.CASCADE, related_name="scopes")
+    dimension = models.CharField(max_length=16)
+    value = models.CharField(max_length=256)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dimension", "value", "request"], name="request_scope_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value} in {self.request_id}"
 
 
 class Approval(models.Model):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from exceptions.models import Covered, ExceptionRequest
 from exceptions.states import GRANTED, IN_FORCE, UNDECIDED, ExceptionState
@@ -202,9 +202,14 @@ def approvers_of(kinds: Iterable[object], *, without: User) -> list[User]:
 def waiting_for(user: User) -> QuerySet[ExceptionRequest]:
     """Submitted requests that this approver may decide; the oldest first."""
     grants = [grant for grant in user.grants.all() if grant.role == Role.APPROVER]
-    beyond = Covered.objects.exclude(asset__in=Asset.objects.filter(scope_of(grants))).values("request")
     waiting = ExceptionRequest.objects.filter(state=ExceptionState.SUBMITTED).exclude(requested_by=user)
-    return waiting.exclude(pk__in=beyond).order_by("submitted_at", "pk")
+    if within := scope_of(
+        grants, prefix="asset__"
+    ):  # asked of the waiting ones: of each the first beyond is enough
+        seen = ExceptionRequest.objects.visible_to(user).filter(state=ExceptionState.SUBMITTED)
+        beyond = Covered.objects.filter(request=OuterRef("pk")).exclude(within)
+        waiting = waiting.filter(~Exists(beyond), pk__in=seen.values("pk"))
+    return waiting.order_by("submitted_at", "pk")
 
 
 def register(user: User, *, state: str = "", mine: str = "", q: str = "") -> QuerySet[ExceptionRequest]:

@@ -20,7 +20,7 @@ from patching.invariants.host_words import reports_are_of_who_was_asked, verdict
 from patching.invariants.lateness import ends_in_time, nobody_is_passed_over
 from patching.invariants.pauses import nothing_is_sent_in_a_pause
 from patching.invariants.stamps import last_patched_is_proven
-from patching.invariants.standings import kept_standings_are_true
+from patching.invariants.standings import kept_scopes_are_true, kept_standings_are_true
 from patching.invariants.violation import Ids, Violation
 from patching.models import Dispatch, DispatchTarget, PowerHold, Run, Target, Wave
 from patching.states import (
@@ -176,10 +176,10 @@ def late(runs: Ids, *, now: datetime) -> list[Violation]:
 def of_the_portal() -> list[Violation]:
     """Promises that belong to no run: who approved what, that the audit itself cannot be changed, what lists read."""
     exceptions = [Violation(item.invariant, 0, item.sentence, item.request_id) for item in broken()]
-    return [*what_only_grows_is_guarded(), *exceptions, *kept_standings_are_true()]
+    return [*what_only_grows_is_guarded(), *exceptions, *kept_standings_are_true(), *kept_scopes_are_true()]
 
 
-CHECKS = len(ALL) + len(BY_THE_CLOCK) + 3
+CHECKS = len(ALL) + len(BY_THE_CLOCK) + 4
 AT_ONCE = 50  # runs; keeps each query small
 
 

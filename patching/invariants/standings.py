@@ -1,4 +1,4 @@
-"""I15: what lists read of a server is what its rows say."""
+"""I15: what lists read of a server, and who sees which runs and requests, is what the rows say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from patching import severity
 from patching.invariants.violation import Violation
 from patching.migrations._standing_sql import COLUMNS, COMPUTED
+from portal.inventory.migrations._scope_sql import REQUESTS, RUNS, Scopes
 from portal.sentences import counted
 
 NAMED = 20  # servers that are named one by one
@@ -42,12 +43,36 @@ def _differences(kept_row: str | None, computed_row: str) -> str:
     return ", ".join(f"{name} {kept[name]!r} where its rows say {computed[name]!r}" for name in names)
 
 
+def kept_scopes_are_true() -> Iterator[Violation]:
+    """Who sees which runs and requests."""
+    for scopes in (RUNS, REQUESTS):
+        for owner, dimension, value, kept in _rows(_differing(scopes)):
+            of = f"{scopes.of} {owner} is kept as one of {dimension} {value}"
+            yield Violation(
+                "I15", 0, f"The {of}, and it is not." if kept else f"The {of.replace(' is ', ' is not ')}."
+            )
+
+
+def _differing(scopes: Scopes) -> str:
+    columns = f"{scopes.of}_id, dimension, value"
+    kept = f"SELECT {columns} FROM {scopes.table}"
+    return f"""
+        (SELECT *, true FROM ({kept} EXCEPT {scopes.computed}) more LIMIT {NAMED})
+        UNION ALL (SELECT *, false FROM ({scopes.computed} EXCEPT {kept}) less LIMIT {NAMED})
+    """
+
+
 @transaction.atomic
 def write_anew() -> None:
-    """What is kept of every server, from its rows."""
+    """What is kept of every server, run and request, from their rows."""
     with connection.cursor() as cursor:
         cursor.execute(MISSING)
         cursor.execute(ALL)
+        for scopes in (RUNS, REQUESTS):
+            columns = f"{scopes.of}_id, dimension, value"
+            stale = f"SELECT {columns} FROM {scopes.table} EXCEPT {scopes.computed}"
+            cursor.execute(f"DELETE FROM {scopes.table} WHERE ({columns}) IN ({stale})")
+            cursor.execute(f"INSERT INTO {scopes.table} ({columns}) {scopes.computed} ON CONFLICT DO NOTHING")
 
 
 @transaction.atomic

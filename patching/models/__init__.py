@@ -6,7 +6,7 @@ from patching.models.hindrances import Hindrance
 from patching.models.power import PowerHold, SchedulerHold
 from patching.models.proposals import FixProposal
 from patching.models.results import AssetPatchState, HostReport, PackageChange
-from patching.models.runs import Dispatch, DispatchTarget, Run, SendingPause, Target, Wave
+from patching.models.runs import Dispatch, DispatchTarget, Run, RunScope, SendingPause, Target, Wave
 from patching.models.snapshots import Restore, RootSnapshot
 from patching.models.standings import AssetStanding
 from patching.models.windows import Enrolment, Window
@@ -27,6 +27,7 @@ __all__ = [
     "RootSnapshot",
     "Run",
     "RunAudit",
+    "RunScope",
     "SchedulerHold",
     "SendingPause",
     "Target",

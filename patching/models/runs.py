@@ -14,7 +14,7 @@ from patching.policy.run_policy import RunPolicy
 from patching.policy.waves import WaveRule
 from patching.standing import FAILED_VERDICTS
 from patching.states import DispatchState, Phase, RunState, TargetState, WaveState
-from portal.access.queries import scope
+from portal.access.queries import scope, scope_of_rows
 from portal.inventory.models import Asset
 
 if TYPE_CHECKING:
@@ -26,11 +26,9 @@ if TYPE_CHECKING:
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Runs with at least one target that the user may see; whoever covers everything sees empty runs too."""
-        condition = scope(user)
-        if not condition:
+        if not scope(user):
             return self
-        seen = Asset.objects.filter(condition).values("pk")
-        return self.filter(pk__in=Target.objects.filter(asset__in=seen).values("run"))
+        return self.filter(pk__in=RunScope.objects.filter(scope_of_rows(user)).values("run"))
 
 
 class Run(models.Model):
@@ -78,6 +76,23 @@ class Run(models.Model):
     @property
     def run_policy(self) -> RunPolicy:
         return RunPolicy.from_json(self.policy)
+
+
+class RunScope(models.Model):
+    """A value of a dimension that one of the run's assets has, so that who sees which runs costs what they see.
+
+    Triggers keep it (docs/adr/0095).
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="scopes")
+    dimension = models.CharField(max_length=16)
+    value = models.CharField(max_length=256)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["dimension", "value", "run"], name="run_scope_once")]
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value} in {self.run_id}"
 
 
 class Wave(models.Model):

@@ -36,6 +36,17 @@ def scope_of(grants: Iterable[Grant], *, prefix: str = "") -> Q:
     return condition
 
 
+def scope_of_rows(user: User | AnonymousUser) -> Q:
+    """The same for rows that hold a `dimension` and a `value` of it, for users who do not cover everything."""
+    values: dict[str, set[str]] = {}
+    for grant in user.grants.all() if user.is_authenticated else ():
+        values.setdefault(grant.dimension, set()).add(grant.value)
+    condition = NOTHING
+    for dimension, held in sorted(values.items()):
+        condition |= Q(dimension=dimension, value__in=sorted(held))
+    return condition
+
+
 def covers(grants: Iterable[Grant], asset: object) -> bool:
     """The same question as `scope_of`, asked of one asset in memory."""
     return any(

@@ -16,7 +16,7 @@ from django.test.utils import override_settings
 from patching import tasks
 from patching.engine import control_loop, lease, trouble
 from patching.invariants import audit
-from patching.invariants.standings import kept_standings_are_true
+from patching.invariants.standings import kept_scopes_are_true, kept_standings_are_true
 from patching.operations.runs import halt
 from patching.states import RUN_OVER
 from portal.tagging.writer import write_due
@@ -228,4 +228,7 @@ class World:
         run = self.stage.run
         if run.state not in RUN_OVER:
             self.broken.append(f"I5 the run is still {run.state}: {'; '.join(self.stage.states())}")
-        self.broken += [*guards.afterwards(self), *map(str, kept_standings_are_true())]
+        self.broken += [
+            *guards.afterwards(self),
+            *map(str, [*kept_standings_are_true(), *kept_scopes_are_true()]),
+        ]

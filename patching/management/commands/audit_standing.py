@@ -1,4 +1,4 @@
-"""`manage.py audit_standing`: whether what lists read of every server is what its rows say; ends with 1 if not."""
+"""`manage.py audit_standing`: whether what lists read of servers, and who sees what, is as the rows say; 1 if not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from patching.invariants.standings import kept_standings_are_true, write_anew
+from patching.invariants.standings import kept_scopes_are_true, kept_standings_are_true, write_anew
 from patching.models import AssetStanding
 
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--mend", action="store_true", help="then write it anew from the rows")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = list(kept_standings_are_true())
+        found = [*kept_standings_are_true(), *kept_scopes_are_true()]
         for item in found:
             self.stdout.write(str(item))
         if options["mend"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -12,15 +13,20 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
+from exceptions.models import Covered, ExceptionRequest
+from exceptions.queries import waiting_for
 from patching import standing
 from patching.invariants import of_the_portal
-from patching.invariants.standings import follow_the_code, kept_standings_are_true
-from patching.models import AssetPatchState, AssetStanding, Enrolment
+from patching.invariants.standings import follow_the_code, kept_scopes_are_true, kept_standings_are_true
+from patching.models import AssetPatchState, AssetStanding, Enrolment, Run, RunScope, Target
 from patching.severity import GRAVE, NOT_PATCHED, SEVERITY, group_at
 from patching.standing import TABLE, Group, Standing, standing_of
+from portal.access.models import Grant, User
+from portal.access.states import Dimension, Role
 from portal.inventory.models import Asset
 from portal.inventory.states import Coverage
 from tests import cast
+from tests.integration.patching.test_every_move import a_run
 from tests.unguarded import unguarded
 
 NEW = ("done", "mended", False)
@@ -28,7 +34,7 @@ OUTCOMES = [*TABLE, ("", "", False)]
 
 
 def differences() -> list[str]:
-    return [str(found) for found in kept_standings_are_true()]
+    return [str(found) for found in (*kept_standings_are_true(), *kept_scopes_are_true())]
 
 
 def severity_of(asset: Asset) -> int:
@@ -57,6 +63,20 @@ def test_every_outcome_stands_in_its_group(in_window: bool) -> None:
             assert group == "no-window"
 
 
+def a_request() -> ExceptionRequest:
+    day = cast.NOW.date()
+    return ExceptionRequest.objects.create(
+        state="submitted", from_date=day, to_date=day, asked_to_date=day, time_zone="UTC", starts_at=cast.NOW,
+        ends_at=cast.NOW + timedelta(days=1), category="release", reason="Release", requested_by=cast.cy(),
+        created_at=cast.NOW,
+    )  # fmt: skip
+
+
+def row(run: Run, asset: Asset) -> Target:
+    facts = {"account_id": asset.account.account_id, "region": asset.region, "instance_id": asset.instance_id}
+    return Target(run=run, asset=asset, platform="linux", since=cast.NOW, **facts)
+
+
 class Acts:
     """What may be done to rows, drawn one after the other."""
 
@@ -64,6 +84,8 @@ class Acts:
         self.draw = random.Random(seed)
         self.windows = [cast.a_window(), cast.a_window()]
         self.assets = [cast.an_asset() for _ in range(4)]
+        self.runs = [a_run(), a_run()]
+        self.requests = [a_request() for _ in range(2)]
 
     def any(self) -> Asset:
         return self.draw.choice(self.assets)
@@ -119,21 +141,41 @@ class Acts:
             restored_at=self.draw.choice([None, cast.NOW])
         )
 
+    def joins(self) -> None:
+        """A run or a request, with one asset or with two at once."""
+        members = {self.any(), self.any()}
+        run, request = self.draw.choice(self.runs), self.draw.choice(self.requests)
+        if self.draw.random() < 0.5:
+            found = [row(run, asset) for asset in members if not run.targets.filter(asset=asset).exists()]
+            Target.objects.bulk_create(found)
+        else:
+            Covered.objects.bulk_create(
+                [Covered(request=request, asset=asset) for asset in members], ignore_conflicts=True
+            )
+
+    def is_left_out(self) -> None:
+        self.draw.choice([Target, Covered]).objects.filter(asset=self.any()).delete()
+
+    def run_goes(self) -> None:
+        if len(self.runs) > 1:
+            self.runs.pop().delete()
+
     def goes(self) -> None:
         asset = self.any()
-        Enrolment.objects.filter(asset=asset).delete()
+        for model in (Enrolment, Target, Covered):
+            model.objects.filter(asset=asset).delete()  # type: ignore[attr-defined]
         asset.delete()
         self.assets = [cast.an_asset(), *(other for other in self.assets if other.pk)]
 
     def is_taken_back(self) -> None:
         with transaction.atomic():
-            self.draw.choice([self.enrols, self.is_patched, self.changes])()
+            self.draw.choice([self.enrols, self.is_patched, self.changes, self.joins])()
             transaction.set_rollback(True)
 
 
 ACTS: list[Callable[[Acts], None]] = [
     Acts.appears, Acts.changes, Acts.returns, Acts.enrols, Acts.leaves, Acts.forgets, Acts.is_patched, Acts.is_restored,
-    Acts.goes, Acts.is_taken_back,
+    Acts.goes, Acts.is_taken_back, Acts.joins, Acts.joins, Acts.is_left_out, Acts.run_goes,
 ]  # fmt: skip
 
 
@@ -145,6 +187,87 @@ def test_after_any_acts_what_is_kept_is_what_the_rows_say(seed: int) -> None:
         acts.draw.choice(ACTS)(acts)
     assert differences() == []
     assert AssetStanding.objects.count() == Asset.objects.count() > 0
+    for person in (cast.ana(), cast.bo(), a_leader()):
+        seen = Asset.objects.visible_to(person).values("pk")
+        runs = Run.objects.filter(targets__asset__in=seen).distinct()
+        assert set(Run.objects.visible_to(person)) == set(runs)
+        requests = ExceptionRequest.objects.filter(covered__asset__in=seen).distinct()
+        assert set(ExceptionRequest.objects.visible_to(person)) == set(requests)
+    beyond = Covered.objects.exclude(asset__in=Asset.objects.visible_to(cast.bo())).values("request")
+    wanted = ExceptionRequest.objects.filter(covered__isnull=False).exclude(pk__in=beyond)
+    assert set(waiting_for(cast.bo())) == set(wanted)
+
+
+def a_leader() -> User:
+    """By business unit and owner."""
+    leader = User.objects.create(username="lena")
+    for dimension, value in ((Dimension.BUSINESS_UNIT, "x"), (Dimension.OWNER, "payments-team")):
+        Grant.objects.create(user=leader, role=Role.APPROVER, dimension=dimension, value=value)
+    return leader
+
+
+@pytest.mark.django_db
+def test_who_covers_everything_sees_each_run_and_request_and_a_stranger_none() -> None:
+    run, request = a_run(), a_request()
+    Covered.objects.create(request=request, asset=cast.an_asset())
+    nobody = User.objects.create(username="nobody")
+    assert [*Run.objects.visible_to(cast.ada()), *ExceptionRequest.objects.visible_to(cast.ada())] == [
+        run,
+        request,
+    ]
+    assert not Run.objects.visible_to(nobody)
+    assert not ExceptionRequest.objects.visible_to(nobody)
+    assert list(waiting_for(everybodys_leader())) == [request]
+    assert not waiting_for(nobody)
+
+
+def everybodys_leader() -> User:
+    leader = User.objects.create(username="olga")
+    Grant.objects.create(user=leader, role=Role.APPROVER, dimension=Dimension.EVERYTHING)
+    return leader
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("moves_first", [True, False])
+def test_a_server_that_is_given_away_while_a_run_takes_it(moves_first: bool) -> None:
+    asset, run = cast.an_asset(), a_run()
+
+    def moves() -> None:
+        Asset.objects.filter(pk=asset.pk).update(application="intranet")
+
+    def joins() -> None:
+        Target.objects.bulk_create([row(run, asset)])
+
+    def apart(act: Callable[[], None]) -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    first, second = (moves, joins) if moves_first else (joins, moves)
+    other = threading.Thread(target=apart, args=[second])
+    with transaction.atomic():
+        first()
+        other.start()
+        other.join(timeout=1)
+    other.join(timeout=20)
+    assert differences() == []
+    assert list(Run.objects.visible_to(cast.cy())) == [run]
+
+
+@pytest.mark.django_db
+def test_scopes_that_were_written_past_the_triggers_are_found_and_mended() -> None:
+    run = a_run()
+    run.targets.bulk_create([row(run, cast.an_asset())])
+    with unguarded():
+        RunScope.objects.filter(dimension="owner").delete()
+        RunScope.objects.create(run=run, dimension="application", value="intranet")
+    assert [said.removeprefix("I15: ") for said in differences()] == [
+        f"The run {run.pk} is kept as one of application intranet, and it is not.",
+        f"The run {run.pk} is not kept as one of owner payments-team.",
+    ]
+    call_command("audit_standing", mend=True, stdout=StringIO())
+    assert differences() == []
 
 
 @pytest.mark.django_db
