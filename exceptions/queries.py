@@ -203,9 +203,8 @@ def waiting_for(user: User) -> QuerySet[ExceptionRequest]:
     """Submitted requests that this approver may decide; the oldest first."""
     grants = [grant for grant in user.grants.all() if grant.role == Role.APPROVER]
     waiting = ExceptionRequest.objects.filter(state=ExceptionState.SUBMITTED).exclude(requested_by=user)
-    if within := scope_of(
-        grants, prefix="asset__"
-    ):  # asked of the waiting ones: of each the first beyond is enough
+    if within := scope_of(grants, prefix="asset__"):
+        # Asked of the waiting ones that are seen: of each the first server beyond the scope is enough.
         seen = ExceptionRequest.objects.visible_to(user).filter(state=ExceptionState.SUBMITTED)
         beyond = Covered.objects.filter(request=OuterRef("pk")).exclude(within)
         waiting = waiting.filter(~Exists(beyond), pk__in=seen.values("pk"))
