@@ -16,5 +16,6 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/give/", views.person_grant, name="grant"),
     path("<int:pk>/take/<int:grant>/", views.person_revoke, name="revoke"),
     path("<int:pk>/active/", views.person_active, name="active"),
+    path("<int:pk>/second-factor/reset/", views.person_second_factor, name="second-factor-reset"),
     path("<int:pk>/password/", views.person_password, name="password"),
 ]

@@ -22,6 +22,8 @@ from portal.people.forms import ChangePersonForm, GrantForm, PeopleFilter, Perso
 from portal.people.operations import grants as grant_operations
 from portal.people.operations import people as people_operations
 from portal.people.words import grant_words
+from portal.second_factor.operations import reset as reset_second_factor
+from portal.second_factor.queries import demanding_roles, factor_words, factors_of
 from portal.sentences import counted
 from portal.sign_in.operations import new_password
 from portal.web.filters import chips_of
@@ -141,6 +143,8 @@ def _person_page(
         "covered": covered,
         "form": form,
         "names": _names(),
+        "factors": [factor_words(factor) for factor in factors_of(found)],
+        "demanding": demanding_roles(found),
         "refusal": refusal,
         "events": AuditEvent.objects.filter(subject_type="person", subject_id=str(found.pk)).order_by("-pk")[
             :EVENTS
@@ -186,6 +190,13 @@ def person_active(request: SignedIn, pk: int) -> HttpResponse:
     found, active = get_object_or_404(User, pk=pk), request.POST.get("active") == "1"
     said = "They may sign in again." if active else "They are shut out from now on."
     return _done(request, found, said, people_operations.set_active, person=found, active=active)
+
+
+@require_POST
+def person_second_factor(request: SignedIn, pk: int) -> HttpResponse:
+    found = get_object_or_404(User, pk=pk)
+    said = "Their second factor is reset, and their sessions have ended."
+    return _done(request, found, said, reset_second_factor, person=found)
 
 
 def _done(request: SignedIn, found: User, said: str, operation: Any, **facts: Any) -> HttpResponse:

@@ -69,6 +69,12 @@ RULES: dict[str, Rule] = {
     "account_inactive": OPEN,
     "people:first-admin": Rule(rows=("token",)),  # an admin is there: the link of another day lets nobody in
     "account_change_password": PAGE,
+    "mfa_authenticate": Rule(),  # only between a right password and a session
+    "second_factor": PAGE,
+    "second_factor_app": Rule(reads=SIGNED_IN, body={"code": "000000"}),  # nobody knows the session's secret
+    "second_factor_passkey": Rule(reads=SIGNED_IN, body={"name": "Attacked", "credential": "[]"}),
+    "second_factor_codes": Rule(),  # nobody has a second factor
+    "second_factor_remove": Rule(rows=("factor",)),  # the victim's: everybody removes their own alone
     "own_sessions": PAGE,
     "end_session": Rule(rows=("session",)),  # the victim's: everybody ends their own alone
     # Without a provider in the settings these lead nowhere; tests/integration/portal/federation attacks them with some.
@@ -186,6 +192,7 @@ RULES: dict[str, Rule] = {
     ),
     "people:revoke": Rule(writes=ADMINS, rows=("person", "grant")),
     "people:active": Rule(writes=ADMINS, rows=("person",), body={"active": "0"}),
+    "people:second-factor-reset": Rule(writes=ADMINS, rows=("person",)),
     "people:password": Rule(writes=ADMINS, rows=("person",)),
     "audit:events": Rule(reads=READERS),
     "audit:events-csv": Rule(reads=READERS),

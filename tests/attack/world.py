@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.test import Client
@@ -103,6 +104,9 @@ class World:
             provider="https://idp.example",
             uid=HOSTILE[:100],
             extra_data={"groups": [HOSTILE]},
+        )
+        self.factor = Authenticator.objects.create(
+            user=self.victim, type="totp", data={"secret": "sealed by nobody", "last_step": 0}
         )
         self.grant = Grant.objects.create(
             user=self.victim, role=Role.OWNER, dimension=Dimension.APPLICATION, value="payments"
@@ -238,7 +242,7 @@ class World:
             "idle_asset": self.idle_asset.pk, "exception": self.exception.pk,
             "account": Account.objects.get(account_id="111122223333").pk, "person": self.victim.pk,
             "grant": self.grant.pk, "role_rule": self.role_rules[0].pk, "identity": self.identity.pk,
-            "session": self.session.pk,
+            "session": self.session.pk, "factor": self.factor.pk,
             "provider": "nobody-s", "uid": "a", "token": "b-c", "digest": bundle("css").digest,
             "today": (datetime.now(UTC) + timedelta(days=1)).date().isoformat(),
         }  # fmt: skip

@@ -152,5 +152,6 @@ ACTS = [
     Act("admin", "people:active person", {"active": "1"},
         change=lambda site: type(site.dora).objects.filter(pk=site.dora.pk).update(is_active=False)),
     Act("admin", "people:password person"),
+    Act("admin", "people:second-factor-reset person"),
     Act("owner", "notify:read"),
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from exceptions import operations as exceptions
@@ -177,9 +178,17 @@ class Site:
         grant = Grant.objects.create(
             user=self.dora, role=Role.OWNER, dimension=Dimension.APPLICATION, value="payments"
         )
+        factor = Authenticator.objects.create(
+            user=self.dora, type="totp", data={"secret": "", "last_step": 0}, created_at=NOW - DAY
+        )
         self.request = self.asked(self.assets[3])
         notify("person.granted", cast.ana(), said="Ada made you asset owner of application payments.")
-        self.values |= {"person": self.dora.pk, "grant": grant.pk, "exception": self.request.pk}
+        self.values |= {
+            "person": self.dora.pk,
+            "factor": factor.pk,
+            "grant": grant.pk,
+            "exception": self.request.pk,
+        }
 
     def asked(self, *assets: Asset, first: int = 2, last: int = 13) -> Any:
         today = date(2026, 12, 5)
