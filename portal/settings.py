@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "portal.inventory",
     "portal.sign_in",
     "portal.second_factor",
+    "portal.reauthentication",
     "portal.people",
     "portal.federation",
     "portal.web",
@@ -86,6 +87,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "portal.sign_in.middleware.FirstChooseAPassword",
     "portal.second_factor.middleware.FirstSetUpASecondFactor",
+    "portal.reauthentication.middleware.ShowThatItIsYou",
     "django.contrib.messages.middleware.MessageMiddleware",
     "portal.sign_in.middleware.SessionsEnd",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -127,6 +129,8 @@ TIME_ZONE = "UTC"
 # Per role, in minutes: without a request, and in all. The strictest of a person's roles counts.
 SESSION_LIMITS = env.session_limits("SESSION_LIMITS", default=USUAL_SESSION_LIMITS)  # noqa: F405
 SESSION_COOKIE_AGE = int(max(absolute for _, absolute in SESSION_LIMITS.values()).total_seconds())
+# So long after somebody has shown that it is them they may do dangerous acts (portal/reauthentication/acts.py).
+REAUTHENTICATION_SECONDS = env.whole_number("REAUTHENTICATION_SECONDS", default=600, least=60)
 SECOND_FACTOR_ROLES = env.roles("SECOND_FACTOR_ROLES", known=SESSION_LIMITS)
 IDENTITY_PROVIDERS = identity_providers.read(env.text("IDENTITY_PROVIDERS_FILE", default=""))
 DISPLAY_TIME_ZONE = env.time_zone("DISPLAY_TIME_ZONE", default="Europe/Berlin")

@@ -42,6 +42,7 @@ ACCOUNT_RATE_LIMITS = {
     # Whoever is asked for a second factor has shown the password: 30 tries a day, where 3 of a million codes are right.
     "second_factor": "5/5m/key,30/d/key",
     "second_factor_told": "1/h/key",
+    "reauthenticate": "5/5m/user,30/d/user",
     # On the way to an identity provider and back: each costs a session or a signature. A whole office is one source.
     "identity_provider": "120/m/ip",
 }

@@ -15,7 +15,13 @@ from portal.second_factor.queries import demanding_roles, factors_of
 from portal.sign_in.middleware import OPEN as OPEN_WITHOUT_PASSWORD
 
 PAGE = "second_factor"
-OPEN = OPEN_WITHOUT_PASSWORD | {PAGE, "second_factor_app", "second_factor_passkey"}
+OPEN = OPEN_WITHOUT_PASSWORD | {
+    PAGE,
+    "reauthenticate",
+    "reauthenticated",
+    "second_factor_app",
+    "second_factor_passkey",
+}
 HAS_ONE = "has_second_factor"  # in the session; whoever loses theirs by an admin loses their sessions, too
 BY_PROVIDER = "socialaccount"  # as allauth notes it
 

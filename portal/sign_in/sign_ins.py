@@ -29,6 +29,12 @@ def signed_out(person: User, source: str) -> None:
     _record("ended", person, f"{person.display_name} signed out", source, by=person)
 
 
+def shown_anew(person: User, source: str, *, how: str) -> None:
+    """While signed in, before a dangerous act. `how`, e.g. `a code`."""
+    summary = f"{person.display_name} showed by {how} that it is them, from {source}"
+    _record("shown_anew", person, summary, source, by=person)
+
+
 def failed(name: str, why: str, source: str, *, network: str) -> None:
     """`name` as it was typed; only what can be read of it is kept, and never a password.
 

@@ -69,6 +69,8 @@ RULES: dict[str, Rule] = {
     "account_inactive": OPEN,
     "people:first-admin": Rule(rows=("token",)),  # an admin is there: the link of another day lets nobody in
     "account_change_password": PAGE,
+    "reauthenticate": Rule(reads=SIGNED_IN, body={"password": "not theirs"}),
+    "reauthenticated": Rule(),  # only after that, with a form that was held meanwhile
     "mfa_authenticate": Rule(),  # only between a right password and a session
     "second_factor": PAGE,
     "second_factor_app": Rule(reads=SIGNED_IN, body={"code": "000000"}),  # nobody knows the session's secret

@@ -40,6 +40,7 @@ from portal.inventory.models import Account, Asset
 from portal.notify.channels.inbox.channel import CHANNEL as INBOX
 from portal.notify.delivery import Delivery
 from portal.notify.kinds import kind_of
+from portal.reauthentication.proof import PROVEN_AT
 from portal.sign_in.models import OpenSession
 from portal.web.bundles import bundle
 from tests import cast
@@ -66,6 +67,11 @@ class World:
     def _signed_in(self, name: str) -> str:
         client = Client()
         client.force_login(self.people[name], backend=settings.AUTHENTICATION_BACKENDS[0])
+        session = client.session
+        session[PROVEN_AT] = (
+            self.now + timedelta(days=1)
+        ).timestamp()  # an attack lasts longer than that proof
+        session.save()
         return client.cookies[settings.SESSION_COOKIE_NAME].value
 
     def client(self, name: str) -> Client:
