@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from portal.access.models import User
 from portal.audit.operations import Entry, record
+from portal.notify.operations import notify
 
 HOUR_S = 3600
 # Events of failed sign-ins an hour; what goes beyond stands in the log only, and one event says so.
@@ -23,6 +24,16 @@ def signed_in(person: User, source: str, *, provider: str = "") -> None:
     """`provider` is what the identity provider is called that vouched for them; '' for a password."""
     how = f" with {provider}" if provider else ""
     _record("succeeded", person, f"{person.display_name} signed in{how} from {source}", source, by=person)
+
+
+@transaction.atomic
+def past_the_providers(person: User, source: str) -> None:
+    """A patch admin who came with a password where identity providers vouch for people: the way for emergencies."""
+    said = f"{person.display_name}, a patch admin, signed in with a password from {source}, past the identity providers"
+    _record("break_glass", person, said, source, by=person)
+    notify(
+        "sign_in.break_glass", person, said=f"{said}. If nobody of you knows why, end the session and ask."
+    )
 
 
 def signed_out(person: User, source: str) -> None:
