@@ -132,6 +132,8 @@ SESSION_COOKIE_AGE = int(max(absolute for _, absolute in SESSION_LIMITS.values()
 # So long after somebody has shown that it is them they may do dangerous acts (portal/reauthentication/acts.py).
 REAUTHENTICATION_SECONDS = env.whole_number("REAUTHENTICATION_SECONDS", default=600, least=60)
 SECOND_FACTOR_ROLES = env.roles("SECOND_FACTOR_ROLES", known=SESSION_LIMITS)
+# Whether a second admin has to agree before somebody gets the right to approve exceptions.
+FOUR_EYES = env.flag("FOUR_EYES", default=True)
 IDENTITY_PROVIDERS = identity_providers.read(env.text("IDENTITY_PROVIDERS_FILE", default=""))
 DISPLAY_TIME_ZONE = env.time_zone("DISPLAY_TIME_ZONE", default="Europe/Berlin")
 
@@ -284,6 +286,7 @@ NOTIFICATION_KINDS = [
     "patching.notices.KINDS",
     "exceptions.notices.KINDS",
     "portal.people.notices.KINDS",
+    "portal.federation.notices.KINDS",
     "portal.sign_in.notices.KINDS",
     "portal.second_factor.notices.KINDS",
 ]

@@ -91,6 +91,7 @@ RULES: dict[str, Rule] = {
     "federation:try": Rule(reads=ADMINS, body={"sample": "attacked"}),  # changes nothing
     "federation:rule-new": Rule(reads=ADMINS, writes=ADMINS, body=ROLE_RULE),
     "federation:rule": Rule(reads=ADMINS, writes=ADMINS, rows=("role_rule",), body=ROLE_RULE),
+    "federation:rule-agree": Rule(writes=ADMINS, rows=("waiting_rule",), body={"said": "{waiting_words}"}),
     "federation:rule-move": Rule(writes=ADMINS, rows=("role_rule",), body={"to": "down"}),
     "federation:identities": Rule(
         reads=ADMINS, rows=("person",), body={"provider": "nobody-s", "subject": "x"}
@@ -193,6 +194,8 @@ RULES: dict[str, Rule] = {
         writes=ADMINS, rows=("person",), body={"role": "admin", "dimension": "everything", "value": ""}
     ),
     "people:revoke": Rule(writes=ADMINS, rows=("person", "grant")),
+    "people:agree": Rule(writes=ADMINS, rows=("person", "waiting_grant")),
+    "people:decline": Rule(writes=ADMINS, rows=("person", "waiting_grant")),
     "people:active": Rule(writes=ADMINS, rows=("person",), body={"active": "0"}),
     "people:second-factor-reset": Rule(writes=ADMINS, rows=("person",)),
     "people:password": Rule(writes=ADMINS, rows=("person",)),

@@ -36,10 +36,12 @@ from patching.states import HoldState, Phase, ProposalState, RunState, SnapshotS
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
 from portal.federation.models import RoleRule
+from portal.federation.words import rule_words
 from portal.inventory.models import Account, Asset
 from portal.notify.channels.inbox.channel import CHANNEL as INBOX
 from portal.notify.delivery import Delivery
 from portal.notify.kinds import kind_of
+from portal.people.models import WaitingGrant
 from portal.reauthentication.proof import PROVEN_AT
 from portal.sign_in.models import OpenSession
 from portal.web.bundles import bundle
@@ -100,6 +102,10 @@ class World:
             )
             for number in (1, 2)
         )
+        self.waiting_rule = RoleRule.objects.create(
+            position=3, claim="groups", value=HOSTILE, role=Role.APPROVER, dimension=Dimension.EVERYTHING,
+            asked_by=self.people["nobody"],
+        )  # fmt: skip
         self.victim = cast._person("victim")
         self.session = OpenSession.objects.create(
             person=self.victim, session_key=NOBODYS_VISIT, began_at=self.now, seen_at=self.now, source="192.0.2.7",
@@ -117,6 +123,11 @@ class World:
         self.grant = Grant.objects.create(
             user=self.victim, role=Role.OWNER, dimension=Dimension.APPLICATION, value="payments"
         )
+
+        self.waiting_grant = WaitingGrant.objects.create(
+            person=self.victim, role=Role.APPROVER, dimension=Dimension.APPLICATION, value="payments",
+            asked_by=self.people["nobody"], asked_at=self.now, ends_at=self.now + timedelta(days=1),
+        )  # fmt: skip
 
     def _fleet(self) -> None:
         hostile = {"os_name": HOSTILE[:200], "tags": {"Name": HOSTILE, "Owner": HOSTILE}}
@@ -248,7 +259,9 @@ class World:
             "idle_asset": self.idle_asset.pk, "exception": self.exception.pk,
             "account": Account.objects.get(account_id="111122223333").pk, "person": self.victim.pk,
             "grant": self.grant.pk, "role_rule": self.role_rules[0].pk, "identity": self.identity.pk,
-            "session": self.session.pk, "factor": self.factor.pk,
+            "session": self.session.pk, "factor": self.factor.pk, "waiting_rule": self.waiting_rule.pk,
+            "waiting_words": rule_words(self.waiting_rule),
+            "waiting_grant": self.waiting_grant.pk,
             "provider": "nobody-s", "uid": "a", "token": "b-c", "digest": bundle("css").digest,
             "today": (datetime.now(UTC) + timedelta(days=1)).date().isoformat(),
         }  # fmt: skip

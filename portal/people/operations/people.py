@@ -16,6 +16,7 @@ from portal.access.rules import Conflict, Invalid, check_role
 from portal.access.states import Role
 from portal.audit.operations import record
 from portal.notify.operations import notify
+from portal.people.models import WaitingGrant
 from portal.people.rules import check_another_admin
 from portal.sign_in.operations import person_entry, random_password
 from portal.sign_in.sessions import end_all
@@ -127,6 +128,7 @@ def set_active(*, person: User, active: bool, by: User, now: datetime) -> None:
         raise Conflict(f"{person.display_name} is {'active' if active else 'shut out'} already.")
     if not active:
         end_all(person, by=by, why="they were shut out")
+        WaitingGrant.objects.filter(asked_by=person).delete()  # whoever is shut out asks for nothing
     what = "may sign in again" if active else "may no longer sign in"
     record(person_entry("let_in" if active else "shut_out", person, f"{person.display_name} {what}"), by=by)
     said = f"{by.display_name} decided that you {what}."

@@ -265,4 +265,4 @@ class TestFreshSignInAtAProvider:
         assert answer.status_code == 403
         assert "somebody else" in answer.content.decode()
         assert client.post(PAUSE, {"reason": REASON})["Location"] == ASK
-        assert "signed in as Ada" in client.get(ASK).content.decode()
+        assert "signed in as Ada." in client.get(ASK).content.decode()
