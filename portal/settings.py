@@ -290,6 +290,9 @@ NOTIFICATION_KINDS = [
     "portal.sign_in.notices.KINDS",
     "portal.second_factor.notices.KINDS",
 ]
+# What each app has of a person who leaves, and how it becomes somebody else's.
+PORTAL_LEFT_OPEN = ["exceptions.leaving.left_open", "patching.leaving.left_open"]
+PORTAL_HAND_OVER = ["exceptions.leaving.hand_over"]
 PORTAL_BANNERS = ["patching.navigation.banners", "portal.people.navigation.banners"]
 PORTAL_SEARCH = "reports:search"
 EXCEPTION_CONSEQUENCES = "patching.queries.consequences"

@@ -11,13 +11,27 @@ from portal.people.rules import second_admins
 from portal.sign_in.notices import personal
 from portal.tones import Tone
 
-PERSONAL = ("changed", "grant_declined", "granted", "revoked", "let_in", "linked", "shut_out", "unlinked")
+PERSONAL = (
+    "changed",
+    "grant_declined",
+    "granted",
+    "handed_over",
+    "revoked",
+    "let_in",
+    "linked",
+    "shut_out",
+    "unlinked",
+)
 KINDS = [
     *(personal(f"person.{what}") for what in PERSONAL),
     Kind(
         "person.first_admin", ("admins",), people=lambda _, word: people_with(Role.ADMIN),
         sentence=lambda _, said, by: said, link=lambda person: reverse("people:person", args=[person.pk]),
         tone=Tone.ATTENTION, personal=True,
+    ),
+    Kind(
+        "person.no_admin_left", ("auditors",), people=lambda _, word: people_with(Role.AUDITOR),
+        sentence=lambda _, said, by: said, link=lambda _: "", tone=Tone.DANGER, personal=True,
     ),
     Kind(
         "person.granted_alone", ("approvers",), people=lambda _, word: people_with(Role.APPROVER),

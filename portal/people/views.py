@@ -18,7 +18,8 @@ from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Dimension, Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
-from portal.people.forms import ChangePersonForm, GrantForm, PeopleFilter, PersonForm
+from portal.people.forms import ChangePersonForm, GrantForm, HandOverForm, PeopleFilter, PersonForm
+from portal.people.leaving import hand_over, left_open
 from portal.people.models import WaitingGrant
 from portal.people.operations import grants as grant_operations
 from portal.people.operations import people as people_operations
@@ -145,6 +146,9 @@ def _person_page(
         "grants": [(grant, grant_words(grant)) for grant in grants],
         "covered": covered,
         "waiting": _waiting_of(found, by=request.user),
+        "left_open": (still_open := left_open(found)),
+        "hand_over": HandOverForm(leaver=found) if any(one.moves for one in still_open) else None,
+        "is_last_admin": found.is_active and [found] == people_with(Role.ADMIN),
         "form": form,
         "names": _names(),
         "factors": [factor_words(factor) for factor in factors_of(found)],
@@ -223,6 +227,22 @@ def person_decline(request: SignedIn, pk: int, waiting: int) -> HttpResponse:
 def _waiting(pk: int, waiting: int) -> WaitingGrant:
     rows = WaitingGrant.objects.select_related("person", "asked_by")
     return get_object_or_404(rows, pk=waiting, person_id=pk)
+
+
+@require_POST
+def person_hand_over(request: SignedIn, pk: int) -> HttpResponse:
+    """What they leave open becomes somebody else's."""
+    _check_admin(request)
+    found = get_object_or_404(User, pk=pk)
+    form = HandOverForm(request.POST, leaver=found)
+    to = User.objects.filter(pk=form.cleaned_data["to"] or 0).first() if form.is_valid() else None
+    try:
+        done = hand_over(person=found, to=to, by=request.user, now=timezone.now())
+    except Denied as refusal:
+        return _person_page(request, found, GrantForm(), refusal=str(refusal), status=status_of(refusal))
+    said = f"{counted(done.moved, 'request')} handed over. {' '.join(done.stayed)}".strip()
+    messages.success(request, said)
+    return redirect("people:person", pk)
 
 
 @require_POST

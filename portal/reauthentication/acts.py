@@ -15,6 +15,7 @@ ACTS = {
     "people:revoke": "take a right away",
     "people:agree": "agree to a right",
     "people:decline": "decline a right",
+    "people:hand-over": "hand over what somebody leaves open",
     "people:active": "let a person in or shut them out",
     "people:password": "give somebody a new password",
     "people:second-factor-reset": "reset a second factor",

@@ -196,6 +196,7 @@ RULES: dict[str, Rule] = {
     "people:revoke": Rule(writes=ADMINS, rows=("person", "grant")),
     "people:agree": Rule(writes=ADMINS, rows=("person", "waiting_grant")),
     "people:decline": Rule(writes=ADMINS, rows=("person", "waiting_grant")),
+    "people:hand-over": Rule(rows=("person",), body={"to": "{asset}"}),  # the victim has nothing open
     "people:active": Rule(writes=ADMINS, rows=("person",), body={"active": "0"}),
     "people:second-factor-reset": Rule(writes=ADMINS, rows=("person",)),
     "people:password": Rule(writes=ADMINS, rows=("person",)),
