@@ -34,13 +34,15 @@ KINDS = [
         sentence=lambda _, said, by: said, link=lambda _: "", tone=Tone.DANGER, personal=True,
     ),
     Kind(
-        "person.granted_alone", ("approvers",), people=lambda _, word: people_with(Role.APPROVER),
+        # Whoever got it reads so already.
+        "person.granted_alone", ("approvers",),
+        people=lambda about, _: [leader for leader in people_with(Role.APPROVER) if leader != about],
         sentence=lambda _, said, by: said, link=lambda _: "", tone=Tone.ATTENTION, personal=True,
     ),
     Kind(
         "person.grant_waits", ("admins",),
         people=lambda waiting, _: second_admins(waiting.asked_by, waiting.person),
         sentence=lambda _, said, by: said, link=lambda waiting: reverse("people:person", args=[waiting.person_id]),
-        tone=Tone.ATTENTION,
+        tone=Tone.ATTENTION, personal=True,
     ),
 ]  # fmt: skip

@@ -163,7 +163,7 @@ def _person_page(
 
 def _waiting_of(found: User, *, by: User) -> list[tuple[WaitingGrant, str, str]]:
     """(what waits, in words, why this reader may not agree)."""
-    rows = found.waiting_grants.filter(ends_at__gt=timezone.now()).select_related("asked_by", "person")
+    rows = WaitingGrant.objects.filter(person=found, ends_at__gt=timezone.now()).select_related("asked_by")
     return [
         (
             row,

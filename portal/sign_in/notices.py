@@ -21,7 +21,7 @@ def personal(name: str) -> Kind:
 KINDS = [
     *(personal(f"person.{what}") for what in ("password", "password_changed", "password_reset")),
     Kind(
-        "sign_in.break_glass", ("admins",), people=lambda _, word: people_with(Role.ADMIN),
+        "person.break_glass", ("admins",), people=lambda _, word: people_with(Role.ADMIN),
         sentence=lambda _, said, by: said, link=lambda _: reverse("audit:events"), tone=Tone.DANGER, personal=True,
     ),
 ]  # fmt: skip

@@ -31,9 +31,7 @@ def past_the_providers(person: User, source: str) -> None:
     """A patch admin who came with a password where identity providers vouch for people: the way for emergencies."""
     said = f"{person.display_name}, a patch admin, signed in with a password from {source}, past the identity providers"
     _record("break_glass", person, said, source, by=person)
-    notify(
-        "sign_in.break_glass", person, said=f"{said}. If nobody of you knows why, end the session and ask."
-    )
+    notify("person.break_glass", person, said=f"{said}. If nobody of you knows why, end the session and ask.")
 
 
 def signed_out(person: User, source: str) -> None:

@@ -70,8 +70,8 @@ RULES: dict[str, Rule] = {
     "people:first-admin": Rule(rows=("token",)),  # an admin is there: the link of another day lets nobody in
     "account_change_password": PAGE,
     "reauthenticate": Rule(reads=SIGNED_IN, body={"password": "not theirs"}),
-    "reauthenticated": Rule(),  # only after that, with a form that was held meanwhile
-    "mfa_authenticate": Rule(),  # only between a right password and a session
+    "reauthenticated": Rule(reads=SIGNED_IN),  # with nothing held it leads to the first page
+    "mfa_authenticate": Rule(reads=SIGNED_IN),  # who is in already is led to their first page
     "second_factor": PAGE,
     "second_factor_app": Rule(reads=SIGNED_IN, body={"code": "000000"}),  # nobody knows the session's secret
     "second_factor_passkey": Rule(reads=SIGNED_IN, body={"name": "Attacked", "credential": "[]"}),

@@ -39,6 +39,7 @@ def providers(request: SignedIn) -> HttpResponse:
     rules = list(RoleRule.objects.select_related("asked_by"))
     context = {
         "providers": [(provider, *_answers_to(provider)) for provider in settings.IDENTITY_PROVIDERS],
+        "in_force": sum(rule.asked_by is None for rule in rules),
         "rules": [(rule, rule_words(rule).partition(" → "), provider_name(rule.provider)) for rule in rules],
     }
     return render(request, "federation/providers.html", context)

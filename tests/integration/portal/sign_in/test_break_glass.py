@@ -37,7 +37,7 @@ def test_it_is_audited_by_a_name_of_its_own_and_every_admin_is_told(
     event = AuditEvent.objects.get(kind="sign_in.break_glass")
     assert (event.actor, event.detail["source"]) == ("Ada", "127.0.0.1")
     for admin in (cast.ada(), other_admin):
-        assert "past the identity providers" in admin.notifications.get(kind="sign_in.break_glass").sentence
+        assert "past the identity providers" in admin.notifications.get(kind="person.break_glass").sentence
         assert SecurityNotice.objects.filter(address=admin.email).exists()
 
 
