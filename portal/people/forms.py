@@ -63,7 +63,7 @@ class GrantForm(forms.Form):
 
 
 class HandOverForm(forms.Form):
-    to = forms.ChoiceField(label="To whom", required=False)
+    to = forms.ChoiceField(label="To whom")
 
     def __init__(self, *args: Any, leaver: User, **named: Any) -> None:
         super().__init__(*args, **named)

@@ -235,7 +235,7 @@ def person_hand_over(request: SignedIn, pk: int) -> HttpResponse:
     _check_admin(request)
     found = get_object_or_404(User, pk=pk)
     form = HandOverForm(request.POST, leaver=found)
-    to = User.objects.filter(pk=form.cleaned_data["to"] or 0).first() if form.is_valid() else None
+    to = User.objects.filter(pk=form.cleaned_data["to"]).first() if form.is_valid() else None
     try:
         done = hand_over(person=found, to=to, by=request.user, now=timezone.now())
     except Denied as refusal:

@@ -121,9 +121,9 @@ def _ask(person: User, role: str, dimension: str, value: str, *, by: User, now: 
         raise Conflict(
             f"{waiting.asked_by.display_name} asked for this already; it waits for a second admin."
         )
-    said = f"{by.display_name} wants to make {person.display_name} {words}; another patch admin has to agree"
-    record(person_entry("grant_asked", person, said), by=by)
-    notify("person.grant_waits", waiting, said=f"{said}.", by=by)
+    wish = f"to make {person.display_name} {words}; another patch admin has to agree"
+    record(person_entry("grant_asked", person, f"Asked {wish}"), by=by)
+    notify("person.grant_waits", waiting, said=f"{by.display_name} asked {wish}.", by=by)
     return waiting
 
 
