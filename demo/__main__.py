@@ -73,6 +73,7 @@ def run(options: argparse.Namespace, state: Path, scenario: Path) -> int:
         "AWS_REGION": "eu-central-1",
         "AWS_EXTERNAL_ID": fleet["accounts"][0]["external_id"],
         "RESULTS_BUCKET": RESULTS_BUCKET,
+        "FOUR_EYES": "false",  # one visitor plays everybody
     }
     with Stack(state=state, port=options.port, environment=environment, lab=lab) as stack:
         os.environ.update(stack.environment_of_children(), DJANGO_SETTINGS_MODULE="portal.settings")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parseaddr
@@ -124,6 +125,15 @@ class Environment:
                     f"{name} has {role}={said}; write ROLE=IDLE/ALL in minutes, e.g. {default}."
                 )
             found[role] = (timedelta(minutes=int(minutes[1])), timedelta(minutes=int(minutes[2])))
+        return found
+
+    def roles(self, name: str, *, known: Iterable[str]) -> list[str]:
+        """Some of the roles that are known; none where it is not set."""
+        found = self.words(name, default=[])
+        if wrong := [word for word in found if word not in known]:
+            raise ImproperlyConfigured(
+                f"{name} has {wrong[0]!r}; write some of {', '.join(known)}, or nothing, e.g. admin,approver."
+            )
         return found
 
     def path(self, name: str, *, default: Path) -> Path:

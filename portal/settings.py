@@ -24,6 +24,8 @@ configure_structlog()
 
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret("SECRET_KEY", example="a long random string, e.g. from `openssl rand -base64 48`")
+# Former keys: what they signed and sealed is still read.
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=[])
 PORTAL_URL = env.url("PORTAL_URL", default="http://127.0.0.1:8000")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 ALLOWED_HOSTS = ALLOWED_HOSTS or [urlsplit(PORTAL_URL).hostname or ""]
@@ -45,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.mfa",  # its rows of second factors, and the step of a sign-in; the pages are portal.second_factor's
     "allauth.socialaccount",  # whom a provider vouches for; its providers are named by portal.federation alone
     "django_cotton.apps.SimpleAppConfig",  # its own set-up would put its loader in the place of ours
     "django_htmx",
@@ -57,6 +60,8 @@ INSTALLED_APPS = [
     "portal.tags",
     "portal.inventory",
     "portal.sign_in",
+    "portal.second_factor",
+    "portal.reauthentication",
     "portal.people",
     "portal.federation",
     "portal.web",
@@ -81,6 +86,8 @@ MIDDLEWARE = [
     "portal.web.middleware.SignInFromFragments",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "portal.sign_in.middleware.FirstChooseAPassword",
+    "portal.second_factor.middleware.FirstSetUpASecondFactor",
+    "portal.reauthentication.middleware.ShowThatItIsYou",
     "django.contrib.messages.middleware.MessageMiddleware",
     "portal.sign_in.middleware.SessionsEnd",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -122,6 +129,11 @@ TIME_ZONE = "UTC"
 # Per role, in minutes: without a request, and in all. The strictest of a person's roles counts.
 SESSION_LIMITS = env.session_limits("SESSION_LIMITS", default=USUAL_SESSION_LIMITS)  # noqa: F405
 SESSION_COOKIE_AGE = int(max(absolute for _, absolute in SESSION_LIMITS.values()).total_seconds())
+# So long after somebody has shown that it is them they may do dangerous acts (portal/reauthentication/acts.py).
+REAUTHENTICATION_SECONDS = env.whole_number("REAUTHENTICATION_SECONDS", default=600, least=60)
+SECOND_FACTOR_ROLES = env.roles("SECOND_FACTOR_ROLES", known=SESSION_LIMITS)
+# Whether a second admin has to agree before somebody gets the right to approve exceptions.
+FOUR_EYES = env.flag("FOUR_EYES", default=True)
 IDENTITY_PROVIDERS = identity_providers.read(env.text("IDENTITY_PROVIDERS_FILE", default=""))
 DISPLAY_TIME_ZONE = env.time_zone("DISPLAY_TIME_ZONE", default="Europe/Berlin")
 
@@ -274,8 +286,13 @@ NOTIFICATION_KINDS = [
     "patching.notices.KINDS",
     "exceptions.notices.KINDS",
     "portal.people.notices.KINDS",
+    "portal.federation.notices.KINDS",
     "portal.sign_in.notices.KINDS",
+    "portal.second_factor.notices.KINDS",
 ]
+# What each app has of a person who leaves, and how it becomes somebody else's.
+PORTAL_LEFT_OPEN = ["exceptions.leaving.left_open", "patching.leaving.left_open"]
+PORTAL_HAND_OVER = ["exceptions.leaving.hand_over"]
 PORTAL_BANNERS = ["patching.navigation.banners", "portal.people.navigation.banners"]
 PORTAL_SEARCH = "reports:search"
 EXCEPTION_CONSEQUENCES = "patching.queries.consequences"

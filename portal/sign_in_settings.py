@@ -21,6 +21,12 @@ ACCOUNT_FORMS = {
     "change_password": "portal.sign_in.forms.ChangePassword",
     "reset_password_from_key": "portal.sign_in.forms.ChoosePassword",
 }
+MFA_ADAPTER = "portal.second_factor.adapter.SecondFactors"
+MFA_FORMS = {
+    "authenticate": "portal.second_factor.forms.Code",
+    "authenticate_webauthn": "portal.second_factor.forms.Passkey",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 SOCIALACCOUNT_ADAPTER = "portal.federation.adapter.Federation"
 SOCIALACCOUNT_STORE_TOKENS = False  # a provider's tokens serve one sign-in
 LOGIN_REDIRECT_URL = "/"
@@ -33,6 +39,10 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "20/5m/ip,5/5m/key",
     "login_failed_known_browser": "10/5m/key",
     "reset_password": "10/10m/ip,5/10m/key",
+    # Whoever is asked for a second factor has shown the password: 30 tries a day, where 3 of a million codes are right.
+    "second_factor": "5/5m/key,30/d/key",
+    "second_factor_told": "1/h/key",
+    "reauthenticate": "5/5m/user,30/d/user",
     # On the way to an identity provider and back: each costs a session or a signature. A whole office is one source.
     "identity_provider": "120/m/ip",
 }

@@ -8,6 +8,8 @@ urlpatterns = [
     path("", include("patching.urls")),
     path("exceptions/", include("exceptions.urls")),
     path("accounts/", include("portal.sign_in.urls")),
+    path("accounts/", include("portal.second_factor.urls")),
+    path("accounts/", include("portal.reauthentication.urls")),
     path("", include("portal.inventory.urls")),
     path("", include("portal.federation.urls")),
     path("people/", include("portal.people.urls")),

@@ -106,6 +106,11 @@ def of_the_house() -> list[Step]:
         ),
         Step("locks", (str(BIN / "python"), "script/lock.py", "--check"), "script/lock"),
         Step(
+            "bill of materials",
+            (str(BIN / "python"), "-m", "script.sbom", "--check"),
+            ".venv/bin/python -m script.sbom",
+        ),
+        Step(
             "decisions",
             (str(BIN / "python"), "-m", "script.decisions", "--check"),
             ".venv/bin/python -m script.decisions, or the page that is named",

@@ -62,9 +62,11 @@ class OidcProvider:
         """Goes there and back, as a browser would; the answer of the callback."""
         return self.come_back(client, self.leave(client, at=at, next_url=next_url))
 
-    def leave(self, client: Client, *, at: str = "okta", next_url: str = "") -> dict[str, str]:
+    def leave(
+        self, client: Client, *, at: str = "okta", next_url: str = "", query: dict[str, str] | None = None
+    ) -> dict[str, str]:
         """What the portal sends along to the provider."""
-        answer = client.get(f"/accounts/with/{at}/", {"next": next_url} if next_url else {})
+        answer = client.get(f"/accounts/with/{at}/", ({"next": next_url} if next_url else {}) | (query or {}))
         assert answer.status_code == 302, answer.content.decode()
         return {name: values[0] for name, values in parse_qs(urlsplit(answer["Location"]).query).items()}
 

@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from portal.federation.arrival import arrive, refused
+from portal.federation.arrival import arrive, leave_anew, refused
 from portal.federation.openid_connect import Flow
 from portal.federation.refusal import Refused
 from portal.federation.saml import flow as saml_flow
@@ -92,10 +92,11 @@ def provider_or_404(wanted: str, kind: type[P]) -> P:
 
 
 def _address_of(request: HttpRequest, provider: IdentityProvider) -> str:
+    fresh = leave_anew(request, provider)
     if isinstance(provider, Saml):
-        return saml_flow.leave(request, provider, _next(request))
+        return saml_flow.leave(request, provider, _next(request), fresh=fresh)
     hint = request.GET.get("email", "")[:LONGEST_HINT]
-    return Flow(request, provider).leave(_next(request), hint)  # type: ignore[arg-type]
+    return Flow(request, provider).leave(_next(request), hint, fresh=fresh)  # type: ignore[arg-type]
 
 
 def _next(request: HttpRequest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -35,6 +36,14 @@ def verified(
     if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and "azp" not in claims:
         raise _refused(provider, "the ID token is meant for several clients and does not say for which")
     return claims
+
+
+def authenticated_at(claims: dict[str, Any]) -> datetime | None:
+    """When the person last signed in at the provider; None where the token does not say so in earnest."""
+    said, now = claims.get("auth_time"), datetime.now(UTC).timestamp()
+    if not isinstance(said, int | float) or isinstance(said, bool) or not 0 < said <= now + CLOCKS_DIFFER_S:
+        return None
+    return datetime.fromtimestamp(said, tz=UTC)
 
 
 def _decoded(

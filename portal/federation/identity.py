@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -34,6 +35,7 @@ class Identity:
     subject: str
     claims: Claims
     says_email_is_verified: bool = False
+    authenticated_at: datetime | None = None  # when they last signed in there; None where it does not say
 
     def __post_init__(self) -> None:
         if not self.subject or len(self.subject) > LONGEST_SUBJECT or not self.subject.isprintable():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from portal.access.models import User
 from portal.access.states import Dimension, Role
 
 
@@ -21,12 +22,19 @@ class RoleRule(models.Model):
     role = models.CharField(max_length=16, choices=Role.choices, blank=True)
     dimension = models.CharField(max_length=16, choices=Dimension.choices, blank=True)
     scope = models.CharField(max_length=256, blank=True)
+    # An admin who wrote it, until a second one has agreed: meanwhile it gives nobody anything.
+    asked_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
         ordering = ["position", "pk"]
 
     def __str__(self) -> str:
         return f"{self.claim} {self.value} gives {self.role or 'no role'}"
+
+
+def rules_in_force() -> models.QuerySet[RoleRule]:
+    """In the order of their positions, without those that wait for a second admin."""
+    return RoleRule.objects.filter(asked_by=None).order_by("position", "pk")
 
 
 class SeenAssertion(models.Model):

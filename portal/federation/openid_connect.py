@@ -23,13 +23,14 @@ from requests import RequestException
 from portal.federation import claims as spoken
 from portal.federation.discovery import Document, document_of
 from portal.federation.fetching import BoundedSession
-from portal.federation.id_tokens import verified
+from portal.federation.id_tokens import authenticated_at, verified
 from portal.federation.identity import TRUE, Identity
 from portal.federation.refusal import DOWN, NOT_BELIEVED, Refused
 from portal.identity_providers.kinds import OpenIDConnect
 
 OVER = "This sign-in took too long, or was begun in another browser. Start again from the sign-in page."
 CANCELLED = "{provider} signed nobody in. Start again from the sign-in page if that was a mistake."
+FRESH = {"prompt": "login", "max_age": "0"}
 CALLBACK = "federation:oidc-callback"
 T = TypeVar("T")
 
@@ -42,8 +43,11 @@ class Flow:
         request.provider_session = self.session  # type: ignore[attr-defined] # allauth asks by it, too
         self._allauths = OpenIDConnectProvider(request, app=_app(provider))
 
-    def leave(self, next_url: str, hint: str = "") -> str:
-        """The address at the provider to go to. What the answer must match is kept in the session."""
+    def leave(self, next_url: str, hint: str = "", *, fresh: bool = False) -> str:
+        """The address at the provider to go to. What the answer must match is kept in the session.
+
+        `fresh`: they are to sign in there anew, although they may have a session.
+        """
         nonce, pkce = secrets.token_urlsafe(24), generate_code_challenge()
         client = self._client(self._document())
         state = self._allauths.stash_redirect_state(
@@ -51,6 +55,7 @@ class Flow:
         )
         pkce["code_challenge"] = pkce["code_challenge"].decode()
         extra = pkce | {"nonce": nonce, "state": state} | ({"login_hint": hint} if hint else {})
+        extra |= FRESH if fresh else {}
         return client.get_redirect_url(
             self._document()["authorization_endpoint"], self.provider.scopes, extra
         )
@@ -102,7 +107,8 @@ class Flow:
     def _identity(self, token: dict[str, Any], userinfo: dict[str, Any]) -> Identity:
         said = userinfo | token
         verified_email = str(said.get("email_verified", "")).lower() == TRUE
-        return Identity(self.provider, str(token["sub"]), spoken.flat(said), verified_email)
+        at = authenticated_at(token)
+        return Identity(self.provider, str(token["sub"]), spoken.flat(said), verified_email, at)
 
     def _document(self) -> Document:
         return self._asking(lambda: document_of(self.provider, self.session))

@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern] = [
     path("people/sign-in/try/", rules.rules_try, name="try"),
     path("people/sign-in/rules/new/", rules.rule_new, name="rule-new"),
     path("people/sign-in/rules/<int:pk>/", rules.rule, name="rule"),
+    path("people/sign-in/rules/<int:pk>/agree/", rules.rule_agree, name="rule-agree"),
     path("people/sign-in/rules/<int:pk>/move/", rules.rule_move, name="rule-move"),
     path("people/sign-in/rules/<int:pk>/remove/", rules.rule_remove, name="rule-remove"),
     path("people/<int:pk>/identities/", identities.identities, name="identities"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
+from portal.access.models import User
+from portal.access.queries import people_with
 from portal.access.states import Dimension, Role
 
 
@@ -56,6 +60,16 @@ class GrantForm(forms.Form):
         label="Named", max_length=256, required=False, widget=forms.TextInput(attrs={"list": "names"}),
         help_text="Choose one that the servers have. Empty only for Everything.",
     )  # fmt: skip
+
+
+class HandOverForm(forms.Form):
+    to = forms.ChoiceField(label="To whom")
+
+    def __init__(self, *args: Any, leaver: User, **named: Any) -> None:
+        super().__init__(*args, **named)
+        owners = [owner for owner in people_with(Role.OWNER) if owner != leaver]
+        offered = [(str(owner.pk), owner.display_name) for owner in owners]
+        self.fields["to"].choices = [("", "Choose an asset owner"), *offered]  # type: ignore[attr-defined]
 
 
 class PeopleFilter(forms.Form):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from portal.access.models import Grant, User
 from portal.access.queries import people_with
 from portal.access.rules import Denied, Invalid
@@ -32,3 +34,20 @@ def check_another_admin(person: User) -> None:
             f"{person.display_name} is the last patch admin. Make somebody else one first, "
             "or nobody could rule the portal."
         )
+
+
+def needs_second_admin(role: str) -> bool:
+    """Who may approve may leave servers unpatched: no admin gives that alone, where the policy says so."""
+    return bool(settings.FOUR_EYES) and role == Role.APPROVER
+
+
+def second_admins(by: User, person: User | None = None) -> list[User]:
+    """Who could agree to what `by` wants for the person: neither of the two."""
+    return [admin for admin in people_with(Role.ADMIN) if admin not in (by, person)]
+
+
+def check_second_admin(by: User, *, asked_by: User, person: User | None = None) -> None:
+    if by == asked_by:
+        raise Denied("You asked for this yourself. Another patch admin has to agree.")
+    if by == person:
+        raise Denied("This right is meant for you. Another patch admin has to agree.")

@@ -15,6 +15,10 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/change/", views.person_change, name="change"),
     path("<int:pk>/give/", views.person_grant, name="grant"),
     path("<int:pk>/take/<int:grant>/", views.person_revoke, name="revoke"),
+    path("<int:pk>/waiting/<int:waiting>/agree/", views.person_agree, name="agree"),
+    path("<int:pk>/waiting/<int:waiting>/decline/", views.person_decline, name="decline"),
+    path("<int:pk>/hand-over/", views.person_hand_over, name="hand-over"),
     path("<int:pk>/active/", views.person_active, name="active"),
+    path("<int:pk>/second-factor/reset/", views.person_second_factor, name="second-factor-reset"),
     path("<int:pk>/password/", views.person_password, name="password"),
 ]

@@ -14,14 +14,19 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.access.models import Grant, User
 from portal.access.queries import people_with, read_grants_once, scope_of
-from portal.access.rules import Denied, check_role
+from portal.access.rules import Denied, allows, check_role
 from portal.access.states import Dimension, Role
 from portal.audit.models import AuditEvent
 from portal.inventory.models import Asset
-from portal.people.forms import ChangePersonForm, GrantForm, PeopleFilter, PersonForm
+from portal.people.forms import ChangePersonForm, GrantForm, HandOverForm, PeopleFilter, PersonForm
+from portal.people.leaving import hand_over, left_open
+from portal.people.models import WaitingGrant
 from portal.people.operations import grants as grant_operations
 from portal.people.operations import people as people_operations
+from portal.people.rules import check_second_admin
 from portal.people.words import grant_words
+from portal.second_factor.operations import reset as reset_second_factor
+from portal.second_factor.queries import demanding_roles, factor_words, factors_of
 from portal.sentences import counted
 from portal.sign_in.operations import new_password
 from portal.web.filters import chips_of
@@ -30,7 +35,7 @@ from portal.web.paging import KeysetPager, capped_count
 from portal.web.requests import SignedIn
 
 PAGER = KeysetPager(order=("username", "pk"))
-NAMES_OFFERED, EVENTS = 300, 30
+NAMES_OFFERED, EVENTS, NAMED = 300, 30, 10
 
 
 def _check_admin(request: SignedIn) -> None:
@@ -53,6 +58,7 @@ def people(request: SignedIn) -> HttpResponse:
         "total": total,
         "capped": capped,
         "admins": len(people_with(Role.ADMIN)),
+        "waiting": User.objects.filter(waiting_grants__ends_at__gt=timezone.now()).distinct()[:NAMED],
         "without": User.objects.filter(is_active=True, grants=None).count(),
     }
     return render(request, "people/people.html", context)
@@ -139,14 +145,33 @@ def _person_page(
         "person": found,
         "grants": [(grant, grant_words(grant)) for grant in grants],
         "covered": covered,
+        "waiting": _waiting_of(found, by=request.user),
+        "left_open": (still_open := left_open(found)),
+        "hand_over": HandOverForm(leaver=found) if any(one.moves for one in still_open) else None,
+        "is_last_admin": found.is_active and [found] == people_with(Role.ADMIN),
         "form": form,
         "names": _names(),
+        "factors": [factor_words(factor) for factor in factors_of(found)],
+        "demanding": demanding_roles(found),
         "refusal": refusal,
         "events": AuditEvent.objects.filter(subject_type="person", subject_id=str(found.pk)).order_by("-pk")[
             :EVENTS
         ],
     }
     return render(request, "people/person.html", context, status=status)
+
+
+def _waiting_of(found: User, *, by: User) -> list[tuple[WaitingGrant, str, str]]:
+    """(what waits, in words, why this reader may not agree)."""
+    rows = WaitingGrant.objects.filter(person=found, ends_at__gt=timezone.now()).select_related("asked_by")
+    return [
+        (
+            row,
+            grant_words(row),
+            allows(lambda row: check_second_admin(by, asked_by=row.asked_by, person=found), row),
+        )
+        for row in rows.order_by("asked_at")
+    ]
 
 
 def _names() -> list[str]:
@@ -169,6 +194,10 @@ def person_grant(request: SignedIn, pk: int) -> HttpResponse:
         )
     except Denied as refusal:
         return _person_page(request, found, form, status=onto(form, refusal))
+    if isinstance(grant, WaitingGrant):
+        words = grant_words(grant)
+        messages.success(request, f"Another patch admin has to agree that {found.display_name} is {words}.")
+        return redirect("people:person", pk)
     servers = Asset.objects.present().filter(scope_of([grant])).count()
     said = f"{found.display_name} is now {grant_words(grant)}: {counted(servers, 'server')} today."
     messages.success(request, said)
@@ -182,10 +211,52 @@ def person_revoke(request: SignedIn, pk: int, grant: int) -> HttpResponse:
 
 
 @require_POST
+def person_agree(request: SignedIn, pk: int, waiting: int) -> HttpResponse:
+    asked = _waiting(pk, waiting)
+    return _done(
+        request, asked.person, "You agreed. The right counts.", grant_operations.agree, waiting=asked
+    )
+
+
+@require_POST
+def person_decline(request: SignedIn, pk: int, waiting: int) -> HttpResponse:
+    asked = _waiting(pk, waiting)
+    return _done(request, asked.person, "The right is not given.", grant_operations.decline, waiting=asked)
+
+
+def _waiting(pk: int, waiting: int) -> WaitingGrant:
+    rows = WaitingGrant.objects.select_related("person", "asked_by")
+    return get_object_or_404(rows, pk=waiting, person_id=pk)
+
+
+@require_POST
+def person_hand_over(request: SignedIn, pk: int) -> HttpResponse:
+    """What they leave open becomes somebody else's."""
+    _check_admin(request)
+    found = get_object_or_404(User, pk=pk)
+    form = HandOverForm(request.POST, leaver=found)
+    to = User.objects.filter(pk=form.cleaned_data["to"]).first() if form.is_valid() else None
+    try:
+        done = hand_over(person=found, to=to, by=request.user, now=timezone.now())
+    except Denied as refusal:
+        return _person_page(request, found, GrantForm(), refusal=str(refusal), status=status_of(refusal))
+    said = f"{counted(done.moved, 'request')} handed over. {' '.join(done.stayed)}".strip()
+    messages.success(request, said)
+    return redirect("people:person", pk)
+
+
+@require_POST
 def person_active(request: SignedIn, pk: int) -> HttpResponse:
     found, active = get_object_or_404(User, pk=pk), request.POST.get("active") == "1"
     said = "They may sign in again." if active else "They are shut out from now on."
     return _done(request, found, said, people_operations.set_active, person=found, active=active)
+
+
+@require_POST
+def person_second_factor(request: SignedIn, pk: int) -> HttpResponse:
+    found = get_object_or_404(User, pk=pk)
+    said = "Their second factor is reset, and their sessions have ended."
+    return _done(request, found, said, reset_second_factor, person=found)
 
 
 def _done(request: SignedIn, found: User, said: str, operation: Any, **facts: Any) -> HttpResponse:

@@ -14,6 +14,8 @@ from django.shortcuts import resolve_url
 from django.urls import reverse
 
 from portal.access.models import User
+from portal.access.queries import has_role
+from portal.access.states import Role
 from portal.sign_in import known_browser, sign_ins
 from portal.web.chrome import HOME, Chrome
 from portal.web.client_address import client_address
@@ -54,7 +56,10 @@ class ClosedSignUp(DefaultAccountAdapter):
         return super().respond_user_inactive(request, user)
 
     def post_login(self, request: HttpRequest, user: User, **facts: Any) -> HttpResponse:
-        sign_ins.signed_in(user, client_address(request), provider=_provider(facts))
+        provider, source = _provider(facts), client_address(request)
+        sign_ins.signed_in(user, source, provider=provider)
+        if settings.IDENTITY_PROVIDERS and not provider and has_role(user, Role.ADMIN):
+            sign_ins.past_the_providers(user, source)
         answer: HttpResponse = super().post_login(request, user, **facts)
         if answer.headers.get("Location") == HOME:  # no page in mind: begin with the work that waits
             answer.headers["Location"] = Chrome(request).start

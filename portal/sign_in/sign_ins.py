@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from portal.access.models import User
 from portal.audit.operations import Entry, record
+from portal.notify.operations import notify
 
 HOUR_S = 3600
 # Events of failed sign-ins an hour; what goes beyond stands in the log only, and one event says so.
@@ -25,8 +26,22 @@ def signed_in(person: User, source: str, *, provider: str = "") -> None:
     _record("succeeded", person, f"{person.display_name} signed in{how} from {source}", source, by=person)
 
 
+@transaction.atomic
+def past_the_providers(person: User, source: str) -> None:
+    """A patch admin who came with a password where identity providers vouch for people: the way for emergencies."""
+    said = f"{person.display_name}, a patch admin, signed in with a password from {source}, past the identity providers"
+    _record("break_glass", person, said, source, by=person)
+    notify("person.break_glass", person, said=f"{said}. If nobody of you knows why, end the session and ask.")
+
+
 def signed_out(person: User, source: str) -> None:
     _record("ended", person, f"{person.display_name} signed out", source, by=person)
+
+
+def shown_anew(person: User, source: str, *, how: str) -> None:
+    """While signed in, before a dangerous act. `how`, e.g. `a code`."""
+    summary = f"{person.display_name} showed by {how} that it is them, from {source}"
+    _record("shown_anew", person, summary, source, by=person)
 
 
 def failed(name: str, why: str, source: str, *, network: str) -> None:

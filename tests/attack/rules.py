@@ -69,6 +69,14 @@ RULES: dict[str, Rule] = {
     "account_inactive": OPEN,
     "people:first-admin": Rule(rows=("token",)),  # an admin is there: the link of another day lets nobody in
     "account_change_password": PAGE,
+    "reauthenticate": Rule(reads=SIGNED_IN, body={"password": "not theirs"}),
+    "reauthenticated": Rule(reads=SIGNED_IN),  # with nothing held it leads to the first page
+    "mfa_authenticate": Rule(reads=SIGNED_IN),  # who is in already is led to their first page
+    "second_factor": PAGE,
+    "second_factor_app": Rule(reads=SIGNED_IN, body={"code": "000000"}),  # nobody knows the session's secret
+    "second_factor_passkey": Rule(reads=SIGNED_IN, body={"name": "Attacked", "credential": "[]"}),
+    "second_factor_codes": Rule(),  # nobody has a second factor
+    "second_factor_remove": Rule(rows=("factor",)),  # the victim's: everybody removes their own alone
     "own_sessions": PAGE,
     "end_session": Rule(rows=("session",)),  # the victim's: everybody ends their own alone
     # Without a provider in the settings these lead nowhere; tests/integration/portal/federation attacks them with some.
@@ -83,6 +91,7 @@ RULES: dict[str, Rule] = {
     "federation:try": Rule(reads=ADMINS, body={"sample": "attacked"}),  # changes nothing
     "federation:rule-new": Rule(reads=ADMINS, writes=ADMINS, body=ROLE_RULE),
     "federation:rule": Rule(reads=ADMINS, writes=ADMINS, rows=("role_rule",), body=ROLE_RULE),
+    "federation:rule-agree": Rule(writes=ADMINS, rows=("waiting_rule",), body={"said": "{waiting_words}"}),
     "federation:rule-move": Rule(writes=ADMINS, rows=("role_rule",), body={"to": "down"}),
     "federation:identities": Rule(
         reads=ADMINS, rows=("person",), body={"provider": "nobody-s", "subject": "x"}
@@ -185,7 +194,11 @@ RULES: dict[str, Rule] = {
         writes=ADMINS, rows=("person",), body={"role": "admin", "dimension": "everything", "value": ""}
     ),
     "people:revoke": Rule(writes=ADMINS, rows=("person", "grant")),
+    "people:agree": Rule(writes=ADMINS, rows=("person", "waiting_grant")),
+    "people:decline": Rule(writes=ADMINS, rows=("person", "waiting_grant")),
+    "people:hand-over": Rule(rows=("person",), body={"to": "{asset}"}),  # the victim has nothing open
     "people:active": Rule(writes=ADMINS, rows=("person",), body={"active": "0"}),
+    "people:second-factor-reset": Rule(writes=ADMINS, rows=("person",)),
     "people:password": Rule(writes=ADMINS, rows=("person",)),
     "audit:events": Rule(reads=READERS),
     "audit:events-csv": Rule(reads=READERS),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.test import Client
@@ -35,10 +36,13 @@ from patching.states import HoldState, Phase, ProposalState, RunState, SnapshotS
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
 from portal.federation.models import RoleRule
+from portal.federation.words import rule_words
 from portal.inventory.models import Account, Asset
 from portal.notify.channels.inbox.channel import CHANNEL as INBOX
 from portal.notify.delivery import Delivery
 from portal.notify.kinds import kind_of
+from portal.people.models import WaitingGrant
+from portal.reauthentication.proof import PROVEN_AT
 from portal.sign_in.models import OpenSession
 from portal.web.bundles import bundle
 from tests import cast
@@ -65,6 +69,11 @@ class World:
     def _signed_in(self, name: str) -> str:
         client = Client()
         client.force_login(self.people[name], backend=settings.AUTHENTICATION_BACKENDS[0])
+        session = client.session
+        session[PROVEN_AT] = (
+            self.now + timedelta(days=1)
+        ).timestamp()  # an attack lasts longer than that proof
+        session.save()
         return client.cookies[settings.SESSION_COOKIE_NAME].value
 
     def client(self, name: str) -> Client:
@@ -93,6 +102,10 @@ class World:
             )
             for number in (1, 2)
         )
+        self.waiting_rule = RoleRule.objects.create(
+            position=3, claim="groups", value=HOSTILE, role=Role.APPROVER, dimension=Dimension.EVERYTHING,
+            asked_by=self.people["nobody"],
+        )  # fmt: skip
         self.victim = cast._person("victim")
         self.session = OpenSession.objects.create(
             person=self.victim, session_key=NOBODYS_VISIT, began_at=self.now, seen_at=self.now, source="192.0.2.7",
@@ -104,9 +117,17 @@ class World:
             uid=HOSTILE[:100],
             extra_data={"groups": [HOSTILE]},
         )
+        self.factor = Authenticator.objects.create(
+            user=self.victim, type="totp", data={"secret": "sealed by nobody", "last_step": 0}
+        )
         self.grant = Grant.objects.create(
             user=self.victim, role=Role.OWNER, dimension=Dimension.APPLICATION, value="payments"
         )
+
+        self.waiting_grant = WaitingGrant.objects.create(
+            person=self.victim, role=Role.APPROVER, dimension=Dimension.APPLICATION, value="payments",
+            asked_by=self.people["nobody"], asked_at=self.now, ends_at=self.now + timedelta(days=1),
+        )  # fmt: skip
 
     def _fleet(self) -> None:
         hostile = {"os_name": HOSTILE[:200], "tags": {"Name": HOSTILE, "Owner": HOSTILE}}
@@ -238,7 +259,9 @@ class World:
             "idle_asset": self.idle_asset.pk, "exception": self.exception.pk,
             "account": Account.objects.get(account_id="111122223333").pk, "person": self.victim.pk,
             "grant": self.grant.pk, "role_rule": self.role_rules[0].pk, "identity": self.identity.pk,
-            "session": self.session.pk,
+            "session": self.session.pk, "factor": self.factor.pk, "waiting_rule": self.waiting_rule.pk,
+            "waiting_words": rule_words(self.waiting_rule),
+            "waiting_grant": self.waiting_grant.pk,
             "provider": "nobody-s", "uid": "a", "token": "b-c", "digest": bundle("css").digest,
             "today": (datetime.now(UTC) + timedelta(days=1)).date().isoformat(),
         }  # fmt: skip

@@ -7,7 +7,7 @@ from django.conf import settings
 from portal.access.models import Grant, User
 from portal.audit.operations import record
 from portal.federation.identity import Identity
-from portal.federation.models import RoleRule
+from portal.federation.models import rules_in_force
 from portal.federation.role_rules import Judgement, Match, Right, judge
 from portal.notify.operations import notify
 from portal.people.words import grant_words
@@ -16,7 +16,7 @@ from portal.sign_in.operations import person_entry
 
 def judged(identity: Identity) -> Judgement:
     """What the rules, as they are now, make of the identity."""
-    return judge(RoleRule.objects.order_by("position", "pk"), identity.provider.id, identity.claims)
+    return judge(rules_in_force(), identity.provider.id, identity.claims)
 
 
 def apply_rights(person: User, identity: Identity, judgement: Judgement) -> None:

@@ -16,6 +16,8 @@ from portal.audit.operations import Entry, record
 from portal.federation.models import RoleRule
 from portal.federation.rules import check_rule
 from portal.federation.words import rule_words
+from portal.notify.operations import notify
+from portal.people.rules import check_second_admin, needs_second_admin, second_admins
 
 MOST = 500
 FIELDS = ("provider", "claim", "value", "role", "dimension", "scope")
@@ -36,11 +38,11 @@ def add_rule(*, by: User, now: datetime, **said: str) -> RoleRule:
     last = RoleRule.objects.aggregate(last=Max("position"))["last"] or 0
     rule = RoleRule.objects.create(position=last + 1, **facts)
     _record("added", rule, f"Added the rule: {rule_words(rule)}", by)
-    return rule
+    return _second_admin(rule, by)
 
 
 @transaction.atomic
-def change_rule(*, rule: RoleRule, by: User, now: datetime, **said: str) -> None:
+def change_rule(*, rule: RoleRule, by: User, now: datetime, **said: str) -> RoleRule:
     check_role(by, Role.ADMIN)
     facts = _checked(said)
     _locked()
@@ -51,10 +53,24 @@ def change_rule(*, rule: RoleRule, by: User, now: datetime, **said: str) -> None
     }
     if not changed:
         raise Invalid("Nothing differs from what is stored.", field="value")
-    RoleRule.objects.filter(pk=rule.pk).update(**facts)
-    _record(
-        "changed", rule, f"Changed a rule from: {old} to: {rule_words(_one(rule.pk))}", by, changed=changed
-    )
+    RoleRule.objects.filter(pk=rule.pk).update(**facts, asked_by=None)
+    after = _one(rule.pk)
+    _record("changed", rule, f"Changed a rule from: {old} to: {rule_words(after)}", by, changed=changed)
+    return _second_admin(after, by)
+
+
+@transaction.atomic
+def agree_to_rule(*, rule: RoleRule, said: str, by: User, now: datetime) -> None:
+    """The second admin's word to the rule as it was shown to them, `said`. Raises Denied for whoever wrote it."""
+    check_role(by, Role.ADMIN)
+    _locked()
+    found = _one(rule.pk)
+    if found.asked_by is None or rule_words(found) != said:
+        raise Conflict("The rule was agreed to or changed meanwhile. Look at the list.")
+    check_second_admin(by, asked_by=found.asked_by)
+    RoleRule.objects.filter(pk=rule.pk).update(asked_by=None)
+    summary = f"{by.display_name} agreed to the rule of {found.asked_by.display_name}: {said}"
+    _record("agreed", rule, summary, by)
 
 
 @transaction.atomic
@@ -81,6 +97,26 @@ def move_rule(*, rule: RoleRule, up: bool, by: User, now: datetime) -> None:
     RoleRule.objects.bulk_update(rules, ["position"])
     where = f"{'up' if up else 'down'} to place {there + 1}"
     _record("moved", rule, f"Moved a rule {where}: {rule_words(rule)}", by)
+
+
+def _second_admin(rule: RoleRule, by: User) -> RoleRule:
+    """Lets a rule that gives the approver's right wait for another admin, or says that there is none."""
+    if not needs_second_admin(rule.role):
+        return rule
+    if second_admins(by):
+        rule.asked_by = by
+        rule.save(update_fields=["asked_by"])
+        notify(
+            "role_rule.waits",
+            rule,
+            said=f"{by.display_name} wrote a rule that waits for you: {rule_words(rule)}.",
+            by=by,
+        )
+    else:
+        said = f"{by.display_name} alone wrote a rule: {rule_words(rule)}; there is no second admin"
+        _record("alone", rule, said, by)
+        notify("person.granted_alone", rule, said=f"{said}.", by=by)
+    return rule
 
 
 def _checked(said: dict[str, str]) -> dict[str, str]:

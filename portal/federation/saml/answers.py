@@ -84,7 +84,11 @@ def _answer(provider: Saml, response: Any) -> Answer:
     claims = flat(dict(_attributes(response)))
     return Answer(
         identity=Identity(
-            provider, _subject(provider, response, claims), claims, says_email_is_verified=True
+            provider,
+            _subject(provider, response, claims),
+            claims,
+            says_email_is_verified=True,
+            authenticated_at=second_look.authenticated_at(document),
         ),
         assertion_id=response.get_assertion_id(),
         in_response_to=second_look.in_response_to(document, address(provider, "acs")),

@@ -28,10 +28,10 @@ NOT_ASKED = "The portal takes no sign-in that begins at {provider}. Start from t
 REPLAYED = "This answer was used already. Start again from the sign-in page."
 
 
-def leave(request: HttpRequest, provider: Saml, next_url: str) -> str:
-    """The address at the provider to go to, with a request that the session remembers."""
+def leave(request: HttpRequest, provider: Saml, next_url: str, *, fresh: bool = False) -> str:
+    """The address at the provider to go to, with a request that the session remembers; `fresh` asks to sign in anew."""
     auth = OneLogin_Saml2_Auth(request_data(provider, "acs"), settings_for(provider))
-    target = str(auth.login(return_to=""))
+    target = str(auth.login(return_to="", force_authn=fresh))
     statekit.stash_state(
         request, provider_id=provider.id, state={"next": next_url}, state_id=auth.get_last_request_id()
     )
@@ -51,7 +51,8 @@ def prove(provider: Saml, encoded: str) -> str:
     if not new:
         raise Refused(REPLAYED, why="its assertion was taken already", about=about)
     token = secrets.token_urlsafe(24)
-    said = (provider.id, answer.identity.subject, answer.identity.claims, answer.in_response_to)
+    who = answer.identity
+    said = (provider.id, who.subject, who.claims, answer.in_response_to, who.authenticated_at)
     cache.set(_kept_as(token), said, KEPT_S)
     return token
 
@@ -62,8 +63,8 @@ def finish(request: HttpRequest, provider: Saml, token: str) -> tuple[Identity, 
     cache.delete(_kept_as(token))
     if not kept or kept[0] != provider.id:
         raise Refused(OVER, why="what the answer proved is not kept any more")
-    _, subject, claims, in_response_to = kept
-    identity = Identity(provider, subject, claims, says_email_is_verified=True)
+    _, subject, claims, in_response_to, at = kept
+    identity = Identity(provider, subject, claims, says_email_is_verified=True, authenticated_at=at)
     if not in_response_to:
         return identity, ""
     state = statekit.unstash_state(request, provider_id=provider.id, state_id=in_response_to)

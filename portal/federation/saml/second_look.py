@@ -8,6 +8,7 @@ docs/adr/0099 has the list.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 from onelogin.saml2.xml_utils import OneLogin_Saml2_XML
@@ -23,6 +24,7 @@ SIGNATURES = {f"{MORE}{kind}-sha{bits}" for kind in ("rsa", "ecdsa") for bits in
 DIGESTS = {f"{XENC}sha256", f"{XENC}sha512", f"{MORE}sha384"}
 # RSA with PKCS 1.5 padding tells a key apart by the way it fails.
 KEY_TRANSPORTS = {f"{XENC}rsa-oaep-mgf1p", f"{XENC11}rsa-oaep"}
+CLOCKS_DIFFER = timedelta(seconds=60)
 IDS = ("ID", "Id", "id", "{http://www.w3.org/XML/1998/namespace}id")
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
@@ -74,6 +76,16 @@ def in_response_to(document: etree._Element, acs: str) -> str:
     if signed != said:
         raise Doubtful(f"the message answers {said!r:.100}, the signed assertion {signed!r:.100}")
     return signed
+
+
+def authenticated_at(document: etree._Element) -> datetime | None:
+    """When the subject last signed in at the provider; None where the signed part does not say so in earnest."""
+    try:
+        said = the_assertion(document).xpath("saml:AuthnStatement/@AuthnInstant", namespaces=NAMES)
+        found = min(datetime.fromisoformat(one) for one in said)
+        return found if found <= datetime.now(UTC) + CLOCKS_DIFFER else None
+    except (ValueError, TypeError):  # none, no time, or one without a zone
+        return None
 
 
 def attribute(text: bytes, name: str) -> str | None:

@@ -16,7 +16,7 @@ from portal.access.queries import read_grants_once
 from portal.access.rules import Denied, check_role
 from portal.access.states import Role
 from portal.federation.forms import NO_ROLE, SAMPLE, RuleForm, TryForm
-from portal.federation.models import RoleRule
+from portal.federation.models import RoleRule, rules_in_force
 from portal.federation.operations import rules as operations
 from portal.federation.role_rules import Judgement, Right, judge
 from portal.federation.words import provider_name, rule_words
@@ -24,6 +24,7 @@ from portal.identity_providers.kinds import IdentityProvider, Saml
 from portal.web.forms import onto
 from portal.web.requests import SignedIn
 
+SAVED_AND_WAITS = "Saved. It gives the right to approve, so it counts once another patch admin has agreed."
 FROM_THE_NEXT = "It counts from each person's next sign-in."
 
 
@@ -35,9 +36,10 @@ def _check_admin(request: SignedIn) -> None:
 @require_GET
 def providers(request: SignedIn) -> HttpResponse:
     _check_admin(request)
-    rules = list(RoleRule.objects.all())
+    rules = list(RoleRule.objects.select_related("asked_by"))
     context = {
         "providers": [(provider, *_answers_to(provider)) for provider in settings.IDENTITY_PROVIDERS],
+        "in_force": sum(rule.asked_by is None for rule in rules),
         "rules": [(rule, rule_words(rule).partition(" → "), provider_name(rule.provider)) for rule in rules],
     }
     return render(request, "federation/providers.html", context)
@@ -71,20 +73,30 @@ def _rule_page(request: SignedIn, found: RoleRule | None) -> HttpResponse:
         status = 422
         if form.is_valid():
             try:
-                _saved(request, found, form.cleaned_data)
+                saved = _saved(request, found, form.cleaned_data)
             except Denied as refusal:
                 status = onto(form, refusal)
             else:
-                messages.success(request, f"Saved. {FROM_THE_NEXT}")
+                messages.success(request, SAVED_AND_WAITS if saved.asked_by else f"Saved. {FROM_THE_NEXT}")
                 return redirect("federation:providers")
     return render(request, "federation/rule.html", {"form": form, "rule": found}, status=status)
 
 
-def _saved(request: SignedIn, found: RoleRule | None, said: dict[str, str]) -> None:
+def _saved(request: SignedIn, found: RoleRule | None, said: dict[str, str]) -> RoleRule:
     if found is None:
-        operations.add_rule(**said, by=request.user, now=timezone.now())
-    else:
-        operations.change_rule(rule=found, **said, by=request.user, now=timezone.now())
+        return operations.add_rule(**said, by=request.user, now=timezone.now())
+    return operations.change_rule(rule=found, **said, by=request.user, now=timezone.now())
+
+
+@require_POST
+def rule_agree(request: SignedIn, pk: int) -> HttpResponse:
+    """A second admin's word; the rule counts from then on."""
+    _check_admin(request)
+    found = get_object_or_404(RoleRule.objects.select_related("asked_by"), pk=pk)
+    said = request.POST.get("said", "")
+    operations.agree_to_rule(rule=found, said=said, by=request.user, now=timezone.now())
+    messages.success(request, f"You agreed. {FROM_THE_NEXT}")
+    return redirect("federation:providers")
 
 
 @require_POST
@@ -119,7 +131,7 @@ def rules_try(request: SignedIn) -> HttpResponse:
 def _tried(said: dict[str, Any]) -> dict[str, Any]:
     account = said["account"]
     provider = _id_of(account.provider) if account else said["provider"]
-    judgement = judge(RoleRule.objects.all(), provider, said["claims"])
+    judgement = judge(rules_in_force(), provider, said["claims"])
     person = account.user if account else None
     return {
         "judgement": judgement, "person": person, "claims": sorted(said["claims"].items()),

@@ -23,6 +23,7 @@ from portal.audit.operations import Entry, record
 from portal.notify.operations import notify
 from portal.people.models import FirstAdminLink
 from portal.people.operations.people import save_new, unsaved
+from portal.second_factor.operations import forget_all
 from portal.sign_in.operations import person_entry, random_password
 
 LINK_LASTS = timedelta(hours=24)
@@ -85,7 +86,8 @@ def make_or_rescue(*, username: str, email: str = "") -> tuple[User, str]:
     person.must_change_password, person.is_active = True, True
     if known:
         person.save(update_fields=["password", "must_change_password", "is_active"])
-        said = f"Gave {person.display_name} a new password and let them in {ON_THE_SERVER}"
+        lost = ", took their second factor away" if forget_all(person) else ""
+        said = f"Gave {person.display_name} a new password{lost} and let them in {ON_THE_SERVER}"
     else:
         save_new(person)
         said = f"Added {username} {ON_THE_SERVER}"

@@ -12,13 +12,18 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from portal.access.models import User
+from portal.access.queries import an_admin_is_left, has_role
 from portal.access.rules import Conflict, Invalid, check_role
 from portal.access.states import Role
 from portal.audit.operations import record
 from portal.notify.operations import notify
-from portal.people.rules import check_another_admin
+from portal.people.models import WaitingGrant
 from portal.sign_in.operations import person_entry, random_password
 from portal.sign_in.sessions import end_all
+
+NO_ADMIN_LEFT = (
+    "No patch admin is left who may sign in. Whoever runs the server makes one: manage.py first_admin NAME."
+)
 
 
 @transaction.atomic
@@ -119,15 +124,17 @@ def _save_changed(person: User) -> None:
 
 @transaction.atomic
 def set_active(*, person: User, active: bool, by: User, now: datetime) -> None:
-    """Lets a person in, or shuts them out at once. What they did stays."""
+    """Lets a person in, or shuts them out at once, be it the last admin: whoever runs the server makes another."""
     check_role(by, Role.ADMIN)
-    if not active:
-        check_another_admin(person)
     if not User.objects.filter(pk=person.pk, is_active=not active).update(is_active=active):
         raise Conflict(f"{person.display_name} is {'active' if active else 'shut out'} already.")
     if not active:
         end_all(person, by=by, why="they were shut out")
+        WaitingGrant.objects.filter(asked_by=person).delete()  # whoever is shut out asks for nothing
     what = "may sign in again" if active else "may no longer sign in"
     record(person_entry("let_in" if active else "shut_out", person, f"{person.display_name} {what}"), by=by)
+    if not active and has_role(person, Role.ADMIN) and not an_admin_is_left():
+        record(person_entry("no_admin_left", person, NO_ADMIN_LEFT), by=by)
+        notify("person.no_admin_left", person, said=NO_ADMIN_LEFT)
     said = f"{by.display_name} decided that you {what}."
     notify("person.let_in" if active else "person.shut_out", person, said=said)

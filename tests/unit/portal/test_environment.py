@@ -40,6 +40,7 @@ WRONG = {
     "TICK_SECONDS": "often",
     "SYNC_SECONDS": "0",
     "SESSION_LIMITS": "admin=0/720",
+    "SECOND_FACTOR_ROLES": "admins",
     "IDENTITY_PROVIDERS_FILE": "/nonexistent/providers.json",
     "DEBUG": "perhaps",
     "TRUSTED_PROXIES": "front",

@@ -152,5 +152,10 @@ ACTS = [
     Act("admin", "people:active person", {"active": "1"},
         change=lambda site: type(site.dora).objects.filter(pk=site.dora.pk).update(is_active=False)),
     Act("admin", "people:password person"),
+    Act("admin", "people:second-factor-reset person"),
+    Act("admin", "federation:rule-agree waiting_rule",
+        {"said": "groups leaders → business leader of everything"}),
+    Act("admin", "people:agree person waiting_grant"),
+    Act("admin", "people:decline person waiting_grant"),
     Act("owner", "notify:read"),
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from exceptions import operations as exceptions
@@ -29,6 +30,7 @@ from portal.access.states import Dimension, Role
 from portal.federation.models import RoleRule
 from portal.inventory.models import Asset
 from portal.notify.operations import notify
+from portal.people.models import WaitingGrant
 from portal.web.bundles import bundle
 from tests import cast
 from tests.fakes import FakeCloud
@@ -86,6 +88,10 @@ class Site:
             "asset": self.assets[0].pk, "run": self.run.pk, "finished": self.finished.pk, "planned": self.planned.pk,
             "waiting": self.planned.targets.get(asset=self.assets[1]).pk, "window": self.window.slug,
             "other_window": self.other.slug, "idle_window": self.idle.slug, "account": self.account.pk,
+            "waiting_rule": RoleRule.objects.create(
+                position=2, claim="groups", value="leaders", role=Role.APPROVER, dimension=Dimension.EVERYTHING,
+                asked_by=cast.audrey(),
+            ).pk,
             "role_rule": RoleRule.objects.create(
                 position=1, claim="groups", value="auditors", role=Role.AUDITOR, dimension=Dimension.EVERYTHING
             ).pk,
@@ -177,9 +183,22 @@ class Site:
         grant = Grant.objects.create(
             user=self.dora, role=Role.OWNER, dimension=Dimension.APPLICATION, value="payments"
         )
+        factor = Authenticator.objects.create(
+            user=self.dora, type="totp", data={"secret": "", "last_step": 0}, created_at=NOW - DAY
+        )
+        waiting = WaitingGrant.objects.create(
+            person=self.dora, role=Role.APPROVER, dimension=Dimension.APPLICATION, value="payments",
+            asked_by=cast.audrey(), asked_at=NOW - HOUR, ends_at=NOW + DAY,
+        )  # fmt: skip
+        self.values["waiting_grant"] = waiting.pk
         self.request = self.asked(self.assets[3])
         notify("person.granted", cast.ana(), said="Ada made you asset owner of application payments.")
-        self.values |= {"person": self.dora.pk, "grant": grant.pk, "exception": self.request.pk}
+        self.values |= {
+            "person": self.dora.pk,
+            "factor": factor.pk,
+            "grant": grant.pk,
+            "exception": self.request.pk,
+        }
 
     def asked(self, *assets: Asset, first: int = 2, last: int = 13) -> Any:
         today = date(2026, 12, 5)

@@ -66,6 +66,7 @@ def evening(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
     with time_machine.travel(NOW, tick=False), pytest.MonkeyPatch.context() as patch:
         patch.setattr("django.conf.settings.AWS_PORTAL_ROLE_ARN", ROLE)
         patch.setattr("django.conf.settings.EMAIL_HOST", "")
+        patch.setattr("portal.second_factor.codes.new_secret", lambda: "JBSWY3DPEHPK3PXP")
         with kept_rows(django_db_blocker, Site) as site, django_db_blocker.unblock():
             quiet()(site, patch)
             site.readers = {role: _client(site, role) for role in ROLES}

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 RESET = "/accounts/password/reset/"
 MEANT = {"account_login", "account_logout", "account_inactive", "account_change_password", "account_reset_password",
          "account_reset_password_done", "account_reset_password_from_key",
-         "account_reset_password_from_key_done"}  # fmt: skip
+         "account_reset_password_from_key_done", "mfa_authenticate"}  # fmt: skip
 
 
 def client_of(person: User) -> Client:

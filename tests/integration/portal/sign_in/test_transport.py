@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import subprocess
 import sys
 from io import StringIO
@@ -136,3 +137,16 @@ def test_cookies_cross_no_plain_wire(client: Client, settings: Settings) -> None
     client.post("/accounts/login/", {"login": cast.ana().username, "password": cast.PASSWORD})
     assert {"sessionid", "csrftoken", "known_browser"} <= set(client.cookies)
     assert all(client.cookies[name]["secure"] for name in ("sessionid", "csrftoken", "known_browser"))
+
+
+def test_a_portal_that_is_set_up_for_https_passes_djangos_own_checks() -> None:
+    environment = {
+        "PORTAL_URL": "https://patch.example.com",
+        "TRUSTED_PROXIES": PROXY,
+        "SECRET_KEY": secrets.token_hex(40),
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::RuntimeWarning", "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        env=os.environ | environment, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
