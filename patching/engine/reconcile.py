@@ -21,6 +21,7 @@ from patching.engine import (
     send,
     waves,
 )
+from patching.engine.permissions import Noted, Watched
 from patching.engine.scope import Scope
 from patching.engine.trouble import guarded
 from patching.operations import hindrances
@@ -48,16 +49,20 @@ def reconcile_run(run_id: int, *, cloud: Cloud, clock: Clock) -> datetime | None
 
     What ends the work itself (time, lease, database) ends it at once. None: the run is over.
     """
-    seen = outline(run_id, now=clock())
+    seen, noted = outline(run_id, now=clock()), Noted()
+    scope = Scope(run=seen.run, cloud=Watched(cloud, noted), clock=clock, noted=noted)
     asked: list[datetime | None] = []
     for phase in phases(seen):
-        scope = Scope(run=seen.run, cloud=cloud, clock=clock)
+        answers = noted.answers
         if seen.run.state not in RUN_OVER and phase.has_work(seen):
             asked.append(_reconcile_phase(phase, scope))
-            _end_hindrance(phase, scope, seen)
+            if noted.answers > answers:
+                _end_hindrance(phase, scope, seen)
             seen = outline(run_id, now=clock())
+            scope = scope.reread(seen.run)
         elif phase.name in seen.hindrances:
             _end_hindrance(phase, scope, seen)
+    requirements.settle_missing(scope, seen)
     return None if seen.run.state in RUN_OVER else min(filter(None, asked), default=None)
 
 
@@ -72,7 +77,7 @@ def _reconcile_phase(phase: Phase, scope: Scope) -> datetime | None:
 
 
 def _end_hindrance(phase: Phase, scope: Scope, seen: Outline) -> None:
-    """What a phase was refused is over once it got through, or has nothing left to do."""
+    """What a phase was refused is over once AWS answered it and refused nothing, or it has nothing left to do."""
     if phase.name in seen.hindrances:
         hindrances.end(scope.run, [phase.name], seen_before=seen.now, now=scope.now())
 

@@ -48,7 +48,7 @@ def guarded(scope: Scope, phase: str) -> Iterator[None]:
     except CloudError as error:
         log.warning("phase_refused", run=run.pk, phase=phase, error=str(error))
         record_trouble(run, phase, f"AWS: {error}")
-        if isinstance(error, Refused):
+        if isinstance(error, Refused) and not scope.noted.is_missing(error):
             hindrances.note(run, refusal_of(phase, error), now=scope.now())
     except Exception as error:  # nobody foresaw it: the log keeps its trace
         log.exception("phase_failed", run=run.pk, phase=phase)
