@@ -45,8 +45,8 @@ def afterwards(world: World) -> Iterator[str]:
         host = world.stage.cloud.hosts[row.instance_id]
         if not host.clock_stepped_s or row.instance_id in world.hostile:
             continue
-        honest = not any(world.injected[fault] for fault in SPOILING)
-        if honest and row.verdict and standing_of(row.state, row.verdict).proven != (host.patch != "failed"):
+        told = bool(host.executed) and not any(world.injected[fault] for fault in SPOILING)
+        if told and row.verdict and standing_of(row.state, row.verdict).proven != (host.patch != "failed"):
             yield f"I13 the clock of {row.instance_id} was set, and it is {row.verdict}: {row.reason}"
         kept = AssetPatchState.objects.filter(asset=row.asset_id, last_patched_at__isnull=False)
         yield from [
