@@ -27,7 +27,15 @@ from patching.engine.trouble import guarded
 from patching.operations import hindrances
 from patching.operations.power import OPEN as OPEN_HOLDS
 from patching.queries.outline import Outline, outline
-from patching.states import DISPATCH_IN_FLIGHT, RUN_OVER, TARGET_OVER, WAVE_OVER, HoldState, RunState
+from patching.states import (
+    DISPATCH_IN_FLIGHT,
+    IN_FLIGHT,
+    RUN_OVER,
+    TARGET_OVER,
+    WAVE_OVER,
+    HoldState,
+    RunState,
+)
 from patching.states import TargetState as T
 from portal.clock import Clock
 
@@ -90,6 +98,13 @@ def _is_over(seen: Outline) -> bool:
     return seen.targets <= TARGET_OVER
 
 
+def _is_at_its_tail(seen: Outline) -> bool:
+    """Some are over, and all that was let in has been sent: what is left are answers that are waited for."""
+    sent = not seen.targets & TO_BE_SENT and bool(seen.targets & IN_FLIGHT)
+    return sent and bool(seen.targets & TARGET_OVER)
+
+
+TO_BE_SENT = frozenset({T.PLANNED, T.WAKING, T.CHECKING, T.READY})
 TRIAL = Phase(requirements.try_requirements, requirements.due)
 FIRST = (TRIAL, Phase(run_state.begin, lambda seen: True))
 # In their order, each with the question whether there is anything for it to do.
@@ -106,6 +121,7 @@ PHASES: tuple[Phase, ...] = (
     Phase(rollout.send_patches, lambda seen: T.READY in seen.targets and seen.may_send),
     Phase(rescan.send_rescans, lambda seen: T.VERIFYING in seen.targets),
     Phase(closing.enforce_deadlines, lambda seen: seen.now >= seen.run.cutoff_at),
+    Phase(run_tags.remove_from_finished, _is_at_its_tail),
     Phase(run_tags.remove_run_tags, _is_over),
     Phase(power_down.power_down, lambda seen: _is_over(seen) and _power_is_held(seen)),
     Phase(closing.clean_up, _is_over),

@@ -27,6 +27,7 @@ CANNOT = {
     "send_checks": "Checks cannot be sent",
     "send_patches": "Patches cannot be sent",
     "send_rescans": "Servers cannot be looked at again",
+    "remove_from_finished": "Tags cannot be taken away",
     "remove_run_tags": "Tags cannot be taken away",
     "power_down": "Servers that were started cannot be stopped",
     "clean_up": "Tags cannot be taken away",
