@@ -29,7 +29,7 @@ class Events:
     """`aws.ports.Queue` of one seed. Most seeds have none: their results are found by the sweeps alone."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.random = world, random.Random(f"events {world.seed}")
+        self.world, self.random = world, random.Random(f"status events {world.seed}")
         self.used = self.random.random() < 0.4
         self.often = self.random.choice([0.0, 0.05, 0.2])
         self.waiting: list[QueueMessage] = []
@@ -56,10 +56,18 @@ class Events:
             self.silent_until = self.world.stage.clock() + timedelta(seconds=self.random.choice([60, 3600]))
             self.world.injected["queue_silent"] += 1
             self.world.tell("the results queue falls silent")
-        try:
-            tasks.consume_events()
-        except (Killed, DatabaseGone):
-            self.world.dead = False
+        with self.draws():
+            try:
+                tasks.consume_events()
+            except (Killed, DatabaseGone):
+                self.world.dead = False
+
+    @contextmanager
+    def draws(self) -> Iterator[None]:
+        """What goes wrong in here is drawn from this stream, so that the seed's own stays what it was."""
+        of_the_seed, self.world.random = self.world.random, self.random
+        yield
+        self.world.random = of_the_seed
 
     def receive(self, url: str, *, wait_s: int) -> list[QueueMessage]:
         now = self.world.stage.clock()
