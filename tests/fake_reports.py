@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws.ports import SendRequest
@@ -9,6 +10,8 @@ from tests.outputs import printed
 
 if TYPE_CHECKING:
     from tests.fakes import FakeHost
+
+BEGIN = datetime(2026, 12, 5, 20, tzinfo=UTC)  # by the clock of a host
 
 
 def side(kernel: str, upgradable: int) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def report(**told: Any) -> dict[str, Any]:
         "error": None,
         "os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12"},
         "boot_count": 0,
-        "host_time": "2026-12-05T20:00:00Z",
+        "host_time": f"{BEGIN:%Y-%m-%dT%H:%M:%SZ}",
         "checks": [],
         "before": None,
         "after": None,
@@ -86,6 +89,9 @@ def report_text(host: FakeHost, request: SendRequest, command_id: str, phase: st
         changes=([openssl] if host.changes is None else host.changes) if ends and status == "patched" else [],
         reboot={"needed": False, "reasons": [], "done": ends and status == "patched"},
     )
+    if host.clock_stepped_s:
+        told["clock"] = {"stepped_s": host.clock_stepped_s}
+        told["host_time"] = f"{BEGIN + timedelta(seconds=host.clock_stepped_s):%Y-%m-%dT%H:%M:%SZ}"
     if host.release and phase == "precheck":
         told["os"] = told["os"] | {"release": host.release}
     for place in ("before", "after"):

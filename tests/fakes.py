@@ -38,6 +38,7 @@ class FakeHost:
     gone_silent: bool = False  # nor does it answer when it is looked at again
     hibernation: bool = False  # configured at its launch
     stop_protected: bool = False
+    clock_stepped_s: int = 0  # by which its clock is set while a document runs
     start_refused: CloudError | None = None  # what StartInstances answers for it, all night long
     stop_refused: CloudError | None = None
     changes: list[dict[str, Any]] | None = None  # that its patch tells of; None: openssl, as everybody

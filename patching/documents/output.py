@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 
 from aws.plain import plain
 from patching.documents.result_line import Kind, ResultLine
+from patching.documents.schema import Test, test_of
 
 STDOUT_LIMIT = 500_000  # characters looked at, from the end
 LINE_LIMIT = 2_400  # SSM's list calls show 2,500 bytes; documents stay below 2,000
@@ -84,16 +85,28 @@ def clean(value: Any) -> Any:
 
 def check(value: Any, part: str = "") -> None:
     """Raise OutputUnreadable naming the first place where a value leaves the committed schema, or one of its parts."""
+    if _test(part)(value):
+        return
     problem = next(iter(_validator(part).iter_errors(value)), None)
-    if problem is not None:
-        where = ".".join(str(step) for step in problem.absolute_path) or "the report"
-        raise OutputUnreadable(f"The host's report is not as agreed: {where}: {problem.message[:200]}")
+    where = ".".join(str(step) for step in problem.absolute_path) if problem else ""
+    said = problem.message[:200] if problem else "It cannot be told why."
+    raise OutputUnreadable(f"The host's report is not as agreed: {where or 'the report'}: {said}")
+
+
+@cache
+def _test(part: str) -> Test:
+    schema = _schema(part)
+    return test_of(schema, schema)
 
 
 @cache
 def _validator(part: str) -> Draft202012Validator:
-    schema = json.loads(SCHEMA_PATH.read_text())
-    return Draft202012Validator({"$ref": f"#/$defs/{part}", "$defs": schema["$defs"]} if part else schema)
+    return Draft202012Validator(_schema(part))
+
+
+def _schema(part: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(SCHEMA_PATH.read_text())
+    return {"$ref": f"#/$defs/{part}", "$defs": schema["$defs"]} if part else schema
 
 
 def _tail(stdout: str) -> str:

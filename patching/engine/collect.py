@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from uuid import UUID
 
 from django.db.models import Min
 
@@ -18,45 +20,63 @@ from patching.engine.send import LOOK_BACK
 from patching.models import Dispatch, DispatchTarget, Run
 from patching.operations import dispatches, results
 from patching.operations.outcomes import Outcome
+from patching.planner import batches
 from patching.states import DispatchState, Phase
 from portal.evidence import store as evidence
 from portal.evidence.store import Kept
 from portal.inventory.operations import clear_results_denied, mark_results_denied
 
+AT_ONCE = 5  # commands whose results are stored together: up to 250 reports in memory
+LONGEST = timedelta(seconds=20)  # of one look at the results of a place
+Found = list[tuple[DispatchTarget, Outcome]]
 NOT_KEPT = Kept("", "")
 OVERDUE = "Systems Manager gave no final answer in the time that delivery, execution and reboot may take."
 NOTHING_UNREAD: Mapping[int, CloudError] = MappingProxyType({})
 
 
-def collect_results(scope: Scope) -> None:
-    """Every `sweep_s`, or at once after a hint."""
+def collect_results(scope: Scope) -> datetime | None:
+    """Every `sweep_s`, or at once after a hint. Due again at once while a place has more than fits into one look."""
     run = scope.run
     sweep_every = timedelta(seconds=run.run_policy.sweep_s)
     if run.swept_at is None or scope.now() >= run.swept_at + sweep_every:
-        sweep(scope)
+        return sweep(scope)
+    return None
 
 
-def sweep(scope: Scope) -> None:
-    """Reads every command in flight; each place alone, so one broken account never hides another's results."""
-    run = scope.run
+def sweep(scope: Scope) -> datetime | None:
+    """Reads the commands in flight; each place alone, so one broken account never hides another's results.
+
+    After a while a place is left with the rest unread, so that what waits to be sent there has its turn.
+    """
+    run, left = scope.run, list[int]()
     open_rows = run.dispatches.filter(state__in=[DispatchState.SENT, DispatchState.ADOPTED])
     Run.objects.filter(pk=run.pk).update(swept_at=scope.now())
     since = (open_rows.aggregate(first=Min("claimed_at"))["first"] or scope.now()) - LOOK_BACK
 
     def sweep_place(place: tuple[str, str, str]) -> None:
         account_id, region, document_name = place
-        here = {"account_id": account_id, "region": region, "document_name": document_name}
-        rows = open_rows.filter(**here).select_related("run")
+        rows = list(open_rows.filter(account_id=account_id, region=region, document_name=document_name))
         try:
             commands = _commands(scope, since, account_id, region, document_name)
         except CloudError as error:
             _give_up_early_waves(rows, error, now=scope.now())
             raise
-        for dispatch in rows:
-            _reconcile_dispatch(scope, dispatch, commands)
+        ours: dict[str, list[Command]] = defaultdict(list)
+        for command in commands:
+            ours[command.comment].append(command)
+        until = scope.now() + LONGEST
+
+        def reconcile(some: list[Dispatch]) -> None:
+            if scope.now() < until:
+                _reconcile_dispatches(scope, some, ours)
+            elif not left:
+                left.append(Run.objects.filter(pk=run.pk).update(swept_at=None))
+
+        for_each(batches(rows, AT_ONCE), reconcile)
 
     places = open_rows.values_list("account_id", "region", "document_name").order_by().distinct()
     for_each(list(places), sweep_place)
+    return scope.now() if left else None
 
 
 def _give_up_early_waves(rows: Iterable[Dispatch], error: CloudError, *, now: datetime) -> None:
@@ -74,27 +94,49 @@ def _commands(
     return list(ssm.list_commands(document_name=document_name, invoked_after=since))
 
 
-def _reconcile_dispatch(scope: Scope, dispatch: Dispatch, commands: list[Command]) -> None:
-    ours = [command for command in commands if command.comment == dispatch.comment]
-    completed = sum(command.completed_count for command in ours)
-    # A command that AWS's list does not show yet may have answers all the same.
-    nobody = bool(ours) and completed == 0
+def _reconcile_dispatches(scope: Scope, some: list[Dispatch], ours: Mapping[str, list[Command]]) -> None:
+    """Reads the commands whose count has moved, stores what they brought together, and closes those that are through.
+
+    Raises the first CloudError that a command or a host met, after all the others are stored.
+    """
     unread: dict[int, CloudError] = {}
-    if (
-        completed != dispatch.completed_seen
-        and not nobody
-        and _worth_reading(dispatch, completed, scope.now())
-    ):
-        ids = [command.command_id for command in ours] or dispatch.command_ids
-        seen, unread = _collect(scope, dispatch, ids)
-        # A list that shows fewer than the count says is not consistent yet: it is read again.
-        done = completed if seen >= completed and not unread else -1
-        Dispatch.objects.filter(pk=dispatch.pk).update(
-            completed_seen=done, command_ids=ids, read_at=scope.now()
-        )
-    _finish(dispatch, scope.now(), unread)
-    for error in unread.values():
-        raise error
+    failed: dict[UUID, CloudError] = {}  # of these nothing is known: they stay as they are
+    now = scope.now()
+    read = [row for row in some if _is_to_be_read(row, ours.get(row.comment, []), now)]
+    waiting = _waiting(read)
+    found: Found = []
+    for dispatch in read:
+        try:
+            found += _read(scope, dispatch, ours.get(dispatch.comment, []), waiting[dispatch.pk], unread)
+        except CloudError as error:
+            failed[dispatch.pk] = error
+    _store(found, now=scope.now())
+    known = [row for row in read if row.pk not in failed]
+    Dispatch.objects.bulk_update(known, ["completed_seen", "command_ids", "read_at"])
+    _finish([row for row in some if row.pk not in failed], scope.now(), unread)
+    if met := [*failed.values(), *unread.values()]:
+        raise met[0]
+
+
+def _is_to_be_read(dispatch: Dispatch, commands: list[Command], now: datetime) -> bool:
+    """A command that AWS's list does not show yet may have answers all the same."""
+    completed = _completed(commands)
+    nobody = bool(commands) and completed == 0
+    return completed != dispatch.completed_seen and not nobody and _worth_reading(dispatch, completed, now)
+
+
+def _completed(commands: list[Command]) -> int:
+    return sum(command.completed_count for command in commands)
+
+
+def _waiting(read: list[Dispatch]) -> dict[UUID, dict[str, DispatchTarget]]:
+    """Dispatch → instance id → row of those whose outcome is not stored."""
+    found: dict[UUID, dict[str, DispatchTarget]] = defaultdict(dict)
+    rows = DispatchTarget.objects.filter(dispatch__in=read, collected_at=None).select_related("target")
+    narrow = ("dispatch_id", "target_id", "target__instance_id", "target__asset_id")
+    for row in rows.only(*narrow) if read else ():
+        found[row.dispatch_id][row.target.instance_id] = row
+    return found
 
 
 def _worth_reading(dispatch: Dispatch, completed: int, now: datetime) -> bool:
@@ -110,18 +152,20 @@ def _worth_reading(dispatch: Dispatch, completed: int, now: datetime) -> bool:
     return now >= read_at + max(gather, read_at - sent_at)
 
 
-def _collect(scope: Scope, dispatch: Dispatch, command_ids: list[str]) -> tuple[int, dict[int, CloudError]]:
-    """Stores every terminal invocation that is not stored yet.
+def _read(
+    scope: Scope,
+    dispatch: Dispatch,
+    commands: list[Command],
+    waiting: Mapping[str, DispatchTarget],
+    unread: dict[int, CloudError],
+) -> Found:
+    """Reads every terminal invocation that is not stored yet.
 
-    Returns how many terminal ones AWS showed, and row pk → error of those that could not be read or kept now: one
-    host's trouble waits for the next sweep alone.
+    Notes row pk → error of those that could not be read or kept now: one host's trouble waits for the next sweep alone.
     """
-    waiting = {
-        row.target.instance_id: row
-        for row in dispatch.rows.filter(collected_at=None).select_related("target")
-    }
-    terminal, found, unread = 0, [], {}
-    for command_id in command_ids:
+    dispatch.command_ids = [command.command_id for command in commands] or dispatch.command_ids
+    terminal, before, found = 0, len(unread), []
+    for command_id in dispatch.command_ids:
         answers = Answers(scope, dispatch, command_id)
         for invocation in scope.ssm((dispatch.account_id, dispatch.region)).list_invocations(command_id):
             terminal += invocation.terminal
@@ -134,11 +178,16 @@ def _collect(scope: Scope, dispatch: Dispatch, command_ids: list[str]) -> tuple[
                 unread[row.pk] = error
                 continue
             found += [(row, outcome)] if outcome else []
-    _store(found, now=scope.now())
-    return terminal, unread
+    # A list that shows fewer than the count says is not consistent yet: it is read again.
+    completed = _completed(commands)
+    dispatch.completed_seen = completed if terminal >= completed and len(unread) == before else -1
+    dispatch.read_at = scope.now()
+    return found
 
 
-def _store(found: list[tuple[DispatchTarget, Outcome]], *, now: datetime) -> None:
+def _store(found: Found, *, now: datetime) -> None:
+    if not found:
+        return
     results.store_all(found, now=now)
     readable = [(row.target.asset_id, outcome) for row, outcome in found if outcome.report is not None]
     # Where something lies in its folder, it may write there.
@@ -188,11 +237,14 @@ def _keep(scope: Scope, dispatch: Dispatch, invocation: Invocation, raw: bytes) 
         return NOT_KEPT, f"The report was read but is not kept as evidence: {error}"
 
 
-def _finish(dispatch: Dispatch, now: datetime, unread: Mapping[int, CloudError]) -> None:
-    if not dispatch.rows.filter(collected_at=None).exists():
-        dispatches.close(dispatch, DispatchState.COLLECTED, now=now)
-    elif now > overdue_at(dispatch):
-        _write_off(dispatch, now, unread)
+def _finish(some: list[Dispatch], now: datetime, unread: Mapping[int, CloudError]) -> None:
+    """Closes those of which nothing is open any more, or nothing more can come."""
+    open_rows = DispatchTarget.objects.filter(dispatch__in=some, collected_at=None).order_by()
+    still_open = set(open_rows.values_list("dispatch", flat=True).distinct())
+    dispatches.close_collected([row.pk for row in some if row.pk not in still_open], now=now)
+    for dispatch in some:
+        if dispatch.pk in still_open and now > overdue_at(dispatch):
+            _write_off(dispatch, now, unread)
 
 
 def overdue_at(dispatch: Dispatch) -> datetime:

@@ -168,7 +168,10 @@ def seen_by_id(scope: Scope, place: Place, holds: Holds) -> dict[str, Instance]:
 
 
 def _start_batch(scope: Scope, place: Place, holds: Holds) -> list[Holds]:
-    """One call. Returns the smaller batches to try instead, when EC2 refused this one."""
+    """One call. Returns the smaller batches to try instead, when EC2 refused this one.
+
+    Raises AccessRefused: nobody but the admins can mend it, so the run tells it.
+    """
     counted = power.count_start(holds, now=scope.now())
     try:
         if counted:
@@ -178,7 +181,10 @@ def _start_batch(scope: Scope, place: Place, holds: Holds) -> list[Holds]:
     except (Throttled, AccessRefused) as error:
         if error.code == NOT_THIS_ONE and len(counted) > 1:
             return _halves(counted, scope.now())
-        again(counted, f"{error}{_untagged(counted, error)}", now=scope.now())
+        untagged = _untagged(counted, error)
+        again(counted, f"{error}{untagged}", now=scope.now())
+        if isinstance(error, AccessRefused) and not untagged:
+            raise
     except Refused as error:
         return _refused(counted, error, now=scope.now())
     return []

@@ -2,6 +2,7 @@
 
 In the hour before the start, in its last minute, and each minute while anything is refused. Nothing is changed but one
 small object a day in the results bucket. What AWS merely did not answer is not known, and is tried at the next turn.
+Rights that only the work itself can prove are noted at each look (engine/permissions.py).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from patching.operations import hindrances
 from patching.operations.hindrances import Refusal
 from patching.policy.waking import Place
 from patching.queries.outline import Outline
-from patching.states import TARGET_OVER, RunState
+from patching.states import RUN_OVER, TARGET_OVER, RunState
 from portal.evidence import trial
 from portal.inventory.trials import try_place
 from portal.isolation import sentence
@@ -74,10 +75,28 @@ def _open(run: Run) -> QuerySet[Target]:
 
 
 def _gone(run: Run, places: list[Place]) -> list[str]:
-    """Places in which no server of the run is left."""
+    """Places in which no server of the run is left. A single right may be needed there to the end."""
     here = {subject_of(place) for place in places}
     rows = run.hindrances.filter(over_at=None, subject__startswith=PLACE)
-    return [subject for subject in rows.values_list("subject", flat=True) if subject not in here]
+    return [row.subject for row in rows if not row.right and row.subject not in here]
+
+
+def settle_missing(scope: Scope, seen: Outline) -> None:
+    """At the end of a look: rights that AWS denied it stand on the run's page until they are back or it is over."""
+    run, noted = scope.run, scope.noted
+    if not (noted.refused or noted.bucket_in_doubt or noted.worked & seen.hindrances):
+        return
+    now = scope.now()
+    for refusal in noted.missing():
+        if refusal.subject not in seen.hindrances:
+            record_trouble(run, refusal.subject, f"{refusal.title}. {refusal.sentence}")
+        hindrances.note(run, refusal, now=now)
+    if back := noted.worked & seen.hindrances:
+        hindrances.end(run, back, seen_before=now, now=now)
+    if noted.bucket_in_doubt and seen.may_send:
+        _settle(scope, BUCKET, _try_bucket(scope), now)
+    if run.state in RUN_OVER:  # the admins know it all the same
+        run.hindrances.filter(over_at=None).update(over_at=now)
 
 
 def _settle(scope: Scope, subject: str, refusal: Refusal | None, began: datetime) -> None:
@@ -89,11 +108,12 @@ def _settle(scope: Scope, subject: str, refusal: Refusal | None, began: datetime
 
 
 def _try_bucket(scope: Scope) -> Refusal | None:
-    bucket = settings.RESULTS_BUCKET
+    title = f"Reports cannot be kept in the bucket {settings.RESULTS_BUCKET}"
     try:
         trial.write_and_read(scope.cloud.objects(), day=scope.now().date())
+        title = f"Results cannot be listed in the bucket {settings.RESULTS_BUCKET}"
+        trial.list_outputs(scope.cloud.objects())
     except (Refused, trial.EvidenceAltered) as error:
-        title = f"Reports cannot be kept in the bucket {bucket}"
         if getattr(error, "code", "") == NOT_SIGNED:
             title = "The portal has no AWS credentials"
         return Refusal(BUCKET, title, sentence(error))

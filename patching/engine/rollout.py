@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
@@ -15,7 +16,7 @@ from patching.engine.scope import Scope
 from patching.engine.trouble import guarded, record_trouble
 from patching.models import DispatchTarget, Run, Target, Wave
 from patching.operations import dispatches, runs, targets
-from patching.planner import by_place
+from patching.planner import batches, by_place
 from patching.policy.waking import Place
 from patching.standing import CHECKED
 from patching.states import IN_FLIGHT, Phase, TargetState, WaveState
@@ -24,6 +25,9 @@ from portal.tagging.writer import write_due
 
 T = TargetState
 MOST_AT_ONCE = 20 * INSTANCES_PER_COMMAND  # of one reconcile, so that it ends well within its lease
+CLAIMED_AT_ONCE = (
+    5  # batches of one transaction: seconds of sending, also where AWS lets few commands through
+)
 # Batches of one reconcile are full but for the last of each place.
 IN_PLACES = ("account_id", "region", "platform", "pk")
 
@@ -72,7 +76,7 @@ def _publish_and_send(scope: Scope, phase: Phase, ids: list[int], *, more: bool)
 
 
 def _send(scope: Scope, phase: Phase, ids: list[int], *, more: bool) -> None:
-    """Claims and sends batch by batch, so that little is claimed that a crash could strand.
+    """Claims and sends a few batches at a time, so that little is claimed that a crash could strand.
 
     `more`: others follow soon, so a last batch that is not full waits for them.
     """
@@ -80,12 +84,24 @@ def _send(scope: Scope, phase: Phase, ids: list[int], *, more: bool) -> None:
     chunks = [chunk for _, group in by_place(waiting) for chunk in send.in_batches(group, phase)]
     if more and chunks and len(chunks[-1]) < INSTANCES_PER_COMMAND:
         del chunks[-1]
-    for_each(chunks, lambda chunk: _send_batch(scope, phase, chunk))
+    for_each(_together(chunks), lambda rows: _claim_and_send(scope, phase, rows))
 
 
-def _send_batch(scope: Scope, phase: Phase, chunk: list[Target]) -> None:
+def _together(chunks: Iterable[list[Target]]) -> Iterator[list[Target]]:
+    """Full batches of one place are claimed together; one that is not full, e.g. after a refusal, goes alone."""
+
+    def kind(chunk: list[Target]) -> tuple[object, ...]:
+        first = chunk[0]
+        return first.account_id, first.region, first.platform, len(chunk) == INSTANCES_PER_COMMAND
+
+    for (*_, full), alike in groupby(chunks, kind):
+        for some in batches(alike, CLAIMED_AT_ONCE if full else 1):
+            yield [row for chunk in some for row in chunk]
+
+
+def _claim_and_send(scope: Scope, phase: Phase, rows: list[Target]) -> None:
     """One question before the others: a place that does not answer costs one call and no command."""
-    connected = nodes.reachable(scope, phase, chunk)
+    connected = nodes.reachable(scope, phase, rows)
     if phase == Phase.PATCH and connected:
         reread(scope, connected)
     claim = dispatches.claim(scope.run, phase, [row.pk for row in connected], now=scope.now())

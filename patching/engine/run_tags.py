@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, CharField, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from patching.engine.scope import Scope
 from patching.models import Run, Target, Wave
 from patching.operations import targets
 from patching.operations.power import ref
 from patching.standing import standing_of
-from patching.states import TargetState
+from patching.states import TARGET_OVER, TargetState
+from portal.tagging.writer import write_due
 from portal.tags.models import TagChange
 from portal.tags.operations import request_tag
 from portal.tags.queries import latest
 from portal.tags.states import TagState
 
 OTHERS = "others"  # the latest request is not this run's
+QUIET = timedelta(seconds=60)  # in which no further server has finished
 AT_ONCE = 2_000  # requests of one transaction; a multiple of what one call of AWS tags
 
 
@@ -90,8 +92,25 @@ def still_requested(run: Run) -> QuerySet[Target]:
 
 def remove_run_tags(scope: Scope) -> None:
     """Removes the run's tag wherever it was requested, and sets LastPatched where the host is certainly up to date."""
+    _remove(scope, still_requested(scope.run))
+
+
+def remove_from_finished(scope: Scope) -> None:
+    """The same for those that are over while the slowest still go on: once a while, so that calls to AWS stay few."""
+    run, now = scope.run, scope.now()
+    last = run.targets.filter(state__in=TARGET_OVER, cleaned_at=None).aggregate(last=Max("since"))["last"]
+    if last is None or not last + QUIET <= now < last + 3 * QUIET:  # later it was done, or there is nothing
+        return
+    asked = TagChange.objects.filter(run_id=run.pk, key=settings.TAG_KEYS["patch_now"], value=None)
+    if asked.filter(created_at__gte=last).exists():
+        return
+    _remove(scope, still_requested(run).filter(state__in=TARGET_OVER))
+    write_due(cloud=scope.cloud, now=scope.now(), run_id=run.pk)
+
+
+def _remove(scope: Scope, requested: QuerySet[Target]) -> None:
     run = scope.run
-    for rows in _chunks(still_requested(run)):
+    for rows in _chunks(requested):
         with transaction.atomic():
             _request(scope, rows, "patch_now", None, f"{run.name} is over for it")
             proven = [row for row in rows if standing_of(row.state, row.verdict).proven]

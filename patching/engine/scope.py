@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from aws.ports import Cloud, Ec2, Ssm
+from patching.engine.permissions import Noted
 from patching.models import Run
 from patching.policy.waking import Place
 from patching.states import RunState
@@ -35,6 +36,7 @@ class Context:
 @dataclass(frozen=True, kw_only=True)
 class Scope(Context):
     run: Run
+    noted: Noted = field(default_factory=Noted)  # what AWS allowed in this look
 
     @property
     def halting(self) -> bool:

@@ -27,6 +27,7 @@ CANNOT = {
     "send_checks": "Checks cannot be sent",
     "send_patches": "Patches cannot be sent",
     "send_rescans": "Servers cannot be looked at again",
+    "remove_from_finished": "Tags cannot be taken away",
     "remove_run_tags": "Tags cannot be taken away",
     "power_down": "Servers that were started cannot be stopped",
     "clean_up": "Tags cannot be taken away",
@@ -48,7 +49,7 @@ def guarded(scope: Scope, phase: str) -> Iterator[None]:
     except CloudError as error:
         log.warning("phase_refused", run=run.pk, phase=phase, error=str(error))
         record_trouble(run, phase, f"AWS: {error}")
-        if isinstance(error, Refused):
+        if isinstance(error, Refused) and not scope.noted.is_missing(error):
             hindrances.note(run, refusal_of(phase, error), now=scope.now())
     except Exception as error:  # nobody foresaw it: the log keeps its trace
         log.exception("phase_failed", run=run.pk, phase=phase)

@@ -10,7 +10,7 @@ from patching.models import DispatchTarget, Run, SendingPause, Target
 from patching.operations import targets
 from patching.planner import one_per_cluster
 from patching.states import IN_FLIGHT, Phase, RunState, TargetState
-from portal.inventory.models import Asset
+from portal.inventory.models import Account, Asset
 
 WAITS_AS = {
     Phase.PRECHECK: TargetState.CHECKING,
@@ -51,13 +51,11 @@ def closed(run: Run, pause: SendingPause, phase: Phase, now: datetime) -> str:
 def locked_targets(ids: Iterable[int]) -> list[Target]:
     """Targets that still wait, with their assets locked: approve, revoke and this serialise on the asset rows."""
     waiting = Target.objects.filter(pk__in=list(ids))
-    assets = list(
-        Asset.objects.select_for_update(of=("self",))
-        .filter(pk__in=waiting.values("asset"))
-        .select_related("account")
-        .order_by("pk")
-    )
-    by_pk = {asset.pk: asset for asset in assets}
+    locked = Asset.objects.select_for_update().filter(pk__in=waiting.values("asset")).order_by("pk")
+    by_pk = {asset.pk: asset for asset in locked}
+    accounts = Account.objects.in_bulk({asset.account_id for asset in by_pk.values()})
+    for asset in by_pk.values():
+        asset.account = accounts[asset.account_id]
     rows = list(waiting.select_for_update(of=("self",)).order_by("pk"))
     for row in rows:
         row.asset = by_pk[row.asset_id]

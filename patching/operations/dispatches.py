@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from itertools import groupby
+from typing import NamedTuple, cast
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Max
@@ -40,6 +42,14 @@ UNTESTED = (
 )
 
 
+class Part(NamedTuple):
+    """What one command carries to whom: at most 50 of one place."""
+
+    document: PublishedDocument
+    rows: list[Target]
+    packages: PackageSet
+
+
 @dataclass(frozen=True)
 class Claim:
     """What a claim did: dispatches to send now; `why_not` says why nothing may be sent at all."""
@@ -56,15 +66,15 @@ def claim(run: Run, phase: Phase, ids: Iterable[int], *, now: datetime) -> Claim
     if why_not := closed(run, pause, phase, now):
         return Claim(why_not=why_not)
     chosen = admitted(run, phase, locked_targets(ids), now)
-    made: list[Dispatch] = []
+    parts: list[Part] = []
     for (account, region, platform), group in by_place(chosen):
         document = _document(run, account, region, phase, platform)
         if document is None:
             continue  # not published there yet, e.g. its account refuses us: these wait, the others go
         for packages, same in _by_set(run, phase, group, now):
             chunks = batches(same, INSTANCES_PER_COMMAND)
-            made += [_insert(run, phase, document, chunk, now, packages) for chunk in chunks]
-    return Claim(dispatches=tuple(made))
+            parts += [Part(document, chunk, packages) for chunk in chunks]
+    return Claim(dispatches=tuple(_insert(run, phase, parts, now)))
 
 
 def _by_set(
@@ -111,15 +121,31 @@ def document_name(phase: Phase, platform: str) -> str:
     return name_of("patch" if phase == Phase.PATCH else "precheck", cast(Platform, platform))
 
 
-def _insert(
-    run: Run,
-    phase: Phase,
-    document: PublishedDocument,
-    rows: list[Target],
-    now: datetime,
-    packages: PackageSet,
-) -> Dispatch:
-    dispatch = Dispatch.objects.create(
+def _insert(run: Run, phase: Phase, parts: list[Part], now: datetime) -> list[Dispatch]:
+    """One dispatch for each part, all of them in a handful of queries."""
+    if not parts:
+        return []
+    first, send_before = _next_batch(run), _send_before(run, phase, now)
+    made = [_dispatch(run, phase, part, now) for part in parts]
+    for number, dispatch in enumerate(made, first):
+        dispatch.batch, dispatch.send_before = number, send_before
+    Dispatch.objects.bulk_create(made)
+    DispatchTarget.objects.bulk_create(
+        DispatchTarget(dispatch=dispatch, target=row, phase=phase, attempt=row.attempt)
+        for dispatch, part in zip(made, parts, strict=True)
+        for row in part.rows
+    )
+    if phase == Phase.PATCH:
+        targets.move_locked([row for part in parts for row in part.rows], TargetState.IN_DISPATCH, now=now)
+    for said, alike in groupby(made, _goes_to):
+        MOVER.made(list(alike), said)
+    return made
+
+
+def _dispatch(run: Run, phase: Phase, part: Part, now: datetime) -> Dispatch:
+    """Not saved yet."""
+    document, rows, packages = part
+    return Dispatch(
         run=run,
         wave=max(row.wave for row in rows),
         phase=phase,
@@ -131,18 +157,13 @@ def _insert(
         package_set=packages.text,
         left_out=packages.left_out,
         output_prefix=new_output_prefix(document.account_id),
-        batch=_next_batch(run),
         instance_ids=[row.instance_id for row in rows],
         claimed_at=now,
-        send_before=_send_before(run, phase, now),
     )
-    DispatchTarget.objects.bulk_create(
-        DispatchTarget(dispatch=dispatch, target=row, phase=phase, attempt=row.attempt) for row in rows
-    )
-    if phase == Phase.PATCH:
-        targets.move([row.pk for row in rows], TargetState.IN_DISPATCH, now=now)
-    MOVER.made([dispatch], f" for {counted(len(rows), 'server')} in {dispatch.region}")
-    return dispatch
+
+
+def _goes_to(dispatch: Dispatch) -> str:
+    return f" for {counted(len(dispatch.instance_ids), 'server')} in {dispatch.region}"
 
 
 def _next_batch(run: Run) -> int:
@@ -234,6 +255,12 @@ def mark_unknown(dispatch: Dispatch, *, now: datetime, reason: str) -> None:
 def mark_unsent(dispatch: Dispatch, *, reason: str) -> None:
     """It certainly never reached AWS (throttled, or nobody tried): it waits for `reclaim`."""
     MOVER.move([dispatch.pk], DispatchState.CLAIMED, said=f" waits: {reason}", fields={"reason": reason})
+
+
+def close_collected(ids: Iterable[UUID], *, now: datetime) -> None:
+    """Each of their servers has a stored report, or a stored reason why there is none."""
+    to = DispatchState.COLLECTED
+    MOVER.move(ids, to, said=f": {to.label.lower()}", fields={"closed_at": now, "reason": ""})
 
 
 def close(dispatch: Dispatch, to: DispatchState, *, now: datetime, reason: str = "") -> None:

@@ -13,7 +13,7 @@ from patching.checks import REPAIRED_FROM_THE_START
 from patching.documents.host_report import Error, Report
 from patching.models import AssetPatchState, DispatchTarget, HostReport, PackageChange, Target
 from patching.operations import proposals, rescans, result_events, targets
-from patching.operations.outcomes import Outcome, Stored
+from patching.operations.outcomes import Outcome, Stored, locked
 from patching.operations.package_changes import rows_of
 from patching.operations.targets import Step
 from patching.planner import batches
@@ -44,15 +44,15 @@ def store(row: DispatchTarget, outcome: Outcome, *, now: datetime) -> None:
 
 @transaction.atomic
 def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime) -> None:
-    """Outcomes of one dispatch, in a handful of queries. Idempotent: rows that were collected already stay."""
-    outcomes = {row.pk: outcome for row, outcome in found}
-    waiting = DispatchTarget.objects.select_for_update(of=("self",)).filter(collected_at=None)
-    rows = list(waiting.filter(pk__in=list(outcomes)).select_related("dispatch").order_by("pk"))
-    locked = _locked_targets(rows)
-    stored = [Stored(row, locked[row.target_id], outcomes[row.pk]) for row in rows]
+    """Outcomes of some dispatches, in a handful of queries. Idempotent: rows that were collected already stay."""
+    stored = locked({row.pk: outcome for row, outcome in found})
+    if not stored:
+        return
     for item in stored:
         item.close(now)
-    locked_rows.write(rows, ["status", "status_details", "collected_at", "no_report_reason"])
+    locked_rows.write(
+        [item.row for item in stored], ["status", "status_details", "collected_at", "no_report_reason"]
+    )
     HostReport.objects.bulk_create(
         _host_report(item, report, now) for item in stored if (report := item.outcome.report) is not None
     )
@@ -60,11 +60,6 @@ def store_all(found: Iterable[tuple[DispatchTarget, Outcome]], *, now: datetime)
     _after_checks([item for item in stored if item.row.phase == Phase.PRECHECK], now)
     patched = [item for item in stored if item.row.phase != Phase.PRECHECK]
     _after_patches(rescans.to_be_judged(patched, now), now)
-
-
-def _locked_targets(rows: Iterable[DispatchTarget]) -> dict[int, Target]:
-    wanted = Target.objects.select_for_update(of=("self",)).filter(pk__in=[row.target_id for row in rows])
-    return {target.pk: target for target in wanted.select_related("asset", "run").order_by("pk")}
 
 
 def _host_report(item: Stored, report: Report, now: datetime) -> HostReport:
@@ -99,10 +94,8 @@ def _after_checks(stored: list[Stored], now: datetime) -> None:
             steps[target] = Step(TargetState.READY)
         else:
             steps[target] = Step(TargetState.BLOCKED, *_why_blocked(report))
-    checked = [item.target for item in stored]
-    locked_rows.write(checked, CHECKED_FIELDS)
-    locked_rows.write(again, ["attempt", "reason", "reason_code"])
-    targets.move_each(steps, now=now)
+    locked_rows.write(again, ["attempt", "reason", "reason_code", *CHECKED_FIELDS])
+    targets.move_each(steps, now=now, also=CHECKED_FIELDS)
     proposals.note({item.target: item.outcome.report for item in stored if item.outcome.report}, now=now)
 
 
@@ -166,11 +159,11 @@ def _after_patches(stored: list[Stored], now: datetime) -> None:
         )
         if item.outcome.report is not None:
             _patched_facts(item.target, item.outcome.report)
-    locked_rows.write([item.target for item in stored], PATCHED_FIELDS)
     PackageChange.objects.bulk_create(
         change for item in stored for change in rows_of(item.target, item.changes[0])
     )
-    targets.move_each({item.target: _end(judged[item.target], item.notes) for item in stored}, now=now)
+    ends = {item.target: _end(judged[item.target], item.notes) for item in stored}
+    targets.move_each(ends, now=now, also=PATCHED_FIELDS)
     _current_states(stored, judged, now)
     differ = [item for item in stored if judged[item.target].agreement in DISAGREE]
     record_all([result_events.disagreement(item, judged[item.target]) for item in differ], by=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,7 +40,8 @@ def _entry(row: Target, step: mover.Step[TargetState], kind: str) -> Entry:
     return Entry(kind, "asset", str(row.asset_id), summary, run_id=row.run_id, detail=detail)
 
 
-MOVER = Mover(Target, TARGET, mover.each(_entry), related=("asset",))
+READS = ("state", "reason_code", "attempt", "run", "asset", "asset__name", "asset__instance_id")
+MOVER = Mover(Target, TARGET, mover.each(_entry), related=("asset",), reads=READS)
 
 
 def move(
@@ -57,12 +58,18 @@ def move(
     return MOVER.move(ids, to, said=reason, by=by, fields=fields)
 
 
-def move_each(steps: Mapping[Target, Step], *, now: datetime) -> list[Target]:
+def move_locked(rows: Iterable[Target], to: TargetState, *, now: datetime) -> list[Target]:
+    """Moves rows that the caller has locked, with their assets at hand. Returns those that may go there."""
+    fields = {"reason_code": "", "reason": "", "since": now}
+    return MOVER.move_locked(rows, to, fields=fields)
+
+
+def move_each(steps: Mapping[Target, Step], *, now: datetime, also: Sequence[str] = ()) -> list[Target]:
     """Moves rows that the caller has locked, each with its own reason, in two queries. Returns those that may go there.
 
-    Other fields that the caller has set on the rows are not written.
+    Of what the caller has set on the rows the fields of `also` are written, of every row.
     """
-    return MOVER.move_each({row: step.at(now) for row, step in steps.items()})
+    return MOVER.move_each({row: step.at(now) for row, step in steps.items()}, also=also)
 
 
 def try_again(ids: Iterable[int], to: TargetState, *, now: datetime, reason: str) -> None:

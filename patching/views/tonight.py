@@ -44,7 +44,7 @@ def tonight(request: SignedIn) -> HttpResponse:
     counts = progress_by_run([*runs, *(start.run for start in starts if start.run)], targets)
     active = [run for run in runs if run.state not in RUN_OVER]
     found = hindered([*active, *(start.run for start in starts if start.run)])
-    stopped = [one.named for one in found.values() if one.whole]
+    stopped = [said for one in found.values() if (said := one.named)]
     to_come = [_with_servers(start, counts, enrolled) for start in starts]
     context = {
         "active": [_card(run, counts[run.pk], now) for run in active],

@@ -49,7 +49,8 @@ def each(entry: Callable[[Row, Step[S], str], Entry]) -> Events[Row, S]:
 
 @dataclass(frozen=True)
 class Mover(Generic[Row, S]):
-    """Moves rows of one model along its machine. `related` is what its events read beside the row.
+    """Moves rows of one model along its machine. `related` is what its events read beside the row, and `reads` all
+    fields that events and notices read, where that is not the whole row.
 
     Whom the table names is notified; `notice` is the kind where it is not that of the audit event.
 
@@ -60,6 +61,7 @@ class Mover(Generic[Row, S]):
     machine: Machine[S]
     events: Events[Row, S]
     related: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     notice: str = ""
 
     def move(
@@ -99,10 +101,12 @@ class Mover(Generic[Row, S]):
             self._write(going, step, by)
         return going
 
-    def move_each(self, steps: Mapping[Row, Step[S]], *, by: User | None = None) -> list[Row]:
+    def move_each(
+        self, steps: Mapping[Row, Step[S]], *, by: User | None = None, also: Sequence[str] = ()
+    ) -> list[Row]:
         """Moves locked rows that were read whole, each with a step of its own, in two queries.
 
-        Other fields that the caller has set on the rows are not written.
+        Of what the caller has set on the rows the fields of `also` are written, whether a row may move or not.
         """
         going = {row: step for row, step in steps.items() if self._goes(row, step)}
         for row, step in going.items():
@@ -111,8 +115,9 @@ class Mover(Generic[Row, S]):
             events = [entry for row, step in going.items() for entry in self._entries([row], step)]
             for row, step in going.items():
                 row.state = step.to  # type: ignore[attr-defined]
-            names = {name for step in going.values() for name in step.fields}
+            names = {name for step in going.values() for name in step.fields} | set(also)
             locked_rows.write(going, ["state", *sorted(names)])
+            locked_rows.write([row for row in steps if row not in going], also)
             record_all(events, by=by)
             for row, step in going.items():
                 self._notify([row], step, by)
@@ -149,8 +154,8 @@ class Mover(Generic[Row, S]):
         going = rows.filter(pk__in=keys, state__in=self.machine.sources(step.to, back=step.back))
         if not (self.machine.kind(step.to, back=step.back) or self.machine.notifies(step.to, back=step.back)):
             going = going.only("pk", "state")  # nobody reads more of them
-        elif self.related:
-            going = going.select_related(*self.related)
+        else:
+            going = going.select_related(*self.related).only(*self.reads) if self.related else going
         return list(going.select_for_update(of=("self",)).order_by("pk"))
 
     def _write(self, rows: Sequence[Row], step: Step[S], by: User | None) -> None:

@@ -18,7 +18,7 @@ from patching.models import Dispatch, DispatchTarget, PowerHold
 from patching.states import HoldState
 from tests import fakes
 from tests.fake_s3 import FakeObjects
-from tests.simulation import hostile, stubborn
+from tests.simulation import clocks, hostile, stubborn
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -73,6 +73,7 @@ def watched(world: World) -> Iterator[None]:
             for command, sent in list(ssm.cloud.commands.values()):
                 if sent is request:
                     hostile.spoil(world, request, command)
+                    world.events.sent(command)
 
     def commands(ssm: fakes.FakeSsm, **narrower: Any) -> Iterator[Command]:
         found = list(LIST(ssm, **narrower))
@@ -137,6 +138,7 @@ def afterwards(world: World) -> Iterator[str]:
     yield from nobody_is_stopped_by_others(world)
     yield from hostile.believed(world)
     yield from stubborn.afterwards(world)
+    yield from clocks.afterwards(world)
     comments = Counter(command.comment for command, _ in world.stage.cloud.commands.values())
     known = {row.comment for row in Dispatch.objects.all()}
     yield from [f"I4 AWS has a command {item!r} of no dispatch" for item in set(comments) - known]

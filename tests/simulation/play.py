@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+CLOCKS_AND_EVENTS = ("host_clock_forward", "host_clock_back", "queue_silent")
+
 
 @dataclass
 class Tally:
@@ -91,7 +93,8 @@ def shrink(world: World) -> World:
     from tests.simulation import hostile, stubborn
     from tests.simulation.faults import FAULTS
 
-    for fault in (*FAULTS, *hostile.KINDS, *stubborn.KINDS):
+    kinds = (*FAULTS, *hostile.KINDS, *stubborn.KINDS, *CLOCKS_AND_EVENTS)
+    for fault in kinds:
         fewer = play(world.seed, world.without | {fault})
         world = fewer if fewer.broken else world
     return world

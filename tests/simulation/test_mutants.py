@@ -85,9 +85,10 @@ def forgets_hibernation() -> list[Patch]:
     return [(power, "note_hibernated", lambda *a: None)]
 
 
-# Each with the seed to begin with: a pause or a cutoff in the moment of a send is rare, and seed 106 has one;
-# of a success that a neighbour wrote over a failure, seed 15; an exception right before a send, seed 60.
-MUTANTS = ((resends_at_once, 0), (asks_nothing_before_the_send, 106), (forgets_exceptions, 60), (cleans_nothing, 0),
+# Each with the seed to begin with: a pause or a cutoff in the moment of a send is rare, and seed 800 has one;
+# of a success that a neighbour wrote over a failure, seed 15; an exception right before a send, seed 60;
+# of a lost answer, seed 52.
+MUTANTS = ((resends_at_once, 52), (asks_nothing_before_the_send, 800), (forgets_exceptions, 60), (cleans_nothing, 0),
            (takes_what_another_holds, 0), (believes_any_line, 0), (believes_the_bucket, 15),
            (stops_for_ever, 0), (forgets_hibernation, 0))  # fmt: skip
 # These would hide a bug: AWS that shows nothing makes a second send right, and so does a worker that hangs in its call.

@@ -22,7 +22,7 @@ from patching.states import RUN_OVER
 from portal.tagging.writer import write_due
 from tests import cast
 from tests.integration.patching.stage import Stage
-from tests.simulation import acts, faults, guards, hostile, silences, stubborn, variety
+from tests.simulation import acts, clocks, events, faults, guards, hostile, silences, stubborn, variety
 from tests.simulation.faults import DatabaseGone, Killed, Outage
 
 STEPS = 200
@@ -55,6 +55,7 @@ class World:
         self.quiet = self.rate == 0.0
         self.outages: list[Outage] = []
         self.silences = silences.Silences(self)
+        self.events = events.Events(self)
         self.leases = guards.Leases()
         self.paused_at: datetime | None = None
         self.halted_at: datetime | None = None
@@ -141,6 +142,7 @@ class World:
             stack.enter_context(mock.patch.object(connection, "commit", commit))
             stack.enter_context(connection.execute_wrapper(faults.statement(self)))
             stack.enter_context(guards.watched(self))
+            stack.enter_context(self.events.hooked())
             yield
 
     def warning(self, event: str, **facts: object) -> None:
@@ -171,6 +173,7 @@ class World:
         variety.add_hosts(self.random, cloud)
         self.stubborn = stubborn.Stubborn(self.seed, cloud, self.without)
         self.injected.update(self.stubborn.kinds.values())
+        self.injected.update(clocks.step_some(self.seed, cloud, self.without))
         self.hostile = hostile.chosen(self.seed, cloud)
         cloud.alarm_states["too-many-errors"], cloud.target_groups_here["shop"] = "OK", acts.WELL
         self.asleep = {item for item, host in cloud.hosts.items() if host.instance.state == "stopped"}
@@ -200,6 +203,7 @@ class World:
         does, breaks = self.strikes("act"), self.strikes("outage")
         self.stubborn.change(self)
         self.silences.step()
+        self.events.step()
         with self.calm():
             self.people(does, breaks, late=late, halts=self.steps == halt_at)
         self.tick()

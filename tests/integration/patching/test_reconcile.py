@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
 Act = Callable[[Scope], datetime | None]
 SELDOM = {
+    "remove_from_finished",
     "try_requirements",
     "expire_starts",
     "send_rescans",
