@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from patching.queries.skipped import skipped_starts
+from portal.inventory.models import Asset
 from tests import cast
 from tests.integration.patching.test_pages import NOW, browser, enrol
 
@@ -44,7 +45,7 @@ def ask(person, *assets, method="get", **days):
 def test_a_start_counts_when_its_hours_overlap(begins, ends, count):
     window, asset = cast.a_window(), cast.an_asset()
     enrol(window, asset)
-    found = skipped_starts([asset], begins, ends, now=NOW)
+    found = skipped_starts(Asset.objects.all(), begins, ends, now=NOW)
     assert sum(row.count for row in found) == count
     assert all(row.starts[0] == FIRST for row in found)
 
@@ -54,7 +55,9 @@ def test_a_start_that_is_over_is_not_skipped_any_more():
     window, asset = cast.a_window(), cast.an_asset()
     enrol(window, asset)
     half_past = FIRST + timedelta(minutes=90)
-    found = skipped_starts([asset], FIRST - timedelta(hours=21), FIRST + timedelta(days=1), now=half_past)
+    found = skipped_starts(
+        Asset.objects.all(), FIRST - timedelta(hours=21), FIRST + timedelta(days=1), now=half_past
+    )
     assert found == []
     with time_machine.travel(half_past, tick=False):
         seen = ask(cast.ana(), asset, to_date="2026-12-05").content.decode()
