@@ -89,7 +89,9 @@ def at_work(server: LabServer) -> bool:
 def test_the_verdict_waits_for_the_transaction_and_is_the_hosts(server: LabServer, cloud: AwsCloud) -> None:
     run = started(cloud)
     look_until(run, cloud, lambda: at_work(server))
-    for dispatch in run.dispatches.filter(phase=Phase.PATCH):  # a slow machine checks them one after the other
+    for dispatch in run.dispatches.filter(
+        phase=Phase.PATCH
+    ):  # a slow machine checks them one after the other
         for command_id in dispatch.command_ids:
             boto3.client("ssm", region_name=REGION).cancel_command(CommandId=command_id)
     look_until(run, cloud, lambda: run.targets.filter(state=TargetState.VERIFYING).count() == 3)
