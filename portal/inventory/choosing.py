@@ -39,9 +39,6 @@ class Chosen:
         """The server, where it is one."""
         return self.rows.first() if self.count == 1 else None
 
-    def assets(self) -> list[Asset]:
-        return list(self.rows.select_related("account"))
-
 
 def chosen(request: SignedIn) -> Chosen:
     """Raises Denied in the same words for somebody else's server as for one that does not exist."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -19,7 +18,7 @@ from patching.models.runs import Dispatch, DispatchTarget
 from patching.operations.runs import plan_occurrence
 from patching.states import RunState, TargetState, Verdict
 from portal.access.models import User
-from portal.inventory.models import Asset, Selection
+from portal.inventory.models import Asset
 from portal.tones import Tone
 from tests import cast
 
@@ -231,38 +230,6 @@ def test_a_cell_that_looks_like_a_formula_is_text_in_both_exports() -> None:
     report = text(ana, reverse("reports:run-report-csv", args=[run.pk]))
     assert "'=HYPERLINK(1)" in report
     assert "'+1+1" in report
-
-
-def chosen(answer: Any) -> set[int]:
-    query = parse_qs(urlsplit(answer.headers["Location"]).query)
-    if "selection" in query:
-        return set(Selection.objects.get(key=query["selection"][0]).asset_ids)
-    return {int(pk) for pk in query["ids"][0].split(",")}
-
-
-def test_all_matching_means_the_filter_and_not_the_page() -> None:
-    wanted = [cast.an_asset(name=f"web-{number:03}") for number in range(60)]
-    cast.an_asset(name="db-1")
-    cast.an_asset(name="web-foreign", application="intranet")
-    url = reverse("reports:servers-act") + "?q=web-"
-    answer = browser(cast.ana).post(url, {"act": "window", "all_matching": "1", "ids": [wanted[0].pk]})
-    assert answer.headers["Location"].startswith(reverse("patching:pick-window"))
-    assert chosen(answer) == {asset.pk for asset in wanted}
-
-
-def test_a_selection_goes_where_its_button_says() -> None:
-    one, two = cast.an_asset(), cast.an_asset()
-    answer = browser(cast.ana).post(
-        reverse("reports:servers-act"), {"act": "exception", "ids": [one.pk, two.pk]}
-    )
-    assert answer.headers["Location"].startswith(reverse("exceptions:ask"))
-    assert chosen(answer) == {one.pk, two.pk}
-
-
-def test_an_unknown_act_is_a_sentence() -> None:
-    answer = browser(cast.ana).post(reverse("reports:servers-act"), {"act": "terminate", "ids": ["1"]})
-    assert answer.status_code == 400
-    assert "Choose what to do with the servers" in answer.content.decode()
 
 
 def queries(client: Client, url: str) -> int:
