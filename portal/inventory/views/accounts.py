@@ -25,6 +25,7 @@ from portal.inventory.forms import AccountForm
 from portal.inventory.models import Account
 from portal.inventory.setup import names
 from portal.inventory.trials import not_tried
+from portal.inventory.trust import DOORS, agreed_with
 from portal.web.forms import onto
 from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
@@ -138,7 +139,12 @@ def account_check(request: SignedIn, pk: int) -> HttpResponse:
         "tried": sorted(tried := {action for row in account_results for action in row.actions}),
         "not_tried": (left := not_tried(tried)),
         "not_tried_count": len(left),
-        "permissions_missing": any(row.works is False for row in account_results),
+        "agreed": agreed_with(found),
+        "door_open": any(row.works is False and row.what in DOORS for row in account_results),
+        "trust": json.dumps(
+            trust_policy(names(role=found.role_name, external_id=agreed_with(found))), indent=2
+        ),
+        "permissions_missing": any(row.works is False and row.what not in DOORS for row in account_results),
         "bucket": settings.RESULTS_BUCKET,
         "bucket_differs": any(row.works is False for row in bucket_results),
         "bucket_policy": json.dumps(bucket_policy(names()), indent=2),
