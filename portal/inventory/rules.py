@@ -9,7 +9,7 @@ from datetime import datetime
 from aws.ports import Instance, ManagedNode
 from aws.regions import known_regions
 from aws.states import InstanceState, PingStatus
-from portal.access.rules import Invalid
+from portal.access.rules import Conflict, Invalid
 from portal.inventory.states import Coverage
 
 LINUX_NAMES = (
@@ -111,3 +111,19 @@ def check_account_fields(account_id: str, role_name: str, regions: list[str]) ->
             )
     if not regions:
         raise Invalid("Name at least one region, e.g. eu-central-1.", field="regions")
+
+
+def check_role_can_be_made(role_name: str, external_id: str, portal_role: str) -> None:
+    """Raises Conflict while a template would make a role that opens for nobody, or for anybody."""
+    if not role_name:
+        raise Conflict("The portal enters this account with its own credentials; it needs no role there.")
+    if not portal_role:
+        raise Conflict(
+            "AWS_PORTAL_ROLE_ARN is not set, so the template could not say who may enter the role. "
+            "Set it to the ARN of the role that the portal runs with, and start the portal again."
+        )
+    if not external_id:
+        raise Conflict(
+            "No external id is agreed with this account, so anybody could send the portal into it. "
+            "Change the account and give it one."
+        )

@@ -177,6 +177,8 @@ RULES: dict[str, Rule] = {
     "inventory:account-new": Rule(reads=ADMINS, writes=ADMINS, body=ACCOUNT | {"account_id": "999988887777"}),
     "inventory:account": Rule(reads=ADMINS, writes=ADMINS, rows=("account",), body=ACCOUNT),
     "inventory:account-check": Rule(reads=ADMINS, rows=("account",)),
+    "inventory:account-role": Rule(reads=ADMINS, rows=("account",)),
+    "inventory:account-role-template": Rule(reads=ADMINS, rows=("account",)),
     "inventory:coverage": PAGE,
     "inventory:coverage-csv": PAGE,
     "people:list": Rule(reads=ADMINS),
