@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from django.db.models import Count, Q, QuerySet
 
 from aws.session import AccountAccess
+from portal.inventory.external_ids import agreed_with
 from portal.inventory.models import Account, Asset
 from portal.inventory.states import BLOCKING, Coverage
-from portal.inventory.trust import agreed_with
 
 
 def accounts() -> QuerySet[Account]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
-from django.conf import settings
-
 from aws.errors import Refused
 from aws.ports import Cloud, Entrance
+from portal.inventory.external_ids import agreed_with
 from portal.inventory.models import Account
 from portal.inventory.trials import Trial
 
@@ -27,11 +26,6 @@ def doors_of(account: Account, cloud: Cloud) -> Iterator[Trial]:
     guess = f"wrong-{secrets.token_hex(8)}"
     yield Trial(NONE, (), lambda: _shut(entrance, "", without_sentence(account)))
     yield Trial(WRONG, (), lambda: _shut(entrance, guess, wrong_sentence(account)))
-
-
-def agreed_with(account: Account) -> str:
-    """The external id that the portal sends; empty where none is agreed."""
-    return account.external_id or str(settings.AWS_EXTERNAL_ID)
 
 
 def without_sentence(account: Account) -> str:

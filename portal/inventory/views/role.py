@@ -13,10 +13,10 @@ from aws.template import SERVERS_POLICY, May, account_template
 from portal.access.queries import read_grants_once
 from portal.access.rules import Conflict, Denied, check_role
 from portal.access.states import Role
+from portal.inventory.external_ids import agreed_with
 from portal.inventory.models import Account
 from portal.inventory.rules import check_role_can_be_made
 from portal.inventory.setup import names
-from portal.inventory.trust import agreed_with
 from portal.inventory.words import MAY
 from portal.web.requests import SignedIn
 
@@ -27,7 +27,7 @@ def account_role(request: SignedIn, pk: int) -> HttpResponse:
     found = _account_of(request, pk)
     context = {
         "account": found,
-        "home": found.regions[0],
+        "home": _home(found),
         "others": found.regions[1:],
         "steps": [(step, *MAY[step]) for step in May],
         "missing": _missing(found),
@@ -47,7 +47,7 @@ def account_role_template(request: SignedIn, pk: int, may: str) -> HttpResponse:
         raise Conflict(missing)
     named = names(role=found.role_name, external_id=agreed_with(found))
     events_to = settings.AWS_PORTAL_REGION if settings.EVENTS_QUEUE_URL else ""
-    made = account_template(named, May(may), home=found.regions[0], events_to=events_to)
+    made = account_template(named, May(may), home=_home(found), events_to=events_to)
     answer = HttpResponse(json.dumps(made, indent=2) + "\n", content_type="application/json")
     answer["Content-Disposition"] = f'attachment; filename="patch-portal-{found.account_id}-{may}.json"'
     return answer
@@ -57,6 +57,11 @@ def _account_of(request: SignedIn, pk: int) -> Account:
     read_grants_once(request.user)
     check_role(request.user, Role.ADMIN)
     return get_object_or_404(Account, pk=pk)
+
+
+def _home(account: Account) -> str:
+    """Where the stack makes what has no region; a row without regions was made by hand."""
+    return str(next(iter(account.regions), settings.AWS_PORTAL_REGION))
 
 
 def _missing(account: Account) -> str:

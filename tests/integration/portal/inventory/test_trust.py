@@ -78,4 +78,4 @@ def test_without_an_agreed_id_the_way_out_is_to_agree_one(cloud: FakeCloud) -> N
     cloud.opens_to = lambda given: True
     page = shown(cast.an_account(external_id=""))
     assert "No external id is agreed" in page
-    assert "Agree an external id" in page
+    assert "the portal computes an external id then" in page
