@@ -16,6 +16,7 @@ ADAPTERS = (
     "aws.s3.S3Adapter",
     "aws.bucket.BucketAdapter",
     "aws.sts.StsAdapter",
+    "aws.sts.EntranceAdapter",
     "aws.cloudwatch.CloudWatchAdapter",
     "aws.load_balancing.TargetGroupsAdapter",
     "aws.sqs.SqsAdapter",

@@ -15,3 +15,13 @@ def known_regions() -> frozenset[str]:
     return frozenset(
         region for partition in partitions for region in sdk.get_available_regions("ec2", partition)
     )
+
+
+@cache
+def partition_of(region: str) -> str:
+    """E.g. aws, aws-cn, aws-us-gov: roles of one are strangers in the others. Raises KeyError for an unknown region."""
+    sdk = Session()
+    for partition in sdk.get_available_partitions():
+        if region in sdk.get_available_regions("ec2", partition):
+            return str(partition)
+    raise KeyError(region)

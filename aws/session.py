@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from botocore.client import BaseClient
@@ -24,7 +24,7 @@ from aws.s3 import S3Adapter
 from aws.silence import Circuits, Silence
 from aws.sqs import SqsAdapter
 from aws.ssm import SsmAdapter
-from aws.sts import StsAdapter
+from aws.sts import EntranceAdapter, StsAdapter
 from aws.translate import CallSite, telling
 
 SESSION_NAME = "patch-portal"
@@ -99,6 +99,12 @@ class AwsCloud:
     def identity(self, account_id: str) -> StsAdapter:
         """Who the portal is inside an account: the test of role and external id."""
         return StsAdapter(self._calls(account_id, self._portal_region, "sts"))
+
+    def entrance(self, account_id: str) -> EntranceAdapter:
+        """The door of an account's role, tried with the portal's own credentials. Raises as `ec2` does."""
+        role = self._role(replace(self._access(account_id), external_id=""))
+        calls = Calls(account_id, self._portal_region, functools.partial(self._own_client, "sts"))
+        return EntranceAdapter(calls, role)
 
     def objects(self) -> S3Adapter:
         """Objects in S3 with the portal's own credentials."""

@@ -61,7 +61,9 @@ def _backend(account: str) -> IAMBackend:
     return iam_backends[account]["aws"]
 
 
-def _document(text: str) -> dict[str, Any]:
-    """The policy as it was put; some of moto's come quoted for a URL."""
+def _document(text: str | dict[str, Any]) -> dict[str, Any]:
+    """The policy as it was put; some of moto's come quoted for a URL, those of CloudFormation already read."""
+    if isinstance(text, dict):
+        return text
     found: dict[str, Any] = json.loads(text if text.lstrip().startswith("{") else unquote(text))
     return found

@@ -17,6 +17,7 @@ from aws.ports import (
     VolumeSnapshot,
 )
 from aws.states import GONE, HIBERNATED, SPOT_INTERRUPTED
+from tests.fake_entry import FakeEntrance, FakeIdentity
 from tests.fake_s3 import FakeBucket, FakeObjects
 from tests.fake_ssm import FakeSsm
 
@@ -95,6 +96,7 @@ class FakeCloud:
         self.root_tasks: dict[str, RootVolumeTask] = {}  # by client token
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.refuses_documents_in: dict[str, CloudError] = {}  # by account
+        self.opens_to: Callable[[str], bool] = lambda external_id: external_id == "x1"
         self.before: Callable[[str], None] = lambda operation: None
         self.after: Callable[[str], None] = lambda operation: None
 
@@ -133,6 +135,9 @@ class FakeCloud:
     def identity(self, account_id: str) -> FakeIdentity:
         return FakeIdentity(self, account_id)
 
+    def entrance(self, account_id: str) -> FakeEntrance:
+        return FakeEntrance(self)
+
     def objects(self) -> FakeObjects:
         return FakeObjects(self)
 
@@ -156,16 +161,6 @@ class FakeTargetGroups:
     def health(self, names: Sequence[str]) -> dict[str, TargetGroupHealth]:
         self.cloud.call("DescribeTargetHealth")
         return {name: found for name, found in self.cloud.target_groups_here.items() if name in names}
-
-
-@dataclass
-class FakeIdentity:
-    cloud: FakeCloud
-    account: str
-
-    def account_id(self) -> str:
-        self.cloud.call("GetCallerIdentity")
-        return self.account
 
 
 @dataclass

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, cast
 
 from aws.errors import AccessRefused, CloudError
-from aws.ports import Alarms, BucketSettings, Cloud, Ec2, Identity, ObjectStore, Ssm, TargetGroups
+from aws.ports import Alarms, BucketSettings, Cloud, Ec2, Entrance, Identity, ObjectStore, Ssm, TargetGroups
 from patching.models.hindrances import PLACE
 from patching.operations.hindrances import Refusal
 from patching.policy.waking import Place
@@ -90,6 +90,9 @@ class Watched:
 
     def identity(self, account_id: str) -> Identity:
         return self.cloud.identity(account_id)
+
+    def entrance(self, account_id: str) -> Entrance:
+        return self.cloud.entrance(account_id)
 
     def objects(self) -> ObjectStore:
         return cast(ObjectStore, _Service(self.cloud.objects(), self.noted.of_bucket))

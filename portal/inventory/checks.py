@@ -18,6 +18,7 @@ from portal.evidence.trial import write_and_read
 from portal.inventory.models import Account, Asset
 from portal.inventory.setup import names
 from portal.inventory.trials import ENTERING, Trial, trials_of
+from portal.inventory.trust import doors_of
 from portal.isolation import isolated
 
 Found = TypeVar("Found")
@@ -45,6 +46,7 @@ def try_account(account: Account, *, cloud: Cloud) -> list[Tried]:
     results = [_tried(enter)]
     if not results[0].works:
         return results
+    results += map(_tried, doors_of(account, cloud))
     for region in account.regions:
         known = Asset.objects.present().filter(account=account, region=region).order_by("pk")
         sample = known.values_list("instance_id", flat=True).first()

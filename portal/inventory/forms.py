@@ -22,10 +22,6 @@ class AccountForm(forms.Form):
     role_name = forms.CharField(
         label="Role", max_length=64, help_text="The role in that account that the portal enters."
     )
-    external_id = forms.CharField(
-        label="External id", max_length=1224, required=False,
-        help_text="The role must ask for the same text, so that nobody else can send the portal into it.",
-    )  # fmt: skip
     regions = forms.CharField(
         label="Regions",
         max_length=1000,
@@ -45,7 +41,6 @@ class AccountForm(forms.Form):
         return {
             "name": account.name,
             "role_name": account.role_name,
-            "external_id": account.external_id,
             "regions": ", ".join(account.regions),
             "active": account.active,
         }

@@ -43,6 +43,19 @@ class Account(models.Model):
         return f"{self.name} ({self.account_id})"
 
 
+class ExternalIdSeed(models.Model):
+    """The random value of this installation that begins every external id (portal/inventory/external_ids.py): one row.
+
+    It is kept for good: roles in all accounts ask for what was made of it.
+    """
+
+    value = models.CharField(max_length=64)
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return "The beginning of every external id"
+
+
 class AssetQuerySet(models.QuerySet["Asset"]):
     def labelled(self) -> Self:
         """Each with `shown_as`: what `label` says, in the database."""

@@ -16,9 +16,10 @@ from portal.access.rules import Invalid, check_role
 from portal.access.states import Role
 from portal.audit.changes import old_and_new
 from portal.audit.operations import Entry, record, record_all
+from portal.inventory.external_ids import external_id_for
 from portal.inventory.intake import READ_FIELDS, asset_from, bound, bound_tags
 from portal.inventory.models import Account, Asset
-from portal.inventory.rules import check_account_fields, drift, drift_sentence, worst_first
+from portal.inventory.rules import check_account_fields, check_partition, drift, drift_sentence, worst_first
 from portal.inventory.words import unstored_sentence
 from portal.isolation import isolated, sentence
 from portal.tags.queries import written
@@ -224,7 +225,6 @@ def add_account(
     account_id: str,
     name: str,
     role_name: str,
-    external_id: str,
     regions: list[str],
     by: User,
     now: datetime,
@@ -232,13 +232,14 @@ def add_account(
     """Connects an account; admins only. Whether the role works is told by `checks.try_account`."""
     check_role(by, Role.ADMIN)
     check_account_fields(account_id, role_name, regions)
+    check_partition(regions, settings.AWS_PORTAL_REGION)
     if Account.objects.filter(account_id=account_id).exists():
         raise Invalid(
             f"The account {account_id} is connected already; open it to change it.", field="account_id"
         )
     account = Account.objects.create(
         account_id=account_id, name=name.strip() or account_id, role_name=role_name,
-        external_id=external_id.strip(), regions=regions,
+        external_id=external_id_for(account_id), regions=regions,
     )  # fmt: skip
     record(Entry("account.added", "account", account_id, f"Connected the account {account}"), by=by)
     return account
@@ -246,13 +247,15 @@ def add_account(
 
 @transaction.atomic
 def change_account(
-    *, account: Account, name: str, role_name: str, external_id: str, regions: list[str], active: bool,
-    by: User, now: datetime,
+    *, account: Account, name: str, role_name: str, regions: list[str], active: bool, by: User, now: datetime,
 ) -> Account:  # fmt: skip
+    """An account without an external id gets one: AWS lets it pass where a role does not ask for it yet."""
     check_role(by, Role.ADMIN)
     check_account_fields(account.account_id, role_name, regions)
+    check_partition(regions, settings.AWS_PORTAL_REGION)
     before = {name: getattr(account, name) for name in SETTINGS}
-    account.name, account.role_name, account.external_id = name.strip(), role_name, external_id.strip()
+    account.name, account.role_name = name.strip(), role_name
+    account.external_id = account.external_id or external_id_for(account.account_id)
     account.regions, account.active = regions, active
     account.save()
     after = {name: getattr(account, name) for name in SETTINGS}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
 from aws.session import AccountAccess
+from portal.inventory.external_ids import agreed_with
 from portal.inventory.models import Account, Asset
 from portal.inventory.states import BLOCKING, Coverage
 
@@ -26,7 +26,7 @@ def accesses() -> Iterable[AccountAccess]:
         yield AccountAccess(
             account.account_id,
             account.role_name,
-            account.external_id or settings.AWS_EXTERNAL_ID,
+            agreed_with(account),
             tuple(account.regions),
         )
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from aws.ports import Instance, ManagedNode
-from aws.regions import known_regions
+from aws.regions import known_regions, partition_of
 from aws.states import InstanceState, PingStatus
-from portal.access.rules import Invalid
+from portal.access.rules import Conflict, Invalid
 from portal.inventory.states import Coverage
 
 LINUX_NAMES = (
@@ -111,3 +111,31 @@ def check_account_fields(account_id: str, role_name: str, regions: list[str]) ->
             )
     if not regions:
         raise Invalid("Name at least one region, e.g. eu-central-1.", field="regions")
+
+
+def check_partition(regions: Iterable[str], portal_region: str) -> None:
+    """Raises Invalid for a region that no role of the portal's partition reaches: GovCloud, China, sovereign clouds."""
+    own = partition_of(portal_region)
+    for region in regions:
+        if (other := partition_of(region)) != own:
+            raise Invalid(
+                f"{region} belongs to the partition {other}, and the portal in {portal_region} to {own}: no role "
+                "reaches from one into the other. Servers there need a portal of their own.",
+                field="regions",
+            )
+
+
+def check_role_can_be_made(role_name: str, external_id: str, portal_role: str) -> None:
+    """Raises Conflict while a template would make a role that opens for nobody, or for anybody."""
+    if not role_name:
+        raise Conflict("The portal enters this account with its own credentials; it needs no role there.")
+    if not portal_role:
+        raise Conflict(
+            "AWS_PORTAL_ROLE_ARN is not set, so the template could not say who may enter the role. "
+            "Set it to the ARN of the role that the portal runs with, and start the portal again."
+        )
+    if not external_id:
+        raise Conflict(
+            "No external id is agreed with this account, so anybody could send the portal into it. "
+            "Open the account and save it: the portal computes one then."
+        )

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aws.template import May
 from portal.inventory.states import Coverage
 
 NAMED = 5
+
+# What an account's people let the portal do: in a word, and what it can do then, beside all that stands before.
+MAY = {
+    May.READ: ("Read", "Finds the servers and what Systems Manager knows of them. It changes nothing."),
+    May.TAG: ("Tag", "Writes its own tags on servers: windows, exceptions, when they were last patched."),
+    May.PATCH: ("Patch", "Runs its own documents on servers: pre-checks, updates, restarts."),
+    May.POWER: ("Power", "Starts and stops servers whose owners gave them over by a tag."),
+    May.SNAPSHOTS: ("Snapshots", "Takes snapshots of root volumes, deletes its own, and puts them back."),
+}
 
 WAYS_OUT = {
     Coverage.NO_INSTANCE_PROFILE: "Attach an instance profile with the policy AmazonSSMManagedInstanceCore.",

@@ -48,7 +48,6 @@ WINDOW = {
 ACCOUNT = {
     "name": "Attacked",
     "role_name": "PatchPortal",
-    "external_id": "x2",
     "regions": "eu-west-1",
     "active": "on",
 }
@@ -177,6 +176,8 @@ RULES: dict[str, Rule] = {
     "inventory:account-new": Rule(reads=ADMINS, writes=ADMINS, body=ACCOUNT | {"account_id": "999988887777"}),
     "inventory:account": Rule(reads=ADMINS, writes=ADMINS, rows=("account",), body=ACCOUNT),
     "inventory:account-check": Rule(reads=ADMINS, rows=("account",)),
+    "inventory:account-role": Rule(reads=ADMINS, rows=("account",)),
+    "inventory:account-role-template": Rule(reads=ADMINS, rows=("account", "may")),
     "inventory:coverage": PAGE,
     "inventory:coverage-csv": PAGE,
     "people:list": Rule(reads=ADMINS),

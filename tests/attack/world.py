@@ -262,6 +262,6 @@ class World:
             "session": self.session.pk, "factor": self.factor.pk, "waiting_rule": self.waiting_rule.pk,
             "waiting_words": rule_words(self.waiting_rule),
             "waiting_grant": self.waiting_grant.pk,
-            "provider": "nobody-s", "uid": "a", "token": "b-c", "digest": bundle("css").digest,
+            "provider": "nobody-s", "may": "patch", "uid": "a", "token": "b-c", "digest": bundle("css").digest,
             "today": (datetime.now(UTC) + timedelta(days=1)).date().isoformat(),
         }  # fmt: skip

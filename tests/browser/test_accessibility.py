@@ -56,7 +56,7 @@ def pages_of(run: Run) -> dict[str, tuple[str, list[str]]]:
     people, account = f"/people/{cast.ana().pk}/", f"/aws-accounts/{Asset.objects.get(pk=asset).account_id}/"
     desk = ["/aws-accounts/", "/aws-accounts/new/", account, "/people/", "/people/new/", people, f"{people}change/",
             "/accounts/password/change/", "/accounts/sessions/", "/audit/", "/audits/", "/people/sign-in/",
-            "/people/sign-in/rules/new/", "/people/sign-in/try/", f"{people}identities/",
+            "/people/sign-in/rules/new/", "/people/sign-in/try/", f"{people}identities/", f"{account}role/",
             "/recurring-faults/", "/sending/pause/", "/windows/new/", f"{window}retire/"]  # fmt: skip
     steer = [f"/runs/{run.pk}/{page}/" for page in ("retry", "extend", "halt")]
     shaped = ["/windows/", window, f"{window}plan/", f"{window}edit/", "/no-such-page/"]

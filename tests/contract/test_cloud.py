@@ -189,6 +189,11 @@ def test_a_role_or_external_id_that_was_not_agreed(
         list(stranger.ec2(OTHER, REGION).describe_instances())
 
 
+def test_a_role_opens_with_the_agreed_external_id_alone(cloud: AwsCloud) -> None:
+    door = cloud.entrance(OTHER)
+    assert [door.opens(one) for one in ("agreed", "", "guessed")] == [True, False, False]
+
+
 def test_starting_and_stopping(server: LabServer, cloud: AwsCloud) -> None:
     asleep, ec2 = host(server, "asleep")["instance_id"], cloud.ec2(PORTAL, REGION)
     first = ec2.describe([asleep])[0].launch_time

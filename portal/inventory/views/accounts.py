@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import Any
 
 from django.conf import settings
@@ -21,10 +20,12 @@ from portal.access.rules import Denied, check_role
 from portal.access.states import Role
 from portal.cloud import cloud
 from portal.inventory import checks, operations, queries, silent
+from portal.inventory.external_ids import agreed_with
 from portal.inventory.forms import AccountForm
 from portal.inventory.models import Account
 from portal.inventory.setup import names
 from portal.inventory.trials import not_tried
+from portal.inventory.trust import DOORS
 from portal.web.forms import onto
 from portal.web.paging import KeysetPager
 from portal.web.requests import SignedIn
@@ -57,7 +58,7 @@ def accounts(request: SignedIn) -> HttpResponse:
 def account_new(request: SignedIn) -> HttpResponse:
     """Connects an account, and then shows at once whether its role works."""
     _check_admin(request)
-    status, first = 200, {"role_name": settings.AWS_ROLE_NAME, "external_id": _external_id()}
+    status, first = 200, {"role_name": settings.AWS_ROLE_NAME}
     form = AccountForm(request.POST or None, initial=first)
     if request.method == "POST":
         status = 422
@@ -67,24 +68,27 @@ def account_new(request: SignedIn) -> HttpResponse:
             except Denied as refusal:
                 status = onto(form, refusal)
             else:
-                messages.success(request, f"{made.name} is saved. Below stands what was tried with it.")
-                return redirect("inventory:account-check", made.pk)
+                return _onward(request, made)
     return render(request, "inventory/account_new.html", {"form": form} | _guide(form), status=status)
 
 
-def _external_id() -> str:
-    return str(settings.AWS_EXTERNAL_ID) or secrets.token_urlsafe(18)
+def _onward(request: SignedIn, made: Account) -> HttpResponse:
+    """To the template of its role; a role that was made before the portal can be tried at once."""
+    if settings.AWS_EXTERNAL_ID:
+        messages.success(request, f"{made.name} is saved. Below stands what was tried with it.")
+        return redirect("inventory:account-check", made.pk)
+    messages.success(request, f"{made.name} is saved. Now its people make the role.")
+    return redirect("inventory:account-role", made.pk)
 
 
-def _guide(form: AccountForm) -> dict[str, str]:
-    """The policies of the role and of the account's servers, as text to copy."""
-    made = names(role=form["role_name"].value() or "", external_id=form["external_id"].value() or "")
+def _guide(form: AccountForm) -> dict[str, Any]:
+    """The policies of the role and of the account's servers, to be read before anything is saved."""
+    made = names(role=form["role_name"].value() or "")
     return {
-        "trust": json.dumps(trust_policy(made), indent=2),
+        "role_is_there": bool(settings.AWS_EXTERNAL_ID),
         "permissions": json.dumps(policy(made)["managed_account_role"], indent=2),
         "profile": json.dumps(instance_profile(made), indent=2),
         "managed_tag": made.managed_tag,
-        "portal_role": settings.AWS_PORTAL_ROLE_ARN,
     }
 
 
@@ -138,7 +142,12 @@ def account_check(request: SignedIn, pk: int) -> HttpResponse:
         "tried": sorted(tried := {action for row in account_results for action in row.actions}),
         "not_tried": (left := not_tried(tried)),
         "not_tried_count": len(left),
-        "permissions_missing": any(row.works is False for row in account_results),
+        "agreed": agreed_with(found),
+        "door_open": any(row.works is False and row.what in DOORS for row in account_results),
+        "trust": json.dumps(
+            trust_policy(names(role=found.role_name, external_id=agreed_with(found))), indent=2
+        ),
+        "permissions_missing": any(row.works is False and row.what not in DOORS for row in account_results),
         "bucket": settings.RESULTS_BUCKET,
         "bucket_differs": any(row.works is False for row in bucket_results),
         "bucket_policy": json.dumps(bucket_policy(names()), indent=2),

@@ -274,3 +274,18 @@ def test_limiter_may_refuse_before_anything_leaves(scripted: ScriptedAws) -> Non
 
 
 # --- silence ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "said"), [("AccessDenied", False), ("ExpiredToken", None)])
+def test_only_a_denial_says_that_a_role_stays_shut(
+    scripted: ScriptedAws, code: str, said: bool | None
+) -> None:
+    door = make_cloud(scripted.url).entrance(OTHER_ACCOUNT)
+    assert door.opens("any")
+    scripted.answers["AssumeRole"] = (403, ec2_error(code, "No.").replace("Response>", "ErrorResponse>"))
+    if said is None:
+        with pytest.raises(AccessRefused):
+            door.opens("")
+    else:
+        assert door.opens("") is said
+    assert "ExternalId" not in scripted.last("AssumeRole").fields

@@ -53,7 +53,7 @@ def test_coverage_names_the_server_and_the_reason(fleet: None) -> None:
     assert "No working SSM agent" in page
 
 
-ACCOUNT = {"account_id": "555566667777", "name": "Shop", "role_name": "PatchPortal", "external_id": "x",
+ACCOUNT = {"account_id": "555566667777", "name": "Shop", "role_name": "PatchPortal",
            "regions": "eu-central-1"}  # fmt: skip
 
 
@@ -66,15 +66,17 @@ def test_an_account_is_connected_and_audited() -> None:
 
 
 def test_what_an_account_was_stands_beside_what_it_became() -> None:
-    account, client = cast.an_account(), client_of(cast.ada())
-    wanted = ACCOUNT | {"account_id": account.account_id, "external_id": "not-to-be-read", "active": "on"}
+    account, client = cast.an_account(external_id=""), client_of(cast.ada())
+    wanted = ACCOUNT | {"account_id": account.account_id, "active": "on"}
     assert client.post(f"/aws-accounts/{account.pk}/", wanted).status_code == 302
     event = AuditEvent.objects.get(kind="account.changed")
     assert event.detail == {"changed": {"name": ["Payments", "Shop"], "external_id": "changed"}}
     page = client_of(cast.audrey()).get("/audit/").content.decode()
     assert "Name: Payments → Shop" in page
     assert "External id changed" in page
-    assert "not-to-be-read" not in page
+    account.refresh_from_db()
+    assert account.external_id.endswith("-111122223333")
+    assert account.external_id not in page
     csv = b"".join(client_of(cast.audrey()).get("/audit/events.csv")).decode()
     assert "Name: Payments → Shop; External id changed" in csv
 
@@ -85,6 +87,8 @@ def test_what_an_account_was_stands_beside_what_it_became() -> None:
         ("account_id", "12", "12 digits"),
         ("role_name", "not a role!", "role"),
         ("regions", "mars-1", "region"),
+        ("regions", "us-gov-west-1", "need a portal of their own"),
+        ("regions", "eu-central-1 cn-north-1", "cn-north-1 belongs to the partition aws-cn"),
         ("regions", "", ""),
     ],
 )

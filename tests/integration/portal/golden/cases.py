@@ -103,7 +103,6 @@ WINDOW = {
 ACCOUNT = {
     "name": "Shop",
     "role_name": "PatchPortal",
-    "external_id": "x2",
     "regions": "eu-west-1",
     "active": "on",
 }

@@ -87,7 +87,7 @@ class Site:
         self.values |= {
             "asset": self.assets[0].pk, "run": self.run.pk, "finished": self.finished.pk, "planned": self.planned.pk,
             "waiting": self.planned.targets.get(asset=self.assets[1]).pk, "window": self.window.slug,
-            "other_window": self.other.slug, "idle_window": self.idle.slug, "account": self.account.pk,
+            "other_window": self.other.slug, "idle_window": self.idle.slug, "account": self.account.pk, "may": "patch",
             "waiting_rule": RoleRule.objects.create(
                 position=2, claim="groups", value="leaders", role=Role.APPROVER, dimension=Dimension.EVERYTHING,
                 asked_by=cast.audrey(),

@@ -109,7 +109,7 @@ def test_a_fault_is_audited_when_it_comes_and_when_it_goes_not_each_time() -> No
 def test_the_check_tries_each_region_and_tells_what_is_refused() -> None:
     cloud = Hurt(Clock())
     account = cast.an_account(regions=[REGION, SECOND_REGION])
-    assert [row.works for row in try_account(account, cloud=cloud)] == [True] * 7
+    assert [row.works for row in try_account(account, cloud=cloud)] == [True] * 9
     cloud.broken, cloud.error = (ACCOUNT, SECOND_REGION), AccessRefused("AWS does not allow it.")
     found = try_account(account, cloud=cloud)
     assert [row[:3] for row in found if not row.works] == [
