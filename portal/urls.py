@@ -12,6 +12,8 @@ urlpatterns = [
     path("accounts/", include("portal.reauthentication.urls")),
     path("", include("portal.inventory.urls")),
     path("", include("portal.federation.urls")),
+    path("tokens/", include("portal.tokens.urls")),
+    path("api/v1/", include("portal.api.urls")),
     path("people/", include("portal.people.urls")),
     path("audit/", include("portal.audit.urls")),
     path("notifications/", include("portal.notify.urls")),

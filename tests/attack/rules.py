@@ -78,6 +78,14 @@ RULES: dict[str, Rule] = {
     "second_factor_codes": Rule(),  # nobody has a second factor
     "second_factor_remove": Rule(rows=("factor",)),  # the victim's: everybody removes their own alone
     "own_sessions": PAGE,
+    "tokens:list": PAGE,
+    "tokens:new": Rule(
+        reads=SIGNED_IN, writes=SIGNED_IN, body={"name": "Attacked", "right": "", "may_act": "1", "days": "1"}
+    ),
+    "tokens:rotate": Rule(rows=("api_token",)),  # the victim's: everybody replaces and ends their own alone
+    "tokens:end": Rule(rows=("api_token",)),
+    # A browser's session counts for nothing in the API; tests/integration/api attacks it with tokens.
+    "api:me": Rule(),
     "end_session": Rule(rows=("session",)),  # the victim's: everybody ends their own alone
     # Without a provider in the settings these lead nowhere; tests/integration/portal/federation attacks them with some.
     "federation:by-email": Rule(),
