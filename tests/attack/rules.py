@@ -84,7 +84,7 @@ RULES: dict[str, Rule] = {
     ),
     "tokens:rotate": Rule(rows=("api_token",)),  # the victim's: everybody replaces and ends their own alone
     "tokens:end": Rule(rows=("api_token",)),
-    # A browser's session counts for nothing in the API; tests/integration/api attacks it with tokens.
+    # A browser's session counts for nothing in the API; tests/integration/api asks it with tokens.
     "api:me": Rule(),
     "api:schema": Rule(),
     "api:docs": PAGE,
