@@ -78,7 +78,7 @@ def run(asked: Namespace) -> int:
 
 
 def watch(asked: Namespace) -> int:
-    """A line for each change until the run is over; 1 where servers need somebody, or it ended early."""
+    """A line for each change until the run is over; 1 where servers need you, or it ended early."""
     portal, told = profiles.portal(asked.profile), ""
     ends = time.monotonic() + LONGEST_WATCH_S
     while time.monotonic() < ends:
@@ -101,7 +101,7 @@ def _progress(run: dict[str, Any]) -> str:
     counts = run["counts"]
     return (
         f"{run['state_in_words']}: {counts['percent']} % of {counts['total']} servers, {counts['success']} fine, "
-        f"{counts['active']} in work, {counts['needs_you']} need somebody"
+        f"{counts['active']} in work, {counts['needs_you']} need you"
     )
 
 
@@ -110,7 +110,7 @@ def _judged(run: dict[str, Any]) -> int:
 
 
 def post_patching(asked: Namespace) -> int:
-    """The report of one run; 1 where servers need somebody."""
+    """The report of one run; 1 where servers need you."""
     portal = profiles.portal(asked.profile)
     found = portal.get("reports/post-patching", run=asked.run, size=1)["run"]
     rows = portal.every("reports/post-patching", run=asked.run)

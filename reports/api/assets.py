@@ -75,7 +75,7 @@ class Assets(Endpoint):
         responses=page_shape("AssetPage", AssetShape),
     )
     def get(self, request: Request) -> Response:
-        """The present servers that the token's person may see; those that need somebody first."""
+        """The present servers that the token's person may see; the most urgent first."""
         person = request.user
         assert isinstance(person, User)
         form, rows = servers(person, request.query_params)
