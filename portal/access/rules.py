@@ -29,8 +29,7 @@ class Invalid(Denied):
 
 def check_role(user: User, *roles: Role) -> None:
     """Raises Denied unless the user holds one of the roles, over whatever scope."""
-    # Not by another query: a token has fewer grants than its person (portal/tokens).
-    if not user.is_authenticated or not any(grant.role in roles for grant in user.grants.all()):
+    if not user.is_authenticated or not user.grants_now(*roles).exists():
         wanted = " or ".join(Role(role).label.lower() for role in roles)
         raise Denied(f"This needs the role {wanted}. Ask a patch admin to give it to you.")
 

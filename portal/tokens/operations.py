@@ -107,7 +107,9 @@ def recognised(text: str, *, source: str, now: datetime) -> Token:
 
 
 def _narrow(token: Token) -> None:
-    """Whatever asks for this person's grants, by `grants.all()`, gets those of the token."""
+    """Whatever asks for this person's grants, by `grants.all()` or `grants_now`, gets those of the token."""
+    if token.role:
+        token.person.limited_to = {"role": token.role, "dimension": token.dimension, "value": token.value}
     own = list(Grant.objects.filter(user=token.person_id).order_by("pk"))
     kept = rules.held(token, own)
     rows = Grant.objects.filter(pk__in=[grant.pk for grant in kept])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -12,6 +14,8 @@ from portal.access.queries import has_role
 from portal.access.rules import Conflict, Denied, Invalid, check_role
 from portal.access.states import Dimension, Role
 from portal.audit.models import AuditEvent
+from portal.inventory.models import Asset
+from portal.inventory.ownership import check_owned
 from portal.people.operations.people import set_active
 from portal.tokens import operations, secret
 from portal.tokens.models import Token
@@ -23,6 +27,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 12, 5, 20, 0, tzinfo=UTC)
 HERE = "192.0.2.7"
 DAY = timedelta(days=1)
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def a_token(person: User, **facts: object) -> tuple[Token, str]:
@@ -87,6 +92,30 @@ def test_it_has_the_one_right_that_it_was_made_with_as_long_as_its_person() -> N
         check_role(speaker, Role.ADMIN)
     own.delete()
     assert not has_role(operations.recognised(text, source=HERE, now=NOW).person, *Role)
+
+
+def test_its_acts_go_no_further_than_its_right() -> None:
+    """The three rules about servers, which read rights anew at the moment of the act."""
+    ana, foreign = cast.ana(), cast.an_asset(application="intranet")
+    Grant.objects.create(user=ana, role=Role.OWNER, dimension=Dimension.APPLICATION, value="intranet")
+    Grant.objects.create(user=ana, role=Role.APPROVER, dimension=Dimension.EVERYTHING, value="")
+    _, text = a_token(ana, right=ana.grants.get(value="payments"), may_act=True)
+    speaker = operations.recognised(text, source=HERE, now=NOW).person
+    rows = Asset.objects.filter(pk=foreign.pk)
+    check_owned(rows, by=ana)
+    with pytest.raises(Denied):
+        check_owned(rows, by=speaker)
+    assert ana.grants_now(Role.APPROVER).exists()
+    assert not speaker.grants_now(Role.APPROVER).exists()
+
+
+def test_nothing_in_the_product_asks_past_a_token() -> None:
+    past = re.compile(r"\.grants\.(filter|exclude|get)\(|Grant\.objects\.filter\(user=(by|user)\b")
+    files = [
+        path for app in ("portal", "exceptions", "patching", "reports") for path in (ROOT / app).rglob("*.py")
+    ]
+    assert len(files) > 200, "the walk has lost its way"
+    assert [str(path) for path in files if past.search(path.read_text())] == []
 
 
 def test_a_right_of_somebody_else_is_not_to_be_had() -> None:
