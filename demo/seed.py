@@ -17,7 +17,9 @@ from patching.window_facts import WindowFacts
 from portal.access.models import Grant, User
 from portal.access.states import Dimension, Role
 from portal.calendar.recurrence import Recurrence
+from portal.clock import database_now
 from portal.inventory.models import Account, Asset
+from portal.tokens import operations as tokens
 
 ZONE = "Europe/Berlin"
 PASSWORD = "patch-portal-demo"
@@ -30,6 +32,7 @@ PEOPLE = [
     ("audrey", "Audrey", "Audit", [(Role.AUDITOR, Dimension.EVERYTHING, "")]),
     ("cy", "Cy", "Stranger", [(Role.OWNER, Dimension.APPLICATION, "intranet")]),
 ]
+TOKEN = "script/demo"
 # Times of a fleet that answers in seconds; a real window keeps the defaults of RunPolicy.
 QUICK = {
     "lead_s": 20, "wake_timeout_s": 60, "delivery_timeout_s": 30, "execution_timeout_s": 60, "deadline_s": 45,
@@ -53,6 +56,16 @@ def people() -> None:
         )
         for role, dimension, value in grants:
             Grant.objects.get_or_create(user=user, role=role, dimension=dimension, value=value)
+
+
+def token(username: str) -> str:
+    """A token with which a program does what this person may; the one of an earlier start ends."""
+    who, now = person(username), database_now()
+    for old in tokens.of(who, now):
+        if old.name == TOKEN:
+            tokens.end(token=old, by=who, now=now)
+    _, text = tokens.make(tokens.Wish(TOKEN, days=30, may_act=True), by=who, now=now)
+    return text
 
 
 def accounts(fleet: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ def _facts(stack: Stack, fleet: dict[str, Any]) -> dict[str, Any]:
         "aws_endpoint_url": stack.environment["AWS_ENDPOINT_URL"],
         "accounts": [{"id": row["id"], "regions": row["regions"]} for row in fleet["accounts"]],
         "sign_ins": [
-            {"role": grants[0][0].value, "user": name, "password": seed.PASSWORD}
+            {"role": grants[0][0].value, "user": name, "password": seed.PASSWORD, "token": seed.token(name)}
             for name, _, _, grants in seed.PEOPLE
         ],
         "run_id": None,

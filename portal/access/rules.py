@@ -29,7 +29,7 @@ class Invalid(Denied):
 
 def check_role(user: User, *roles: Role) -> None:
     """Raises Denied unless the user holds one of the roles, over whatever scope."""
-    if not user.is_authenticated or not user.grants.filter(role__in=roles).exists():
+    if not user.is_authenticated or not user.grants_now(*roles).exists():
         wanted = " or ".join(Role(role).label.lower() for role in roles)
         raise Denied(f"This needs the role {wanted}. Ask a patch admin to give it to you.")
 

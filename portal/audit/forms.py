@@ -18,6 +18,7 @@ SUBJECTS = {
     "sign_in": "Signing in",
     "tag": "Tags",
     "target": "Servers in runs",
+    "token": "Tokens of the API",
     "window": "Windows",
 }
 

@@ -34,13 +34,14 @@ PAGER = KeysetPager(order=("-pk",))
 NOT_YOURS = "The audit trail is read by patch admins and auditors. Ask a patch admin to give you that role."
 
 
-def _check_reader(request: SignedIn) -> None:
+def check_reader(request: SignedIn) -> None:
+    """Raises Denied for whoever reads no audit trail."""
     read_grants_once(request.user)
     if not has_role(request.user, Role.ADMIN, Role.AUDITOR):
         raise Denied(NOT_YOURS)
 
 
-def _filtered(request: SignedIn) -> tuple[AuditFilter, QuerySet[AuditEvent]]:
+def filtered(request: SignedIn) -> tuple[AuditFilter, QuerySet[AuditEvent]]:
     """Days are whole days of the reader's zone; a filter that cannot be read finds nothing and says why."""
     form = AuditFilter(request.GET)
     if not form.is_valid():
@@ -54,8 +55,8 @@ def _filtered(request: SignedIn) -> tuple[AuditFilter, QuerySet[AuditEvent]]:
 
 @require_GET
 def audit(request: SignedIn) -> HttpResponse:
-    _check_reader(request)
-    form, rows = _filtered(request)
+    check_reader(request)
+    form, rows = filtered(request)
     page = PAGER.page_of(request, rows)
     total, capped = total_of(page, rows)
     context = {
@@ -71,9 +72,9 @@ def audit(request: SignedIn) -> HttpResponse:
 
 @require_GET
 def audit_csv(request: SignedIn) -> HttpResponseBase:
-    _check_reader(request)
+    check_reader(request)
     header = ("event", "at", "done by", "kind", "subject", "subject id", "run", "what happened", "old → new")
-    return csv_response("audit.csv", header, _lines(_filtered(request)[1].order_by("-pk")))
+    return csv_response("audit.csv", header, _lines(filtered(request)[1].order_by("-pk")))
 
 
 def _lines(rows: QuerySet[AuditEvent, Any]) -> Iterator[Row]:

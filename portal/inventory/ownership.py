@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from portal.access.models import Grant, User
+from portal.access.models import User
 from portal.access.queries import scope_of
 from portal.access.rules import Denied, Invalid
 from portal.access.states import Role
@@ -16,7 +16,7 @@ def check_owned(assets: QuerySet[Asset], by: User) -> None:
     """Somebody else's server is refused in the same words as one that does not exist."""
     if not assets.exists():
         raise Invalid("Choose at least one server.", field="assets")
-    covered = scope_of(Grant.objects.filter(user=by, role__in=[Role.OWNER, Role.ADMIN]))
+    covered = scope_of(by.grants_now(Role.OWNER, Role.ADMIN))
     if assets.exclude(pk__in=assets.order_by().filter(covered).values("pk")).exists():
         raise Denied(NOT_YOURS)
     gone = [asset.label for asset in assets.exclude(gone_at=None)[:5]]

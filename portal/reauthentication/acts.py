@@ -19,6 +19,8 @@ ACTS = {
     "people:active": "let a person in or shut them out",
     "people:password": "give somebody a new password",
     "people:second-factor-reset": "reset a second factor",
+    "tokens:new": "make a token that speaks for you",
+    "tokens:rotate": "make a token in the place of another",
     "federation:rule-new": "add a rule that gives roles",
     "federation:rule": "change a rule that gives roles",
     "federation:rule-agree": "agree to a rule that gives roles",

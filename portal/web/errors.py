@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from portal.limits.budget import CROWDED_S, Budget, ran_out
 from portal.tones import Tone
 from portal.web.bundles import stylesheet_url
+from portal.web.problem_json import is_for_a_program, problem
 
 WRONG_ADDRESS = "There is no page at this address. It may have moved, or it may not be yours to see."
 NOT_ALLOWED = "You may not see or do this. A patch admin can give you the role for it."
@@ -95,6 +96,8 @@ def out_of_time(request: HttpRequest) -> str:
 
 
 def _bare(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
+    if is_for_a_program(request):
+        return problem(request, status, title, sentence)
     context = {"title": title, "status": status, "sentence": sentence, "stylesheet_url": stylesheet_url()}
     filtered = status == 503 and request.method == "GET" and request.META.get("QUERY_STRING")
     context["path"] = request.path if filtered else ""
@@ -105,6 +108,8 @@ def error_answer(request: HttpRequest, status: int, title: str, sentence: str) -
     """The page, or for htmx one toast that replaces the last one, so that a failing poll does not pile up."""
     if request.headers.get("HX-Request"):
         return _note(status, sentence)
+    if is_for_a_program(request):
+        return problem(request, status, title, sentence)
     if not hasattr(request, "user"):  # refused before anybody could be recognised: there is no frame to draw
         return _bare(request, status, title, sentence)
     context = {"title": title, "sentence": sentence, "status": status}

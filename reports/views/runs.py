@@ -19,6 +19,7 @@ from patching.queries.runs import Progress, count_into, progress
 from patching.standing import standing_of
 from patching.states import RUN_OVER, Agreement
 from patching.words import parts_of, said_once
+from portal.access.models import User
 from portal.access.queries import read_grants_once
 from portal.web.csv_export import csv_response
 from portal.web.filters import chips_of
@@ -49,8 +50,9 @@ def finished(request: SignedIn) -> HttpResponse:
     return render(request, "reports/finished.html", context)
 
 
-def _rows(request: SignedIn, run: Run) -> QuerySet[Target]:
-    rows = run.targets.visible_to(request.user).select_related("asset", "asset__account")
+def rows_of(user: User, run: Run) -> QuerySet[Target]:
+    """The servers of the run that the user may see, with their group; for page, file and API."""
+    rows = run.targets.visible_to(user).select_related("asset", "asset__account")
     return with_group(rows)
 
 
@@ -58,7 +60,7 @@ def _rows(request: SignedIn, run: Run) -> QuerySet[Target]:
 def run_report(request: SignedIn, pk: int) -> HttpResponse:
     read_grants_once(request.user)
     run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
-    everything = _rows(request, run)
+    everything = rows_of(request.user, run)
     form = TargetFilter(request.GET)
     rows: Any = form.narrow(everything)
     page, counts = PAGER.page_of(request, rows), progress(run, everything)
@@ -137,7 +139,7 @@ def line(row: Target) -> dict[str, Any]:
 @require_GET
 def run_report_csv(request: SignedIn, pk: int) -> HttpResponseBase:
     run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
-    rows: Any = TargetFilter(request.GET).narrow(_rows(request, run))
+    rows: Any = TargetFilter(request.GET).narrow(rows_of(request.user, run))
     header = (
         "server", "instance id", "account", "region", "application", "os", "state", "verdict", "SSM", "kernel before",
         "kernel after", "packages updated", "still available", "rebooted", "reboot needed", "reason", "outcome",

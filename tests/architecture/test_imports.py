@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 APPS = {"portal", "exceptions", "patching", "reports"}
 AWS_SDK = {"boto3", "botocore", "moto"}
-WITHOUT_DJANGO = ("aws", "lab", "embedded", "script")
+WITHOUT_DJANGO = ("aws", "lab", "embedded", "script", "cli")
 # They print and check the SSM documents, which need no Django; of the apps they may import these alone.
 DOCUMENT_TOOLS = {"script/documents.py", "script/show_document.py"}
 # It builds the machines of all states to check their moves.

@@ -15,7 +15,7 @@ from tests.attack.tables import changed, contents
 from tests.attack.world import MARKUP, OWN, World
 
 SLOWEST_S = 5.0
-REFUSED = {400, 403, 404, 405, 409, 422, 429}
+REFUSED = {400, 401, 403, 404, 405, 409, 422, 429}
 
 
 @dataclass(frozen=True)

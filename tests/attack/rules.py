@@ -77,6 +77,26 @@ RULES: dict[str, Rule] = {
     "second_factor_codes": Rule(),  # nobody has a second factor
     "second_factor_remove": Rule(rows=("factor",)),  # the victim's: everybody removes their own alone
     "own_sessions": PAGE,
+    "tokens:list": PAGE,
+    "tokens:new": Rule(
+        reads=SIGNED_IN, writes=SIGNED_IN, body={"name": "Attacked", "right": "", "may_act": "1", "days": "1"}
+    ),
+    "tokens:rotate": Rule(rows=("api_token",)),  # the victim's: everybody replaces and ends their own alone
+    "tokens:end": Rule(rows=("api_token",)),
+    # A browser's session counts for nothing in the API; tests/integration/api asks it with tokens.
+    "api:me": Rule(),
+    "api:schema": Rule(),
+    "api:docs": PAGE,
+    "api:audit-events": Rule(),
+    "reports-api:assets": Rule(),
+    "reports-api:asset": Rule(rows=("asset",)),
+    "reports-api:post-patching": Rule(),
+    "patching-api:windows": Rule(),
+    "patching-api:runs": Rule(),
+    "patching-api:run": Rule(rows=("run",)),
+    "patching-api:targets": Rule(rows=("run",)),
+    "exceptions-api:requests": Rule(),
+    "exceptions-api:request": Rule(rows=("exception",)),
     "end_session": Rule(rows=("session",)),  # the victim's: everybody ends their own alone
     # Without a provider in the settings these lead nowhere; tests/integration/portal/federation attacks them with some.
     "federation:by-email": Rule(),

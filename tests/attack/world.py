@@ -44,6 +44,7 @@ from portal.notify.kinds import kind_of
 from portal.people.models import WaitingGrant
 from portal.reauthentication.proof import PROVEN_AT
 from portal.sign_in.models import OpenSession
+from portal.tokens import operations as tokens
 from portal.web.bundles import bundle
 from tests import cast
 from tests.attack.tables import NOBODYS_VISIT
@@ -111,6 +112,9 @@ class World:
             person=self.victim, session_key=NOBODYS_VISIT, began_at=self.now, seen_at=self.now, source="192.0.2.7",
             browser=HOSTILE[:100],
         )  # fmt: skip
+        self.api_token, _ = tokens.make(
+            tokens.Wish(HOSTILE[:100], days=30, may_act=True), by=self.victim, now=self.now
+        )
         self.identity = SocialAccount.objects.create(
             user=self.victim,
             provider="https://idp.example",
@@ -259,7 +263,8 @@ class World:
             "idle_asset": self.idle_asset.pk, "exception": self.exception.pk,
             "account": Account.objects.get(account_id="111122223333").pk, "person": self.victim.pk,
             "grant": self.grant.pk, "role_rule": self.role_rules[0].pk, "identity": self.identity.pk,
-            "session": self.session.pk, "factor": self.factor.pk, "waiting_rule": self.waiting_rule.pk,
+            "session": self.session.pk, "api_token": self.api_token.pk, "factor": self.factor.pk,
+            "waiting_rule": self.waiting_rule.pk,
             "waiting_words": rule_words(self.waiting_rule),
             "waiting_grant": self.waiting_grant.pk,
             "provider": "nobody-s", "may": "patch", "uid": "a", "token": "b-c", "digest": bundle("css").digest,

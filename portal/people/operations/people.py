@@ -20,6 +20,7 @@ from portal.notify.operations import notify
 from portal.people.models import WaitingGrant
 from portal.sign_in.operations import person_entry, random_password
 from portal.sign_in.sessions import end_all
+from portal.tokens.operations import end_all as end_all_tokens
 
 NO_ADMIN_LEFT = (
     "No patch admin is left who may sign in. Whoever runs the server makes one: manage.py first_admin NAME."
@@ -130,6 +131,7 @@ def set_active(*, person: User, active: bool, by: User, now: datetime) -> None:
         raise Conflict(f"{person.display_name} is {'active' if active else 'shut out'} already.")
     if not active:
         end_all(person, by=by, why="they were shut out")
+        end_all_tokens(person, by=by, why="they were shut out", now=now)
         WaitingGrant.objects.filter(asked_by=person).delete()  # whoever is shut out asks for nothing
     what = "may sign in again" if active else "may no longer sign in"
     record(person_entry("let_in" if active else "shut_out", person, f"{person.display_name} {what}"), by=by)

@@ -16,6 +16,7 @@ from exceptions.states import EXCEPTION
 from patching.policy.fields import PolicyField, about
 from patching.policy.run_policy import RunPolicy
 from patching.states import AUDIT, DISPATCH, HOLD, PROPOSAL, RESTORE, RUN, SNAPSHOT, TARGET, WAVE
+from portal.api.document import text as openapi
 from portal.machine.table import Machine
 from portal.tags.states import TAG
 
@@ -36,8 +37,8 @@ MACHINES: dict[str, Machine[Any]] = {
 
 class Command(BaseCommand):
     help = (
-        "Writes docs/states/*.md, policy.md, power-refusals.md and iam-policy.json from the code; --check fails "
-        "when they are stale."
+        "Writes docs/states/*.md, policy.md, power-refusals.md, openapi.json and iam-policy.json from the code; "
+        "--check fails when they are stale."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -64,6 +65,7 @@ def documents() -> dict[Path, str]:
     return made | {
         folder / "policy.md": policy_page(),
         folder / "power-refusals.md": refusals_page(),
+        folder / "openapi.json": openapi(),
         folder / "iam-policy.json": json.dumps(aws_documents(), indent=2) + "\n",
     }
 

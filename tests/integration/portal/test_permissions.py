@@ -20,6 +20,7 @@ OPEN = {"account_login", "account_logout", "account_reset_password", "account_re
         "people:first-admin", "web:stylesheet", "web:script", "web:theme"}  # fmt: skip
 # Addresses that any signed-in person may use, because what they show or do is narrowed to that person.
 EVERYBODY = {
+    "api:docs",
     "exceptions:ask",
     "exceptions:inbox",
     "exceptions:register",
@@ -43,6 +44,8 @@ EVERYBODY = {
     "reports:search",
     "reports:servers-act",
     "reports:servers-csv",
+    "tokens:list",
+    "tokens:new",
 }
 
 
@@ -78,7 +81,7 @@ def test_a_stranger_without_a_sign_in_sees_nothing() -> None:
         if name in OPEN or name.startswith("account_"):
             continue
         for answer in (client.get(url_of(name)), client.post(url_of(name))):
-            refused = answer.status_code in {403, 404, 405}
+            refused = answer.status_code in {401, 403, 404, 405}
             to_sign_in = answer.status_code == 302 and "/accounts/login/" in answer["Location"]
             assert refused or to_sign_in, f"{name} answers {answer.status_code} to anybody"
 
@@ -92,7 +95,7 @@ def test_a_person_without_rights_reaches_only_what_is_narrowed_to_them() -> None
             continue
         for method in (client.get, client.post):
             status = method(url_of(name)).status_code
-            assert status in {403, 404, 405}, f"{name} answers {status} to a person without any right"
+            assert status in {401, 403, 404, 405}, f"{name} answers {status} to a person without any right"
 
 
 def test_no_address_answers_with_an_error_of_ours() -> None:

@@ -1,0 +1,3 @@
+from patchportal.main import run
+
+run()
