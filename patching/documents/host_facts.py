@@ -13,7 +13,10 @@ from typing import Any, Self, cast
 Json = Mapping[str, Any]
 Texts = tuple[str, ...]
 # Left out where there is nothing to tell, and by documents of old and Windows'.
-_OPTIONAL = ("aside", "not_offered", "unanswered", "withheld", "release", "boot_default", "unknown", "clock")
+_OPTIONAL = (
+    *("aside", "not_offered", "unanswered", "withheld", "release", "boot_default", "unknown", "clock"),
+    "failures",
+)
 _KEYS = {"held_back": "aside", "old": "from", "new": "to"}
 
 
