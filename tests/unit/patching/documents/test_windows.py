@@ -93,6 +93,19 @@ def test_the_script_parses(phase: Phase) -> None:
     assert mistakes(script(phase, "windows")) == []
 
 
+@pytest.mark.parametrize("phase", PHASES)
+def test_packing_changes_names_and_nothing_else(phase: Phase) -> None:
+    """The same tree, but for remarks and the blank ahead of one."""
+    beside = {"comment", "command_argument_sep"}
+    read, sent = (
+        [node.type for node in nodes(text) if node.type not in beside]
+        for text in (source(phase, "windows"), script(phase, "windows"))
+    )
+    assert read == sent
+    assert "$DeadlineSeconds" in source(phase, "windows")
+    assert "$DeadlineSeconds" not in script(phase, "windows")
+
+
 def test_a_missing_brace_is_found() -> None:
     text = source("patch", "windows")
     cut = text.rindex("}")
