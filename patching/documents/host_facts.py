@@ -32,6 +32,25 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure(Part):
+    """An update that did not go in. step: download or install; code: the system's own number, as 0x800F0922."""
+
+    name: str
+    new: str
+    step: str
+    code: str
+
+    @classmethod
+    def of(cls, told: Json) -> Self:
+        return cls(told["name"], told["to"], told["step"], told["code"])
+
+    @classmethod
+    def all_of(cls, report: Json) -> tuple[Self, ...]:
+        """Those of a report; none where it tells of none."""
+        return tuple(map(cls.of, report.get("failures", ())))
+
+
+@dataclass(frozen=True, slots=True)
 class Release(Part):
     """What the repositories are bound to. pinned: they hide later releases; `newest`: empty where not known."""
 

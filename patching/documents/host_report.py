@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from patching.documents.boots import restarted
-from patching.documents.host_facts import Json, Part, System, Texts, Withheld
+from patching.documents.host_facts import Failure, Json, Part, System, Texts, Withheld
 
 # Keys that SQL reads in stored reports.
 CHECKS, DISPATCH, INSTANCE, PHASE = "checks", "dispatch", "instance_id", "phase"
@@ -91,20 +91,6 @@ class Change(Part):
     @classmethod
     def of(cls, told: Json) -> Self:
         return cls(told["name"], told["arch"], told["from"], told["to"], told["kind"], told["security"])
-
-
-@dataclass(frozen=True, slots=True)
-class Failure(Part):
-    """An update that did not go in. step: download or install; code: the system's own number, as 0x800F0922."""
-
-    name: str
-    new: str
-    step: str
-    code: str
-
-    @classmethod
-    def of(cls, told: Json) -> Self:
-        return cls(told["name"], told["to"], told["step"], told["code"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +238,7 @@ class Report(Part):
             held_back=tuple(told["aside"]) if "aside" in told else None,
             not_offered=tuple(told["not_offered"]) if "not_offered" in told else None,
             clock=Clock(**told["clock"]) if "clock" in told else None,
-            failures=tuple(map(Failure.of, told["failures"])) if "failures" in told else None,
+            failures=Failure.all_of(told) if "failures" in told else None,
             lengths=lengths,
         )
 

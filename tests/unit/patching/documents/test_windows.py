@@ -96,7 +96,7 @@ def test_the_script_parses(phase: Phase) -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_packing_changes_names_and_nothing_else(phase: Phase) -> None:
     """The same tree, but for remarks and the blank ahead of one."""
-    beside = {"comment", "command_argument_sep"}
+    beside = {"comment", "command_argument_sep", " "}
     read, sent = (
         [node.type for node in nodes(text) if node.type not in beside]
         for text in (source(phase, "windows"), script(phase, "windows"))
