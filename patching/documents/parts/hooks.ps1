@@ -35,12 +35,13 @@ function Start-Hook([string]$Path, [string]$When, [int]$Seconds) {
 # Ends a process and all that it has started and left, as far as WMI tells of them.
 function Stop-Tree($Process) {
     $all = @()
-    try { $all = @(Get-CimInstance -ClassName Win32_Process -OperationTimeoutSec 5) } catch { $all = @() }
+    try {
+        # a process number may be that of an older one
+        $all = @(Get-CimInstance -ClassName Win32_Process -OperationTimeoutSec 5 | Where-Object { $_.CreationDate -ge $Process.StartTime })
+    } catch { $all = @() }
     $doomed = @($Process.Id)
     for ($at = 0; $at -lt $doomed.Count; $at++) {
-        # a process number may be that of an older one
-        $children = @($all | Where-Object { $_.ParentProcessId -eq $doomed[$at] -and $_.CreationDate -ge $Process.StartTime })
-        $doomed += @($children | ForEach-Object { $_.ProcessId })
+        $doomed += @($all | Where-Object { $_.ParentProcessId -eq $doomed[$at] } | ForEach-Object { $_.ProcessId })
     }
     foreach ($id in $doomed) {
         if ($id -eq $Process.Id -and $Process.HasExited) { continue }

@@ -101,7 +101,7 @@ function Set-Failed($Note, [string]$Code) {
 
 # 2 = done, 3 = done with remarks; 4 and 5 = failed and stopped
 function Add-Update($Session, $Row, $Note) {
-    if (-not $Row.Com.EulaAccepted) { $Row.Com.AcceptEula() }
+    if (-not $Row.Com.EulaAccepted) { [void]$Row.Com.AcceptEula() }
     $one = New-Object -ComObject 'Microsoft.Update.UpdateColl'
     [void]$one.Add($Row.Com)
     $code = Receive-Update $Session $one
