@@ -94,7 +94,7 @@ function New-Draft([string]$Code, [string]$Detail) {
     $script:Problem = $null
     $script:Packages = $null
     $unproven = Get-Unproven $null
-    Set-Problem $Code "$Detail. $unproven"
+    Set-Problem $Code ("$($Detail.TrimEnd('.')). $unproven").Trim()
     $script:Blocked = $false
     if (-not $Boot) { $script:Boot = [pscustomobject]@{ id = Get-BootNumber; up_s = $null } }
     $asked = @(Get-KeyReasons)
