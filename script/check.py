@@ -63,7 +63,7 @@ def of_the_source() -> list[Step]:
             "move the rows with the model's Mover, and write the move into its table (docs/adr/0074)",
         ),
         Step("shell", tool("shellcheck", *shell_files()), "correct the lines named above"),
-        Step("powershell", (str(BIN / "python"), "script/powershell.py"), "correct the lines named above"),
+        Step("powershell", (str(BIN / "python"), "-m", "script.powershell"), "correct the lines named above"),
         Step(
             "templates",
             tool("djade", "--check", *tracked("templates/*.html")),

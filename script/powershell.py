@@ -1,42 +1,23 @@
-"""Parses the Windows documents as they are assembled. Syntax only: nothing here can execute them."""
+"""Reads the Windows documents as they are assembled, and checks them by rules. Nothing is executed."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-import tree_sitter_powershell
-from tree_sitter import Language, Node, Parser
-
-DOCUMENTS = Path(__file__).resolve().parent.parent / "patching" / "documents"
-# They stand before each of the others.
-COMMON = [DOCUMENTS / "parts" / name for name in ("windows.ps1", "windows-output.ps1")]
-
-
-def mistakes(text: str) -> Iterator[tuple[int, int]]:
-    """(line, column), both from 1, of everything that the parser does not understand."""
-
-    def walk(node: Node) -> Iterator[Node]:
-        yield node
-        for child in node.children:
-            yield from walk(child)
-
-    tree = Parser(Language(tree_sitter_powershell.language())).parse(text.encode())
-    for node in walk(tree.root_node):
-        if node.is_error or node.is_missing:
-            yield node.start_point[0] + 1, node.start_point[1] + 1
+from patching.documents.assemble import PHASES, script, source
+from script.powershell_rules import broken, findings
 
 
 def main() -> int:
-    wrong = 0
-    for path in sorted(DOCUMENTS.glob("*.ps1")):
-        text = "\n".join(part.read_text() for part in (*COMMON, path))
-        for line, column in mistakes(text):
-            wrong += 1
-            parts = " + ".join(part.name for part in (*COMMON, path))
-            print(f"{parts}, {line}:{column}: {text.splitlines()[line - 1].strip()}")
-    return 1 if wrong else 0
+    found = [(f"{phase}", source(phase, "windows"), findings(source(phase, "windows"))) for phase in PHASES]
+    # what is sent has short names: there only the syntax is asked, to see that packing broke nothing
+    found += [
+        (f"{phase}, packed", script(phase, "windows"), broken(script(phase, "windows"))) for phase in PHASES
+    ]
+    for where, text, wrong in found:
+        for line, sentence in wrong:
+            print(f"{where}, line {line}: {sentence}: {text.splitlines()[line - 1].strip()[:120]}")
+    return 1 if any(wrong for _, _, wrong in found) else 0
 
 
 if __name__ == "__main__":

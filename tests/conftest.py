@@ -21,7 +21,18 @@ from tests.servers import RunServers, start
 from tests.times import Times
 
 TESTS = Path(__file__).resolve().parent
-WITHOUT_DJANGO = {"aws", "lab", "embedded", "documents", "architecture", "script", "hosts", "crash", "cli"}
+WITHOUT_DJANGO = {
+    "aws",
+    "lab",
+    "embedded",
+    "documents",
+    "architecture",
+    "script",
+    "hosts",
+    "crash",
+    "cli",
+    "windows",
+}
 SERVERS = pytest.StashKey[RunServers]()
 PROCESS = pytest.StashKey[subprocess.Popen[bytes]]()
 # No test may reach a real account, whatever the shell that started it has set.

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.hosts import windows_aws, windows_choice
 from lab.hosts.machine import KILLED, Finished, Job, Stopper
-from lab.hosts.windows_report import SCRIPTED, block, checks, error, reboot_facts
+from lab.hosts.windows_report import SCRIPTED, block, checks, error, failures, reboot_facts
 from lab.scenario import HostSpec
 
 BUILD, NEXT_BUILD = "10.0.20348.2700", windows_aws.NEXT_BUILD
@@ -159,9 +159,11 @@ class WindowsMachine:
             status = "partial" if changes else "failed"
         record["status"] = status
         sides = {"before": record["before"], "after": None if full else self._side(state)}
+        failing = windows_choice.wanted(state["pending"], job.parameters)[:1] if failed and not full else []
         return self._render(
-            job, state, status, changes=changes, boots=record["boots"], full=full, failed=failed, **sides
-        )
+            job, state, status, changes=changes, boots=record["boots"], full=full, failed=failed,
+            failures=failures(failing), **sides
+        )  # fmt: skip
 
     def _render(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 from lab.hosts.machine import Job
 
 SCRIPTED = "scenario: windows answers are scripted"
+FAILURE = "0x80070643"  # an update's own installer failed
 NO_FIX = {"tried": False, "ok": False, "detail": ""}
 UNSEEN: dict[str, Any] = {
     "kernel": {"running": "", "newest_installed": ""},
@@ -29,8 +30,13 @@ def error(*, full: bool, failed: bool) -> dict[str, str] | None:
     if full:
         return {"code": "disk_full", "detail": "137 MB are free on C:; the policy wants more."}
     if failed:
-        return {"code": "install_failed", "detail": "Windows Update ended with 0x80070643 for one update."}
+        return {"code": "install_failed", "detail": f"Windows Update ended with {FAILURE} for one update."}
     return None
+
+
+def failures(updates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As the document tells each update that did not go in."""
+    return [{"name": kb["name"], "to": "available", "step": "install", "code": FAILURE} for kb in updates]
 
 
 def checks(*, full: bool) -> list[dict[str, Any]]:
@@ -38,7 +44,7 @@ def checks(*, full: bool) -> list[dict[str, Any]]:
     found = [
         ("supported_os", True, "Windows Server 2022"),
         ("disk_space", not full, disk),
-        ("update_service", True, "The Windows Update service answers"),
+        ("update_service", True, "The Windows Update service answers. Updates come from Microsoft."),
     ]
     return [{"name": name, "ok": ok, "detail": detail, "fix": NO_FIX} for name, ok, detail in found]
 

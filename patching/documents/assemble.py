@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import string
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import Any, Literal
 import yaml
 
 from aws.iam import Names
+from patching.documents import powershell
+from patching.documents.short_names import letters
 
 Phase = Literal["precheck", "patch"]
 Platform = Literal["linux", "windows"]
@@ -31,6 +31,12 @@ COMMON = (
 PARTS: dict[Phase, tuple[str, ...]] = {
     "precheck": (*COMMON, "checks-told", "fixes", "fixes-kernels", "look"),
     "patch": (*COMMON, "install", "hooks", "guard"),
+}
+# The same rooms by the same names, where Windows has the matter; worker, restart and journal are its own.
+WINDOWS = ("head", "system", "packages", "offers", "choose", "checks", "snapshot", "report")
+WINDOWS_PARTS: dict[Phase, tuple[str, ...]] = {
+    "precheck": WINDOWS,
+    "patch": (*WINDOWS, "kept", "journal", "guard", "hooks", "install", "outcome", "restart", "worker"),
 }
 LIMIT_BYTES = 65_536  # AWS counts the content and the runtime parameters together
 LEAST_FREE_PERCENT = 5  # room for what is still to come; script/check prints it
@@ -181,7 +187,7 @@ def parameters_of(name: str) -> frozenset[str]:
 def script(phase: Phase, platform: Platform) -> str:
     """The script of a phase as it stands in the document, before parameters are pasted in."""
     text = source(phase, platform)
-    return packed(text) if platform == "linux" else text
+    return packed(text) if platform == "linux" else powershell.packed(text)
 
 
 def packed(text: str) -> str:
@@ -204,21 +210,14 @@ def _short_names(code: str) -> str:
     words = set(re.findall(r'"(\w+)"', (HERE / "host-report.schema.json").read_text()))
     words |= set(re.findall(r"\b(?:fact|recall|remember) (\w+)", code))
     often = sorted(named - words, key=lambda name: (-code.count(name), name))
-    short = {name: f"_{letter}" for name, letter in zip(often, _letters(), strict=False)}
+    short = {name: f"_{letter}" for name, letter in zip(often, letters(), strict=False)}
     return re.sub(r"\b[a-z]+_[a-z0-9_]+\b", lambda word: short.get(word[0], word[0]), code)
-
-
-def _letters() -> Iterator[str]:
-    yield from string.ascii_lowercase
-    yield from (first + second for first in string.ascii_lowercase for second in string.ascii_lowercase)
 
 
 def source(phase: Phase, platform: Platform) -> str:
     """The script of a phase as people read it."""
-    if platform == "windows":
-        names = ["parts/windows.ps1", "parts/windows-output.ps1", f"{phase}.ps1"]
-    else:
-        names = [*(f"parts/{part}.sh" for part in PARTS[phase]), f"{phase}.sh"]
+    parts, ending = (PARTS, "sh") if platform == "linux" else (WINDOWS_PARTS, "ps1")
+    names = [*(f"parts/{part}.{ending}" for part in parts[phase]), f"{phase}.{ending}"]
     return "\n".join((HERE / name).read_text() for name in names)
 
 

@@ -59,7 +59,7 @@ def report_of_looks(check: Report | None, look: Report, *, mode: str) -> Report:
     """A patch report made of the look before and the look after. Without a look before nothing counts as changed."""
     before, after = (check.before if check else None), look.before
     changes = vanished(before, after)
-    done = bool(before and after and before.boot_id != after.boot_id)
+    done = bool(before and after and after.restarted_since(before))
     left = still_open(look, mode)
     return replace(
         look,

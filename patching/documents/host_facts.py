@@ -13,7 +13,10 @@ from typing import Any, Self, cast
 Json = Mapping[str, Any]
 Texts = tuple[str, ...]
 # Left out where there is nothing to tell, and by documents of old and Windows'.
-_OPTIONAL = ("aside", "not_offered", "unanswered", "withheld", "release", "boot_default", "unknown", "clock")
+_OPTIONAL = (
+    *("aside", "not_offered", "unanswered", "withheld", "release", "boot_default", "unknown", "clock"),
+    "failures",
+)
 _KEYS = {"held_back": "aside", "old": "from", "new": "to"}
 
 
@@ -26,6 +29,25 @@ class Part:
         """The JSON that it was made of, as the schema spells it."""
         told = {key: getattr(self, name) for name, key in _keys(cast(Any, type(self)))}
         return {key: _json(value) for key, value in told.items() if value is not None or key not in _OPTIONAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure(Part):
+    """An update that did not go in. step: download or install; code: the system's own number, as 0x800F0922."""
+
+    name: str
+    new: str
+    step: str
+    code: str
+
+    @classmethod
+    def of(cls, told: Json) -> Self:
+        return cls(told["name"], told["to"], told["step"], told["code"])
+
+    @classmethod
+    def all_of(cls, report: Json) -> tuple[Self, ...]:
+        """Those of a report; none where it tells of none."""
+        return tuple(map(cls.of, report.get("failures", ())))
 
 
 @dataclass(frozen=True, slots=True)

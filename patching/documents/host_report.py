@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from patching.documents.host_facts import Json, Part, System, Texts, Withheld
+from patching.documents.boots import restarted
+from patching.documents.host_facts import Failure, Json, Part, System, Texts, Withheld
 
 # Keys that SQL reads in stored reports.
 CHECKS, DISPATCH, INSTANCE, PHASE = "checks", "dispatch", "instance_id", "phase"
@@ -183,6 +184,9 @@ class Side(Part):
             tuple(told["unanswered"]) if "unanswered" in told else None, lengths,
         )  # fmt: skip
 
+    def restarted_since(self, before: Side) -> bool:
+        return restarted(before.boot_id, before.uptime_s, self.boot_id, self.uptime_s)
+
     @property
     def unsound(self) -> int:
         """Packages half installed, and packages there twice."""
@@ -215,6 +219,7 @@ class Report(Part):
     held_back: Texts | None = None  # None: Windows' documents of old did not tell
     not_offered: Texts | None = None
     clock: Clock | None = None
+    failures: tuple[Failure, ...] | None = None  # None: documents of old and Linux' do not tell
     lengths: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @classmethod
@@ -233,6 +238,7 @@ class Report(Part):
             held_back=tuple(told["aside"]) if "aside" in told else None,
             not_offered=tuple(told["not_offered"]) if "not_offered" in told else None,
             clock=Clock(**told["clock"]) if "clock" in told else None,
+            failures=Failure.all_of(told) if "failures" in told else None,
             lengths=lengths,
         )
 
@@ -259,7 +265,7 @@ class Report(Part):
         before, after = self.before, self.after
         if before is None or after is None:
             return False
-        return bool(before.boot_id and after.boot_id and before.boot_id != after.boot_id)
+        return after.restarted_since(before)
 
 
 _PLAIN = ("schema", "dispatch", "command_id", "instance_id", "document_hash", "phase", "status", "boot_count",

@@ -29,6 +29,8 @@ _OPEN = {
     kind: re.compile(rf"^<<<PATCH-PORTAL-{kind} ([0-9a-f-]{{36}})\r?$", re.MULTILINE)
     for kind in ("REPORT", "PACKAGES")
 }
+# All that a Windows script can say where a policy of the host restricts its language.
+_RESTRICTED = re.compile(r"^Patch Portal: (PowerShell may not run here: [^\r\n]{0,200})\r?$", re.MULTILINE)
 _CLOSE = {kind: re.compile(rf"^PATCH-PORTAL-{kind}>>>\r?$", re.MULTILINE) for kind in ("REPORT", "PACKAGES")}
 
 
@@ -131,6 +133,8 @@ def _absence(kind: Kind, stdout: str) -> str:
     """Why there is no complete block; empty when there is one."""
     if not stdout.strip():
         return "The host printed nothing."
+    if restricted := _RESTRICTED.search(stdout[:1_000]):
+        return plain(restricted[1])
     if next(_blocks(kind, _tail(stdout)), None):
         return ""
     if _OPEN[kind].search(stdout):

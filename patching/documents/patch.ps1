@@ -3,285 +3,156 @@ $RebootPolicy = '{{ RebootPolicy }}'
 $TestedSet = @('{{ PackageSet }}' -split ',' | Where-Object { $_ } | ForEach-Object { ($_ -split '=')[0] })
 $PreScript = '{{ PreScript }}'
 $PostScript = '{{ PostScript }}'
-# Below Program Files: only administrators may write there, so nobody else can plant a result or a script.
-$Kept = Join-Path $env:ProgramFiles 'PatchPortal'
-$Dispatches = Join-Path $Kept 'dispatches'
-$Folder = Join-Path $Dispatches $DispatchId
-$Tried = New-Object System.Collections.ArrayList
-$Installed = New-Object System.Collections.ArrayList
 
-function Save-State([string]$Name, $Value) {
-    $text = ConvertTo-Json -InputObject $Value -Compress -Depth 8
-    Set-Content -Path (Join-Path $Folder "$Name.new") -Value $text -Encoding UTF8
-    Move-Item -Path (Join-Path $Folder "$Name.new") -Destination (Join-Path $Folder "$Name.json") -Force
-}
-
-function Read-State([string]$Name) {
-    $path = Join-Path $Folder "$Name.json"
-    if (-not (Test-Path $path)) { return $null }
-    return Get-Content -Path $path -Raw -Encoding UTF8 | ConvertFrom-Json
-}
-
-# The folder gets its name together with its owner's, in one step or not at all: one command only can succeed.
-function Get-Claim {
-    [void](New-Item -ItemType Directory -Path $Dispatches -Force)
-    $fresh = Join-Path $Dispatches ([Guid]::NewGuid().ToString())
-    [void](New-Item -ItemType Directory -Path $fresh)
-    Set-Content -Path (Join-Path $fresh 'owner') -Value $CommandId -Encoding ASCII
-    try {
-        [System.IO.Directory]::Move($fresh, $Folder)
-        return 'new'
-    } catch [System.IO.IOException] {
-        Remove-Item -Path $fresh -Recurse -Force
-        if ((Get-Content -Path (Join-Path $Folder 'owner')) -eq $CommandId) { return 'resume' }
-        return 'other'
-    }
-}
-
-function Publish-Report($Report) {
-    $text = Get-Output $Report
-    try {
-        Set-Content -Path (Join-Path $Folder 'result.new') -Value $text -Encoding ASCII
-        Move-Item -Path (Join-Path $Folder 'result.new') -Destination (Join-Path $Folder 'result') -Force
-        Save-State 'code' (Get-ExitCode $Report.status)
-    } catch {
-        # a full disk must not stop the printed report; the stored copy only answers a second delivery
-        [void]$_
-    }
-    Write-Output $text
-    exit (Get-ExitCode $Report.status)
-}
-
-# Systems Manager shall say Failed where the host says so; the report decides all the same.
-function Get-ExitCode([string]$Status) {
-    if (@('failed', 'partial', 'blocked') -contains $Status) { return 1 }
-    return 0
-}
-
-function Show-Stored {
-    $stored = Join-Path $Folder 'result'
-    if (Test-Path $stored) {
-        Write-Output (Get-Content -Path $stored -Raw)
-        exit [int](Read-State 'code')
-    }
-}
-
-# One update at a time: the deadline is looked at between two of them, and each is tried once per dispatch.
-function Install-Updates($Found) {
-    foreach ($update in $Found.Updates) {
-        if (-not (Test-Wanted $update)) { continue }
-        $key = Get-UpdateKey $update
-        if ($Tried -contains $key) { continue }
-        if ((Get-TimeLeft) -le 0) {
-            Set-Problem 'deadline_exceeded' "Stopped after $DeadlineSeconds s."
-            return
-        }
-        [void]$Tried.Add($key)
-        if ($update.InstallationBehavior.CanRequestUserInput) {
-            Set-Problem 'install_failed' "$(Get-UpdateName $update) asks questions; somebody has to install it by hand."
-            continue
-        }
-        try { Install-One $Found.Session $update $key } catch {
-            Set-Problem 'install_failed' "$(Get-UpdateName $update): $($_.Exception.Message)"
-        }
-        Save-State 'progress' ([ordered]@{ tried = @($Tried); installed = @($Installed) })
-    }
-}
-
-function Install-One($Session, $Update, [string]$Key) {
-    if (-not $Update.EulaAccepted) { $Update.AcceptEula() }
-    $one = New-Object -ComObject 'Microsoft.Update.UpdateColl'
-    [void]$one.Add($Update)
-    $downloader = $Session.CreateUpdateDownloader()
-    $downloader.Updates = $one
-    $code = $downloader.Download().ResultCode
-    if ($code -eq 2 -or $code -eq 3) {
-        $installer = $Session.CreateUpdateInstaller()
-        $installer.AllowSourcePrompts = $false
-        $installer.Updates = $one
-        $code = $installer.Install().ResultCode
-    }
-    # 2 = done, 3 = done with remarks; 4 and 5 = failed and stopped
-    if ($code -eq 2 -or $code -eq 3) {
-        [void]$Installed.Add($Key)
-    } else {
-        Set-Problem 'install_failed' "$(Get-UpdateName $Update) ended with result $code."
-    }
-}
-
-# The host's own script, by its name in one folder that administrators keep. True: there is none, or it ended well.
-function Invoke-Hook([string]$Name, [string]$When) {
-    if (-not $Name) { return $true }
-    $path = Join-Path $Kept "hooks\$Name.ps1"
-    if (-not (Test-Path $path)) {
-        Set-Problem "${When}_script_failed" "The script $Name.ps1 is not in the folder of hooks, so it was not run."
-        return $false
-    }
-    $call = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -File `"$path`" $When $DispatchId"
-    $log = Join-Path $Folder "$When.log"
-    $process = Start-Process -FilePath 'powershell.exe' -ArgumentList $call -PassThru -NoNewWindow `
-        -RedirectStandardOutput $log -RedirectStandardError "$log.errors"
-    [void]$process.Handle # read early, or its exit code is lost
-    if (-not $process.WaitForExit([int](1000 * [Math]::Max(1, (Get-TimeLeft))))) {
-        $process.Kill()
-        Set-Problem 'deadline_exceeded' "The script $Name.ps1 ($When) had not ended after $DeadlineSeconds s."
-        return $false
-    }
-    if ($process.ExitCode -eq 0) { return $true }
-    Set-Problem "${When}_script_failed" "The script $Name.ps1 ($When) ended with code $($process.ExitCode)."
-    return $false
-}
-
-# What the installer said it put in, as long as the new search no longer offers it.
-function Get-Changes($Before, $After) {
-    $open = @($After.available | ForEach-Object { "$($_.name)|$($_.to)" })
-    $offered = @{}
-    foreach ($update in $Before.available) { $offered["$($update.name)|$($update.to)"] = $update }
-    $list = @()
-    foreach ($key in $Installed) {
-        if ($open -contains $key) { continue }
-        $name, $title = $key -split '\|', 2
-        $security = $offered.ContainsKey($key) -and [bool]$offered[$key].security
-        $list += [ordered]@{ name = $name; arch = ''; from = ''; to = $title; kind = 'kb'; security = $security }
-    }
-    return , $list
-}
-
-function Restart-Later($Before, $Reasons) {
-    Save-State 'stage' ([ordered]@{
-        stage = 'rebooting'; reboots = $Reboots + 1; spent_s = (Get-Spent) + 120
-        boot_id = Get-BootId; reasons = @($Reasons); problem = $Problem
-    })
-    Write-Output "Patch Portal: restarting ($($Reboots + 1) of at most $MaxReboots)."
-    exit 3010
-}
-
-# Searches again; what the first round brought to light is installed too, while there is time.
-function Complete-Run($Before, [bool]$Rebooted, $FirstReasons) {
-    $found = Find-AfterInstall
-    $reasons = Get-RebootReasons
-    if ($found -and @($reasons).Count -eq 0 -and -not $Problem) {
-        $known = $Tried.Count
-        Install-Updates $found
-        if ($Tried.Count -gt $known) {
-            $found = Find-AfterInstall
-            $reasons = Get-RebootReasons
-        }
-    }
-    $needed = @($reasons).Count -gt 0
-    if ($needed -and $RebootPolicy -eq 'if-needed') {
-        if ($Reboots -lt $MaxReboots -and (Get-TimeLeft) -gt 0) { Restart-Later $Before $reasons }
-        if (-not $Rebooted) { Set-Problem 'reboot_did_not_happen' "A restart was asked for $Reboots times and did not happen." }
-    }
-    if (-not $needed -and $Rebooted) { $reasons = $FirstReasons }
-    Publish-Judged $Before $found $reasons $needed $Rebooted
-}
-
-function Find-AfterInstall {
-    try { return Find-Updates } catch {
-        Set-Problem 'update_service_unavailable' "What is still open cannot be read: $($_.Exception.Message)"
-        return $null
-    }
-}
-
-function Publish-Judged($Before, $Found, $Reasons, [bool]$Needed, [bool]$Rebooted) {
-    $after = Get-Side $Found
-    $changes = @()
-    if ($Found) {
-        $script:Aside = @(Get-Aside $Found)
-        $changes = Get-Changes $Before $after
-        $left = @(Get-Wanted $Found)
-        if ($left.Count -gt 0) { Set-Problem 'updates_left' "Still open: $(($left | Select-Object -First 20) -join ' ')" }
-    }
-    [void](Invoke-Hook $PostScript 'post')
-    $count = @($changes).Count
-    $status = Get-Status $count $Needed $Rebooted
-    Publish-Report (Get-Report 'patch' $status $Before $after $changes $Reasons $Needed $Rebooted)
-}
-
-function Get-Status([int]$Changed, [bool]$Needed, [bool]$Rebooted) {
-    if ($Problem -and $Problem.code -ne 'reboot_did_not_happen') {
-        if ($Changed -gt 0) { return 'partial' }
-        return 'failed'
-    }
-    if ($Needed) { return 'reboot_pending' }
-    if ($Changed -eq 0 -and -not $Rebooted) { return 'nothing_to_do' }
-    return 'patched'
+# ---- in the worker ----
+function Invoke-Work {
+    $lock = Enter-Work
+    if (Read-Result) { Send-Draft ([ordered]@{ action = 'stored' }) }
+    Restore-Run
+    $script:Boot = Get-Boot
+    if (-not $Journal.first) { $Journal.first = $Boot }
+    Save-Journal $Journal.stage
+    Wait-Servicing
+    if ($Journal.stage -eq 'checking') { Start-Run } else { Resume-Run }
+    $lock.Dispose()
 }
 
 function Start-Run {
     Invoke-Checks
-    $found = $null
+    $offer = $null
     if (-not $Blocked) {
-        try { $found = Find-Updates } catch {
-            $script:Blocked = $true
-            Set-Problem 'update_service_unavailable' "The search for updates failed: $($_.Exception.Message)"
-        }
+        $offer = Find-Updates
+        Test-Offer $offer
     }
-    $before = Get-Side $found
-    if (-not $Blocked) { $script:Blocked = -not (Invoke-Hook $PreScript 'pre') }
-    if ($Blocked) {
-        $reasons = Get-RebootReasons
-        Publish-Report (Get-Report 'patch' 'blocked' $before $null @() $reasons (@($reasons).Count -gt 0) $false)
+    $os = Get-Os
+    $before = Get-Side $offer
+    $earlier = Read-State 'before' # of before a restart that was open when the run began
+    if ($earlier -and $Reboots -gt 0) { $before = $earlier.side }
+    if ($Blocked) { Send-Report $os $before $null $null }
+    $asked = @(Get-OpenReasons $offer)
+    $Journal.pending = $asked.Count -gt 0
+    if (Test-MayRestart $asked) {
+        Save-Before $os $before
+        Send-Restart $asked
     }
-    Save-State 'before' $before
-    Save-State 'checks' @($Checks)
-    Save-State 'stage' ([ordered]@{
-        stage = 'installing'; reboots = 0; spent_s = Get-Spent; boot_id = Get-BootId; reasons = @()
-    })
-    Install-Updates $found
-    Complete-Run $before $false @()
+    Start-Pre $os $before
+    Save-Before $os $before
+    Save-Journal 'installing'
+    Complete-Work $os $before (Invoke-Rounds $offer)
 }
 
+function Save-Before($Os, $Before) { Save-State 'before' ([ordered]@{ side = $Before; os = $Os; boot = $Boot; checks = @($Checks) }) }
+
+# What stops the application is run once, however often this start is repeated.
+function Start-Pre($Os, $Before) {
+    if ($Journal.pre -eq 'done') { return }
+    $Journal.pre = 'begun'
+    Save-Journal 'checking'
+    if (-not (Invoke-Hook $PreScript 'pre' (Get-TimeLeft))) {
+        $script:Blocked = $true
+        Send-Report $Os $Before $null $null
+    }
+    $Journal.pre = 'done'
+    Save-Journal 'checking'
+}
+
+# The agent or the host died, or was restarted by us: on with the same lists before.
 function Resume-Run {
-    Show-Stored
-    $stage = Read-State 'stage'
-    if (-not $stage) { Start-Run }
-    Restore-Progress $stage
-    $before = Read-State 'before'
-    $rebooted = $stage.boot_id -ne (Get-BootId)
-    if ($stage.stage -eq 'installing') {
-        $found = Find-AfterInstall
-        if ($found) { Install-Updates $found }
-    } else {
-        $script:Problem = $stage.problem
+    $earlier = Read-State 'before'
+    [void](Wait-Installer)
+    Complete-Work (Get-Os) $earlier.side (Invoke-Rounds (Find-Updates))
+}
+
+function Complete-Work($Os, $Before, $Offer) {
+    $asked = @(Get-OpenReasons $Offer)
+    if (Test-MayRestart $asked) { Send-Restart $asked }
+    Set-Left $Offer
+    Set-NoRestart $asked
+    $script:Aside = @(Get-Aside $Offer)
+    Send-Report $Os $Before (Get-Side $Offer) $Offer
+}
+
+function Send-Report($Os, $Before, $After, $Offer) {
+    $asked = @(Get-OpenReasons $Offer)
+    $done = Test-Restarted $Journal.first $Boot
+    Send-Draft (Get-Draft $Os $Before $After $Offer $asked $done)
+}
+
+# What the first process makes the report of.
+function Get-Draft($Os, $Before, $After, $Offer, $Asked, [bool]$Done) {
+    $shown = @($Asked)
+    if ($shown.Count -eq 0 -and $Done) { $shown = @($Journal.reasons) }
+    return [ordered]@{
+        action = 'report'; blocked = $Blocked; post = $Journal.pre -eq 'done'; os = $Os; before = $Before; after = $After
+        changes = @(Get-Changes $Offer); failures = @(Get-Failures); aside = @($Aside); checks = @($Checks); problem = $Problem
+        reasons = $shown; needed = @($Asked).Count -gt 0; done = $Done; reboots = $Reboots; packages = $Packages
     }
-    Complete-Run $before $rebooted @($stage.reasons)
 }
 
-function Restore-Progress($Stage) {
-    $script:Spent = [int]$Stage.spent_s
-    $script:Reboots = [int]$Stage.reboots
-    $stored = Read-State 'checks'
-    foreach ($check in $stored) { [void]$Checks.Add($check) }
-    $progress = Read-State 'progress'
-    if (-not $progress) { return }
-    foreach ($key in $progress.tried) { [void]$Tried.Add($key) }
-    foreach ($key in $progress.installed) { [void]$Installed.Add($key) }
+# By the notes alone: neither WMI nor Windows Update is asked, since one of them may be what hangs.
+function New-Draft([string]$Code, [string]$Detail) {
+    $script:Problem = $null
+    $script:Packages = $null
+    $unproven = Get-Unproven $null
+    Set-Problem $Code ("$($Detail.TrimEnd('.')). $unproven").Trim()
+    $script:Blocked = $false
+    if (-not $Boot) { $script:Boot = [pscustomobject]@{ id = Get-BootNumber; up_s = $null } }
+    $asked = @(Get-KeyReasons)
+    if ($asked.Count -eq 0 -and @($Notes | Where-Object { $_.restart -and -not (Test-Restarted $_.boot $Boot) }).Count -gt 0) { $asked = @('windows_update') }
+    return Get-Draft (New-Os) (Read-State 'before').side $null $null $asked (Test-Restarted $Journal.first $Boot)
 }
 
-function Show-Duplicate {
-    Show-Stored
-    Set-Problem 'duplicate_delivery' 'Another command is already working on this dispatch.'
-    Write-Output (Get-Output (Get-Report 'patch' 'duplicate_running' $null $null @() @() $false $false))
-    exit 0
+# ---- in the first process ----
+# What the pre script stopped is started again, whatever came of the work: the script after has time of its own.
+function Complete-Run($Draft) {
+    $script:Problem = $Draft.problem
+    $script:Checks = @($Draft.checks)
+    $script:Aside = @($Draft.aside)
+    $script:Failures = @($Draft.failures)
+    $script:Reboots = [int]$Draft.reboots
+    $script:Packages = $Draft.packages
+    if ($Draft.post -and -not $Draft.blocked) { [void](Invoke-Hook $PostScript 'post' ([Math]::Max(300, (Get-TimeLeft)))) }
+    $list = @($Draft.changes)
+    $status = 'blocked'
+    if (-not $Draft.blocked) { $status = Get-Status $list.Count $Draft.needed $Draft.done }
+    $reboot = New-Reboot $Draft.needed $Draft.reasons $Draft.done
+    Publish-Report (Get-Report 'patch' $status $Draft.os $Draft.before $Draft.after $list $reboot)
+}
+
+function Invoke-First {
+    $claim = Get-Claim
+    if ($claim -ne 'new') {
+        $stored = Read-Result
+        if ($stored) { Show-Stored $stored }
+    }
+    if ($claim -eq 'other') { Show-Duplicate }
+    $script:Claimed = $true
+    Restore-Time
+    $draft = Wait-Work
+    if ($draft.action -eq 'stored') { Show-Stored (Read-Result) }
+    if ($draft.action -eq 'restart') {
+        Write-Output "Patch Portal: restarting ($($draft.reboots) of at most $MaxReboots)."
+        exit 3010
+    }
+    Complete-Run $draft
 }
 
 # A mistake of this script is told in a report too: without one nobody would know how far it came.
-$Claim = ''
-try {
-    $Claim = Get-Claim
-    switch ($Claim) {
-        'new' { Start-Run }
-        'resume' { Resume-Run }
-        'other' { Show-Duplicate }
-    }
-} catch {
-    $Problem = $null
-    $Packages = $null # newer, perhaps, than the side shown
-    Set-Problem 'interrupted' "The script failed: $($_.Exception.Message)"
-    $report = Get-Report 'patch' 'failed' (Read-State 'before') $null @() @() $false $false
-    if ($Claim -ne 'other') { Publish-Report $report }
-    Write-Output (Get-Output $report)
-    exit 1
+$Claimed = $false
+$fault = $null
+if ($Mark) {
+    $part = $Mark -split ' '
+    if ($part.Count -ne 3 -or $part[0] -cne $DispatchId) { exit 1 } # a worker starts no other document's work
+    $ParentId = [int]$part[1]
+    $Spent = [int]$part[2]
+    try { Invoke-Work } catch { $fault = $_ }
+    Send-Draft (New-Draft 'interrupted' "The script failed: $(Get-FaultText $fault)")
 }
+try { Invoke-First } catch { $fault = $_ }
+if ($Claimed) {
+    Restore-Run
+    Complete-Run (New-Draft 'interrupted' "The script failed: $(Get-FaultText $fault)")
+}
+Set-Problem 'filesystem_unusable' "The run cannot be guarded, so nothing was done: $(Get-FaultText $fault)"
+Write-Output (Get-Output (Get-Report 'patch' 'blocked' (New-Os) $null $null @() (New-Reboot $false @() $false)))
+exit 1

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_GET
 
 from exceptions.models import ExceptionRequest
 from exceptions.queries import Exclusion, exclusions_at, granted_of
-from patching.documents import aws_windows
+from patching.documents import aws_windows, windows_codes
+from patching.documents.host_facts import Failure
 from patching.models import AssetPatchState, Enrolment, FixProposal, HostReport, PackageChange, Target, Window
 from patching.next_steps import next_step
 from patching.operations.control import worth_a_retry
@@ -154,6 +155,14 @@ def host_report(request: SignedIn, pk: int, report: int) -> HttpResponse:
         "asset": asset,
         "report": found,
         "aws_document": aws_windows.NAME,
+        "failures": [
+            {
+                "update": one,
+                "name": windows_codes.name_of(one.code),
+                "advice": windows_codes.sentence_of(one.code),
+            }
+            for one in Failure.all_of(found.content)
+        ],
         "text": json.dumps(found.content, indent=2, ensure_ascii=False),
     }
     return render(request, "reports/host_report.html", context)

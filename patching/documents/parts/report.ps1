@@ -20,6 +20,7 @@ function Get-ReportText($Report) {
         if ($Report.after) { $Report.after.available = Limit-List $Report.after.available $most 'after.available' $Report.truncated }
         $Report.changes = Limit-List $Report.changes $most 'changes' $Report.truncated
         $Report.aside = Limit-List $Report.aside $most 'aside' $Report.truncated
+        $Report.failures = Limit-List $Report.failures $most 'failures' $Report.truncated
         $most = [int]($most / 2)
     }
 }
@@ -73,6 +74,21 @@ function Get-Packed([string]$Text) {
 
 function Format-Block([string]$Name, [string]$Text) {
     return "`n<<<PATCH-PORTAL-$Name $DispatchId`n$Text`nPATCH-PORTAL-$Name>>>"
+}
+
+function Get-Report([string]$Phase, [string]$Status, $Os, $Before, $After, $Changes, $Reboot) {
+    return [ordered]@{
+        schema = 1; dispatch = $DispatchId; command_id = $CommandId; instance_id = $InstanceId
+        document_hash = $DocumentHash; phase = $Phase; status = $Status; error = $Problem; os = $Os
+        boot_count = $Reboots
+        host_time = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', [cultureinfo]::InvariantCulture)
+        checks = @($Checks); before = $Before; after = $After; changes = @($Changes); failures = @($Failures)
+        aside = @($Aside); services = @(); reboot = $Reboot; took_s = Get-Spent; truncated = [ordered]@{}
+    }
+}
+
+function New-Reboot([bool]$Needed, $Reasons, [bool]$Done) {
+    return [ordered]@{ needed = $Needed; reasons = @($Reasons | Where-Object { $_ }); done = $Done }
 }
 
 function Get-Output($Report) {
