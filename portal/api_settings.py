@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 API_REQUESTS_A_MINUTE = 600  # of one token
+API_APPS = ["rest_framework", "drf_spectacular", "portal.tokens", "portal.api"]
 REST_FRAMEWORK: dict[str, Any] = {
     # A browser's session counts for nothing here: no other site can make a reader's browser act.
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.BearerToken"],

@@ -55,8 +55,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "pgtrigger",
     "csp",
-    "rest_framework",
-    "drf_spectacular",
     "portal.access",
     "portal.audit",
     "portal.notify",
@@ -65,8 +63,7 @@ INSTALLED_APPS = [
     "portal.sign_in",
     "portal.second_factor",
     "portal.reauthentication",
-    "portal.tokens",
-    "portal.api",
+    *API_APPS,  # noqa: F405
     "portal.people",
     "portal.federation",
     "portal.web",

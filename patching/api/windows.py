@@ -62,7 +62,7 @@ class Windows(Endpoint):
         responses=page_shape("WindowPage", WindowShape),
     )
     def get(self, request: Request) -> Response:
-        """The windows on offer, or the retired ones (`show=retired`)."""
+        """The windows on offer, or the retired ones (show=retired)."""
         person = request.user
         assert isinstance(person, User)
         show = request.query_params.get("show", "")

@@ -118,7 +118,7 @@ def _narrow(token: Token) -> None:
 
 
 def _note_use(token: Token, source: str, now: datetime) -> None:
-    stale = Q(used_at=None) | Q(used_at__lt=now - USED_EVERY) | ~Q(used_from=source)
+    stale = Q(used_at=None) | Q(used_at__lte=now - USED_EVERY) | ~Q(used_from=source)
     if token.used_at is None or now - token.used_at >= USED_EVERY or token.used_from != source:
         Token.objects.filter(stale, pk=token.pk).update(used_at=now, used_from=source)
 

@@ -39,7 +39,7 @@ class PostPatching(Endpoint):
         operation_id="reports_post_patching", parameters=described(parameters), responses=ReportShape
     )
     def get(self, request: Request) -> Response:
-        """What became of each server of the run, the worst first; `run.counts` are of all that are seen."""
+        """What became of each server of the run, the worst first; run.counts are of all that are seen."""
         person = request.user
         assert isinstance(person, User)
         run = get_object_or_404(Run.objects.visible_to(person), pk=_number(request))

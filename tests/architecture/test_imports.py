@@ -13,7 +13,7 @@ APPS = {"portal", "exceptions", "patching", "reports"}
 AWS_SDK = {"boto3", "botocore", "moto"}
 WITHOUT_DJANGO = ("aws", "lab", "embedded", "script", "cli")
 # They print and check the SSM documents, which need no Django; of the apps they may import these alone.
-DOCUMENT_TOOLS = {"script/documents.py", "script/show_document.py"}
+DOCUMENT_TOOLS = {"script/documents.py", "script/powershell.py", "script/show_document.py"}
 # It builds the machines of all states to check their moves.
 STATE_TOOL = "script/states.py"
 NAMES_THAT_SAY_NOTHING = {

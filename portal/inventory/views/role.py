@@ -6,12 +6,12 @@ import json
 
 from django.conf import settings
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
 from aws.template import SERVERS_POLICY, May, account_template
 from portal.access.queries import read_grants_once
-from portal.access.rules import Conflict, Denied, check_role
+from portal.access.rules import Denied, check_role
 from portal.access.states import Role
 from portal.inventory.external_ids import agreed_with
 from portal.inventory.models import Account
@@ -43,8 +43,8 @@ def account_role_template(request: SignedIn, pk: int, may: str) -> HttpResponse:
     found = _account_of(request, pk)
     if may not in set(May):
         raise Http404
-    if missing := _missing(found):
-        raise Conflict(missing)
+    if _missing(found):  # the page says what
+        return redirect("inventory:account-role", pk)
     named = names(role=found.role_name, external_id=agreed_with(found))
     events_to = settings.AWS_PORTAL_REGION if settings.EVENTS_QUEUE_URL else ""
     made = account_template(named, May(may), home=_home(found), events_to=events_to)
