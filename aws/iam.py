@@ -20,6 +20,7 @@ ADAPTERS = (
     "aws.cloudwatch.CloudWatchAdapter",
     "aws.load_balancing.TargetGroupsAdapter",
     "aws.sqs.SqsAdapter",
+    "aws.sns.SnsAdapter",
 )
 OUTPUT, EVIDENCE = (
     "output",
@@ -70,6 +71,7 @@ class Names:
     role: str = "PatchPortal"
     bucket: str = "patch-portal-results"
     queue: str = "patch-portal-events"
+    topic: str = "patch-portal-notices"
     document_prefix: str = "PatchPortal-"
     windows_document: str = "AWS-InstallWindowsUpdates"  # AWS owns it: its ARN names no account
     snapshot_tag: str = "PatchPortal:Snapshot"
@@ -137,6 +139,7 @@ def _of_the_portal(names: Names) -> tuple[Grant, ...]:
             ("sqs:DeleteMessage", "sqs:ReceiveMessage"),
             (f"arn:*:sqs:*:*:{names.queue}",),
         ),
+        Grant("TellTheTopic", "portal", ("sns:Publish",), (f"arn:*:sns:*:*:{names.topic}",)),
     )
 
 

@@ -258,6 +258,18 @@ class Queue(Protocol):
     def delete(self, url: str, receipts: Sequence[str]) -> None: ...
 
 
+class Topics(Protocol):
+    def publish(
+        self, topic: str, *, title: str, body: str, attributes: Mapping[str, str | Sequence[str]],
+        order: str, token: str,
+    ) -> str:  # fmt: skip
+        """Tells a topic once; SNS's id of the message. After Ambiguous it may have been told.
+
+        `title` has fewer than 100 plain characters; body and attributes together at most 256 KiB.
+        """
+        ...
+
+
 class Identity(Protocol):
     def account_id(self) -> str:
         """The account that the credentials really belong to (GetCallerIdentity)."""

@@ -22,6 +22,7 @@ from aws.errors import AccessRefused
 from aws.load_balancing import TargetGroupsAdapter
 from aws.s3 import S3Adapter
 from aws.silence import Circuits, Silence
+from aws.sns import SnsAdapter
 from aws.sqs import SqsAdapter
 from aws.ssm import SsmAdapter
 from aws.sts import EntranceAdapter, StsAdapter
@@ -126,6 +127,10 @@ class AwsCloud:
     def queue(self) -> SqsAdapter:
         """Queues in the portal's region with the portal's own credentials."""
         return SqsAdapter(Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "sqs")))
+
+    def topics(self) -> SnsAdapter:
+        """Topics in the portal's region with the portal's own credentials."""
+        return SnsAdapter(Calls(PORTAL, self._portal_region, functools.partial(self._own_client, "sns")))
 
     def _calls(self, account_id: str, region: str, service: str) -> Calls:
         access = self._access(account_id)

@@ -16,6 +16,7 @@ from embedded import EmbeddedError, LabOptions, Stack, stop_on_signals
 from lab.roots import images, tools
 from lab.roots.tools import RootsUnavailable
 from lab.scenario import PORTAL_ROLE, RESULTS_BUCKET, load
+from lab.topics import topic_of
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "lab" / "scenarios"
 SCENARIO, ROOT_SCENARIO = SCENARIOS / "demo.yaml", SCENARIOS / "root.yaml"
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace, state: Path, scenario: Path) -> int:
         "AWS_REGION": "eu-central-1",
         "AWS_EXTERNAL_ID": fleet["accounts"][0]["external_id"],
         "RESULTS_BUCKET": RESULTS_BUCKET,
+        "NOTIFY_TOPIC_ARN": topic_of(fleet["portal_account"]),
         "FOUR_EYES": "false",  # one visitor plays everybody
     }
     with Stack(state=state, port=options.port, environment=environment, lab=lab) as stack:

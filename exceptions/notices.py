@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from django.urls import reverse
 
 from exceptions.models import ExceptionRequest
+from exceptions.published import event_of
 from exceptions.queries import approvers_of
 from exceptions.states import EXCEPTION
 from portal.access.models import User
@@ -31,7 +32,7 @@ def _case(request: ExceptionRequest) -> str:
 
 
 KINDS = [
-    Kind(EXCEPTION.kind(state), facts.notifies, _people, _sentence, _case, facts.tone)
+    Kind(EXCEPTION.kind(state), facts.notifies, _people, _sentence, _case, facts.tone, event=event_of)
     for state, facts in EXCEPTION.states.items()
     if facts.notifies
 ]

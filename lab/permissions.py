@@ -239,5 +239,7 @@ def resources_of(world: World, call: Call) -> Iterator[tuple[str, dict[str, Any]
             if keys := list(call.tags):
                 context["aws:TagKeys"] = keys
             yield f"arn:aws:ec2:{call.region}:{call.account}:instance/{instance_id}", context
-    if not named and call.operation not in OF_INSTANCES:
+    if topic := call.fields.get("TopicArn"):
+        yield topic, {}
+    elif not named and call.operation not in OF_INSTANCES:
         yield "*", {}

@@ -19,7 +19,7 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from lab import iam, objects, overrides, scenario
+from lab import iam, objects, overrides, scenario, topics
 from lab import world as worlds
 from lab.delays import Delays
 from lab.ssm import lifecycle
@@ -65,6 +65,7 @@ class LabServer:
         self.world.when_up.append(lifecycle.host_came_up)
         iam.prepare(self.scenario)
         objects.open_bucket(self.world)
+        topics.open_topic(self.scenario)
         self._server: BaseWSGIServer = make_server(
             HOST, self._port, App(self.world), threaded=True, request_handler=QuietHandler
         )

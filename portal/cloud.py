@@ -8,7 +8,7 @@ import redis
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from aws.ports import Cloud, Queue
+from aws.ports import Cloud, Queue, Topics
 from aws.session import AwsCloud
 from portal.limits.circuits import OpenCircuit, SharedCircuits
 from portal.limits.limiter import SharedLimiter
@@ -24,6 +24,11 @@ def cloud() -> Cloud:
 def event_queue() -> Queue:
     """Where EventBridge puts status changes of commands."""
     return _aws().queue()
+
+
+def topics() -> Topics:
+    """What programs subscribe to."""
+    return _aws().topics()
 
 
 def silent_places() -> list[OpenCircuit]:

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from aws.regions import known_regions
 from portal.api_settings import *  # noqa: F403
+from portal.app_settings import *  # noqa: F403
 from portal.celery_settings import *  # noqa: F403
 from portal.environment import Environment
 from portal.headers import *  # noqa: F403
@@ -225,6 +226,13 @@ AWS_PORTAL_REGION = env.matching(
     pattern="|".join(sorted(known_regions())),
     example="a region that the AWS SDK knows, e.g. eu-central-1",
 )
+# Told of exceptions, for programs (docs/notices.md). Without one nothing is kept for it.
+NOTIFY_TOPIC_ARN = env.matching(
+    "NOTIFY_TOPIC_ARN", default="",
+    pattern=rf"(arn:aws[a-z-]*:sns:{AWS_PORTAL_REGION}:\d{{12}}:[\w-]{{1,251}}(\.fifo)?)?",
+    example=f"the ARN of a topic in {AWS_PORTAL_REGION}, e.g. "
+    f"arn:aws:sns:{AWS_PORTAL_REGION}:111122223333:patch-portal-notices, or nothing",
+)  # fmt: skip
 AWS_ROLE_NAME = env.matching(
     "AWS_ROLE_NAME",
     default="PatchPortal",
@@ -272,29 +280,3 @@ if MANAGED_TAG in WRITTEN_TAG_KEYS:
         f"TAG_MANAGED is {MANAGED_TAG!r}, a key that the portal writes itself; choose one that it cannot, e.g. "
         "PatchPortal:Managed."
     )
-
-# Upper apps are named only as strings here: what they add to every page, and the kinds of their notifications.
-PORTAL_NAV = [
-    "reports.navigation.entries",
-    "patching.navigation.entries",
-    "exceptions.navigation.entries",
-    "portal.inventory.navigation.entries",
-    "portal.people.navigation.entries",
-    "portal.federation.navigation.entries",
-    "portal.audit.navigation.entries",
-    "portal.notify.navigation.entries",
-]
-NOTIFICATION_KINDS = [
-    "patching.notices.KINDS",
-    "exceptions.notices.KINDS",
-    "portal.people.notices.KINDS",
-    "portal.federation.notices.KINDS",
-    "portal.sign_in.notices.KINDS",
-    "portal.second_factor.notices.KINDS",
-]
-# What each app has of a person who leaves, and how it becomes somebody else's.
-PORTAL_LEFT_OPEN = ["exceptions.leaving.left_open", "patching.leaving.left_open"]
-PORTAL_HAND_OVER = ["exceptions.leaving.hand_over"]
-PORTAL_BANNERS = ["patching.navigation.banners", "portal.people.navigation.banners"]
-PORTAL_SEARCH = "reports:search"
-EXCEPTION_CONSEQUENCES = "patching.queries.consequences"

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from portal.access.models import User
+from portal.notify.events import Event
 from portal.tones import Tone
 
 
@@ -25,7 +26,8 @@ class Kind:
 
     `notifies`: whom by default, in words that `people` turns into persons. `sentence` is made from the row that it is
     about, what was said of it, and who did it; an empty one notifies nobody. `link` is the page to open. `personal`:
-    about the person's own sign-in or grants, so that they are also told outside the portal.
+    about the person's own sign-in or grants, so that they are also told outside the portal. `event`: what programs are
+    told, of kinds that are published; it is asked only where a channel wants it.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Kind:
     link: Callable[[Any], str]
     tone: Tone
     personal: bool = False
+    event: Callable[[Any], Event] | None = None
 
 
 @cache

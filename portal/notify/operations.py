@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from portal.access.models import User
@@ -27,7 +28,8 @@ def notify(
         return
     people = {user for word in tuple(to) or kind.notifies for user in kind.people(about, word)} - {by}
     chosen = tuple(sorted(people, key=lambda user: user.pk))
-    delivery = Delivery(kind, chosen, sentence, kind.link(about), also_at)
+    event = partial(kind.event, about) if kind.event else None
+    delivery = Delivery(kind, chosen, sentence, kind.link(about), also_at, event)
     for channel in channels():
         channel.keep(delivery)
 

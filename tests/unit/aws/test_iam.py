@@ -48,6 +48,7 @@ def test_action_is_an_operation_of_its_service(action: str) -> None:
         (ports.BucketSettings, "BucketAdapter"),
         (ports.TargetGroups, "TargetGroupsAdapter"),
         (ports.Identity, "StsAdapter"),
+        (ports.Topics, "SnsAdapter"),
     ],
 )
 def test_adapter_has_the_port_s_shape(port: type, adapter: str) -> None:

@@ -34,6 +34,7 @@ WRONG = {
     "AWS_EXTERNAL_ID": "with blanks in it",
     "RESULTS_BUCKET": "Our_Bucket",
     "EVENTS_QUEUE_URL": "events",
+    "NOTIFY_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:a-topic-of-another-region",
     "TAG_OWNER": "",
     "TAG_WINDOW": "aws:window",
     "SCHEDULER_TAGS": "Schedule",
