@@ -22,5 +22,7 @@ def names(*, role: str = "", external_id: str = "", accounts: tuple[str, ...] = 
         external_id=external_id,
     )
     found = replace(found, accounts=tuple(sorted(connected))) if connected else found
+    if topic := settings.NOTIFY_TOPIC_ARN:
+        found = replace(found, topic=topic.rpartition(":")[2])
     arn = settings.AWS_PORTAL_ROLE_ARN
     return replace(found, portal_role_arn=arn) if arn else found
